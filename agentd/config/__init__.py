@@ -1,0 +1,37 @@
+"""Settings: defaults in code, then ``config.toml``, then ``AGENTD_<SECTION>__<KEY>``; unknown keys are errors.
+
+Every section is frozen and handed down by itself: a component gets ``ServerSettings``, never the whole.
+``config.toml`` in the project's root lists every key with its default; a test keeps the two equal.
+"""
+
+from agentd.config.load import load
+from agentd.config.sections import (
+    AgentProfile,
+    DeepgramSettings,
+    EngineSettings,
+    LimitSettings,
+    LogSettings,
+    PathSettings,
+    Section,
+    SecuritySettings,
+    ServerSettings,
+    Settings,
+    StoreSettings,
+    default_state_dir,
+)
+
+__all__ = [
+    "AgentProfile",
+    "DeepgramSettings",
+    "EngineSettings",
+    "LimitSettings",
+    "LogSettings",
+    "PathSettings",
+    "Section",
+    "SecuritySettings",
+    "ServerSettings",
+    "Settings",
+    "StoreSettings",
+    "default_state_dir",
+    "load",
+]

@@ -1,0 +1,294 @@
+"""What can be set: one frozen section per component, every key with its default.
+
+The text under a key is its comment in ``config.toml`` (``agentd.config.reference`` writes it there), so a key is
+described once. Durations end in ``_s`` or ``_ms``, sizes in ``_bytes``.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from agentd.ids import is_session_id
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def default_state_dir() -> Path:
+    """``$STATE_DIRECTORY`` (systemd), else ``$XDG_STATE_HOME/agentd``, else ``~/.local/state/agentd``."""
+    from_systemd = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if from_systemd:
+        return Path(from_systemd)
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "agentd"
+
+
+class Section(BaseModel):
+    """A part of the settings: immutable, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(Section):
+    """Where the control API listens, and whom it answers."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback needs TLS, a trusted proxy, or allow_plain_http."""
+    port: int = Field(default=8690, ge=0, le=65535)
+    """TCP port; 0 picks a free one. The bound address is logged and written to <state_dir>/agentd.url."""
+    unix_socket: Path | None = None
+    """Also serve on this Unix socket, guarded by its file mode and by the token."""
+    public_url: str | None = None
+    """How others reach the daemon, such as "https://voice.example.org"; its host is added to allowed_hosts."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Further names accepted in the Host header, exactly as sent (with the port if it is not the default one)."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web origins accepted besides the daemon's own, such as "https://home.example.org"."""
+    tls_cert: Path | None = None
+    """Certificate chain (PEM) for HTTPS. Needs tls_key."""
+    tls_key: Path | None = None
+    """Private key (PEM) of tls_cert."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of reverse proxies that terminate TLS, such as "10.0.0.2" or "10.0.0.0/24"."""
+    allow_plain_http: bool = False
+    """Listen beyond loopback without TLS: tokens and words then cross the network in the clear. Warns at start."""
+
+    @model_validator(mode="after")
+    def _plain_http_only_on_purpose(self) -> "ServerSettings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key go together; set both or neither")
+        guarded = self.tls_cert is not None or bool(self.trusted_proxies) or self.allow_plain_http
+        if self.host not in LOOPBACK_HOSTS and not self.host.startswith("127.") and not guarded:
+            raise ValueError(
+                f"host {self.host!r} is reachable from other machines: set tls_cert and tls_key, "
+                "or trusted_proxies, or allow_plain_http = true (tokens then travel in the clear)"
+            )
+        return self
+
+
+class PathSettings(Section):
+    """Folders. A relative path is taken from the folder of the file that sets it."""
+
+    state_dir: Path = Field(default_factory=default_state_dir)
+    """Tokens, stored values, recordings. Default: $STATE_DIRECTORY, else $XDG_STATE_HOME/agentd, else ~/.local/state/agentd."""
+    functions_dir: Path = Path("functions")
+    """Your function handlers, one Python file per subject."""
+
+    @field_validator("state_dir", "functions_dir")
+    @classmethod
+    def _home(cls, value: Path) -> Path:
+        return value.expanduser()
+
+
+class DeepgramSettings(Section):
+    """The hosted upstream. Without a key, conversations run on the embedded engine."""
+
+    api_key: SecretStr | None = None
+    """API key. DEEPGRAM_API_KEY and the systemd credential deepgram-api-key work too, and stay out of this file."""
+    agent_url: str = "wss://agent.deepgram.com"
+    """Base of the Voice Agent WebSocket."""
+    rest_url: str = "https://api.deepgram.com"
+    """Base of the REST API."""
+    proxy: str | None = None
+    """HTTP proxy for both, such as "http://user:password@proxy:3128"."""
+    max_sessions: Count = 45
+    """Most sessions at once; your plan's own limit is what counts upstream."""
+    transport: Literal["picows", "sdk"] = "picows"
+    """Socket under the Deepgram SDK: "picows" (ours, fast) or "sdk" (the SDK's own)."""
+
+    @field_validator("agent_url")
+    @classmethod
+    def _websocket_url(cls, value: str) -> str:
+        if not value.startswith(("ws://", "wss://")):
+            raise ValueError('it must be a WebSocket base URL, such as "wss://agent.deepgram.com"')
+        return value.rstrip("/")
+
+    @field_validator("rest_url")
+    @classmethod
+    def _http_url(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError('it must be an HTTP base URL, such as "https://api.deepgram.com"')
+        return value.rstrip("/")
+
+
+class EngineSettings(Section):
+    """The embedded, offline engine: its own process, started by the daemon."""
+
+    mode: Literal["auto", "always", "never"] = "auto"
+    """"auto": run it when there is no Deepgram key or a profile asks for it; "always"; "never"."""
+    max_sessions: Count = 16
+    """Most conversations at once; speech recognition and synthesis share the machine's cores."""
+    endpointing_ms: int = Field(default=500, ge=100, le=5000)
+    """Silence after which the user's turn is over."""
+    barge_in_ms: int = Field(default=300, ge=0, le=5000)
+    """Voiced speech that interrupts the agent."""
+    idle_timeout_s: Seconds = 15.0
+    """A client that sends neither audio nor a message for so long is dropped."""
+    max_session_s: Seconds = 7200.0
+    """Longest connection; the daemon renews beyond it."""
+    function_timeout_s: Seconds = 60.0
+    """How long the engine waits for the answer to a function call."""
+    threads: int = Field(default=2, ge=1, le=64)
+    """Threads for speech recognition and synthesis. More than cores makes speech start later."""
+
+
+class SecuritySettings(Section):
+    """What conversations may reach."""
+
+    allowed_endpoints: tuple[str, ...] = ()
+    """Origins allowed for think and speak endpoints, such as "https://llm.example.org" or "http://127.0.0.1:11434"."""
+
+
+class AgentProfile(Section):
+    """One ``[agents.<name>]``: a Settings fragment with short forms for what everybody sets."""
+
+    upstream: Literal["auto", "deepgram", "engine"] = "auto"
+    """"auto": Deepgram when a key is set, else the engine."""
+    prompt: str | None = None
+    """What the agent is told about itself."""
+    greeting: str | None = None
+    """What it says first."""
+    functions: tuple[str, ...] | None = None
+    """Names of the functions it may call; left out: every function that loaded."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Any part of the Voice Agent Settings message, such as agent.think.provider."""
+
+
+class LimitSettings(Section):
+    """Bounds. Reaching one is an answer or an event, never a crash."""
+
+    sessions: Count = 50
+    """Live sessions."""
+    starts_per_minute: Count = 300
+    """Session starts per token."""
+    turn_s: Seconds = 60.0
+    """A turn that takes longer ends with outcome "timeout"."""
+    idle_timeout_s: Seconds = 600.0
+    """A session without speech or command for so long ends: connection time is billed."""
+    max_duration_s: Seconds = 7200.0
+    """Longest session."""
+    ended_sessions: Count = 200
+    """Ended runs that stay readable in memory."""
+    connections: Count = 2000
+    """Open HTTP connections."""
+    connections_per_token: Count = 64
+    """Open connections per token."""
+    header_line_bytes: Count = 8192
+    """Longest header line, request line included."""
+    headers: Count = 64
+    """Most header fields in a request."""
+    request_read_s: Seconds = 10.0
+    """Time for headers and a JSON body to arrive; also how long an idle connection is kept."""
+    json_body_bytes: Count = 262_144
+    """Largest JSON body."""
+    json_depth: Count = 32
+    """Deepest nesting of a JSON body."""
+    prompt_chars: Count = 25_000
+    """Longest prompt; the upstream's own limit for its managed models."""
+    message_chars: Count = 4_000
+    """Longest injected text."""
+    audio_body_bytes: Count = 26_214_400
+    """Largest audio body that has a length, or is sent with pace=fast."""
+    audio_body_s: Seconds = 600.0
+    """Longest such recording."""
+    audio_stall_s: Seconds = 10.0
+    """A chunked audio body ends after so long without a byte."""
+    audio_queue: int = Field(default=4, ge=0, le=64)
+    """Injections that wait for the one that is talking."""
+    auth_failures_per_minute: Count = 10
+    """Failed tokens per address before it is answered 429; a valid token always passes."""
+    event_ring: Count = 1000
+    """Events kept per run for resuming readers."""
+    event_ring_bytes: Count = 262_144
+    """Their size."""
+    subscriber_queue: Count = 256
+    """Events that wait for one slow reader before it is cut off."""
+    subscriber_queue_bytes: Count = 1_048_576
+    """Their size."""
+    sse_clients: Count = 1000
+    """Open event streams."""
+    sse_ping_s: Seconds = 15.0
+    """A comment line is sent so often on a quiet stream."""
+    sse_stall_s: Seconds = 10.0
+    """A reader that takes nothing for so long is cut off."""
+    ws_message_bytes: Count = 65_536
+    """Largest message on our own WebSocket; the compatible endpoint takes 1 MiB."""
+    ws_heartbeat_s: Seconds = 20.0
+    """Ping interval on our WebSockets."""
+    upstream_connect_s: Seconds = 10.0
+    """Time for the upstream's handshake."""
+    upstream_settings_s: Seconds = 5.0
+    """Time for the upstream to accept the Settings."""
+    upstream_ping_s: Seconds = 5.0
+    """Ping interval on the upstream connection."""
+    upstream_pong_s: Seconds = 3.0
+    """An upstream that does not answer a ping for so long is taken as lost."""
+    upstream_frame_bytes: Count = 16_777_216
+    """Largest frame from the upstream."""
+    upstream_audio_queue_s: Seconds = 2.0
+    """Audio held for a slow upstream; then the oldest is dropped and counted."""
+    renewal_s: Seconds = 10.0
+    """How long a lost upstream connection is tried again."""
+    playback_s: Seconds = 30.0
+    """Agent audio held for a listener."""
+    commands: Count = 16
+    """Commands of one kind that wait in a session."""
+    function_calls_per_session: Count = 4
+    """Function calls at once in a session."""
+    function_calls: Count = 16
+    """Function calls at once in the daemon, one worker process each."""
+    function_args_bytes: Count = 16_384
+    """Largest arguments of a call."""
+    function_result_bytes: Count = 16_384
+    """Largest result of a call."""
+    function_log_bytes: Count = 8_192
+    """What is kept of a handler's output per call."""
+    function_memory_bytes: Count = 536_870_912
+    """Address space of a worker process."""
+    function_worker_calls: Count = 1_000
+    """A worker process is replaced after so many calls."""
+    shutdown_s: Seconds = 10.0
+    """Time for sessions to end when the daemon stops."""
+
+
+class StoreSettings(Section):
+    """What is kept on disk."""
+
+
+class LogSettings(Section):
+    """Logging, on standard output."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is written."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """"auto": for people on a terminal, JSON lines otherwise."""
+    transcripts: bool = False
+    """Also log what was heard and said, at level debug. Off: no words in the log."""
+
+
+class Settings(Section):
+    """Everything the daemon can be told. ``load`` reads it; tests may build it directly."""
+
+    server: ServerSettings = ServerSettings()
+    paths: PathSettings = Field(default_factory=PathSettings)
+    deepgram: DeepgramSettings = DeepgramSettings()
+    engine: EngineSettings = EngineSettings()
+    security: SecuritySettings = SecuritySettings()
+    default_agent: str = "home"
+    """The profile of a session that names none."""
+    agents: dict[str, AgentProfile] = Field(default_factory=dict)
+    limits: LimitSettings = LimitSettings()
+    store: StoreSettings = StoreSettings()
+    log: LogSettings = LogSettings()
+    functions: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @field_validator("agents")
+    @classmethod
+    def _names_fit_in_urls(cls, value: dict[str, AgentProfile]) -> dict[str, AgentProfile]:
+        for name in value:
+            if not is_session_id(name):
+                raise ValueError(f"profile name {name!r}: use lower-case letters, digits, '-' and '_', at most 64")
+        return value
