@@ -1,0 +1,163 @@
+"""What a conversation needs from models: small interfaces for listening, thinking and speaking, and the values they exchange.
+
+Recognition, voice activity and synthesis are blocking compute: the conversation calls them on the engine's thread pool.
+Thinking is asynchronous, because it may wait for a server.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+"""Mono audio, float32 from -1 to 1."""
+
+LISTEN_RATE: Final = 16_000
+"""Sample rate of everything the recogniser and the voice activity detector are fed, in Hz."""
+
+VAD_FRAME: Final = 512
+"""Samples per call of ``VoiceActivity.feed``: 32 ms at 16 kHz, the one size Silero takes."""
+
+
+class Recogniser(Protocol):
+    """Speech to text."""
+
+    def transcribe(self, samples: Samples) -> str:
+        """The words in ``samples`` (mono, 16 kHz), or "". Blocking; safe to call from several threads."""
+        ...
+
+
+class VoiceActivity(Protocol):
+    """Speech or not, frame by frame; one per conversation, for it remembers what came before."""
+
+    def feed(self, samples: Samples) -> float:
+        """Probability of speech in the next 512 samples (mono, 16 kHz). Well under a millisecond: runs on the loop."""
+        ...
+
+
+class Synthesiser(Protocol):
+    """Text to speech."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Sample rate of what ``synthesise`` gives, in Hz."""
+        ...
+
+    def synthesise(self, text: str) -> Iterator[Samples]:
+        """One array per clause or sentence, as soon as it is ready. Blocking; safe to call from several threads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UserText:
+    """What the user said or wrote."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentText:
+    """What the agent said, as far as it was played."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallMade:
+    """A function call; ``result`` is None while it is open (a thinker never sees that)."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any]
+    result: str | None
+
+
+ChatMessage = UserText | AgentText | CallMade
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkRequest:
+    """Everything a thinker may know.
+
+    Attributes:
+        prompt: the effective prompt, with every UpdatePrompt.
+        messages: the conversation, oldest first; the last is what to react to: the user's words or a call's result.
+        functions: the client's function objects as in Settings (``name``, ``description``, ``parameters`` JSON schema).
+        provider: ``think.provider`` of the Settings.
+        endpoint: ``think.endpoint`` (``url``, ``headers``), or None.
+        context_length: characters of history to send at most, "max", or None for the thinker's own choice.
+        session: scratch of this conversation, kept between requests (a pending question, for instance).
+    """
+
+    prompt: str
+    messages: tuple[ChatMessage, ...]
+    functions: tuple[dict[str, Any], ...]
+    provider: Mapping[str, Any]
+    endpoint: Mapping[str, Any] | None = None
+    context_length: int | str | None = None
+    session: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A piece of speech, about a sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function to call. After the answers to all calls of one round the thinker is asked again."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """Something thought, not spoken."""
+
+    text: str
+
+
+ThinkEvent = Say | Call | Thought
+
+
+class ThinkFailed(Exception):
+    """A thinker could not answer; the text is for a person and holds no secret."""
+
+
+class Thinker(Protocol):
+    """Decides what to say and what to call."""
+
+    def think(self, request: ThinkRequest) -> AsyncIterator[ThinkEvent]:
+        """One round: speech and calls, in order. Closing the iterator stops the work.
+
+        Raises:
+            ThinkFailed: no answer can be had.
+        """
+        ...
+
+
+class MissingModel(Exception):
+    """A model of the engine is not installed; names the package and the command that brings it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """The models of one engine process, loaded once and shared by its conversations.
+
+    Attributes:
+        recogniser: speech to text.
+        voice_activity: makes a detector for one conversation.
+        synthesiser: text to speech.
+        thinker: makes the thinker for one think block (``provider``, ``endpoint``, ...) of the Settings.
+    """
+
+    recogniser: Recogniser
+    voice_activity: Callable[[], VoiceActivity]
+    synthesiser: Synthesiser
+    thinker: Callable[[dict[str, Any]], Thinker]
