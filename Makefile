@@ -1,0 +1,116 @@
+# agentd: every task of the project as one short target. `make` alone lists them.
+# Needs: Python 3.11 to 3.13 with venv, make, curl (Debian, Ubuntu: apt-get install python3-venv make curl).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+# The first interpreter that is new enough; PYTHON=/path/to/python overrides it for a new .venv.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+# --isolated: nothing of the machine's pip configuration decides what is installed. PIP_FLAGS= for a company mirror.
+PIP_FLAGS ?= --isolated
+# The locks are complete, so nothing is resolved; hashes are checked, nothing is compiled from source.
+INSTALL := $(UV) pip install --python $(BIN)/python --no-deps --require-hashes --only-binary :all: --compile-bytecode
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --only-binary :all: --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
+
+# What is read, typed and tested. Folders that an installation lacks are left out.
+CODE := $(wildcard agentd functions bench monitoring tests)
+ARGS ?=
+
+##@ Use
+.PHONY: help
+help:  ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.run  ## install everything the daemon needs into .venv
+
+.PHONY: run
+run: setup  ## set up, then start the daemon in the foreground (ARGS="--port 0")
+	@exec $(BIN)/agentd serve $(ARGS)
+
+.PHONY: demo
+demo: setup  ## set up, then hold one spoken conversation by itself (ARGS="--out demo-out")
+	@exec $(BIN)/agentd demo $(ARGS)
+
+##@ Change
+.PHONY: test
+test: $(VENV)/.dev system lint types layers tests  ## set up what tests need, then lint, types, layers, tests
+
+.PHONY: check
+check: fmt  ## format, then everything `make test` does
+	@$(MAKE) --no-print-directory test
+
+.PHONY: fmt
+fmt: $(VENV)/.dev  ## format and repair what can be repaired
+	$(BIN)/ruff check --fix-only --quiet $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+.PHONY: lint
+lint: $(VENV)/.dev  ## ruff: format and rules
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+
+.PHONY: types
+types: $(VENV)/.dev  ## mypy --strict
+	$(BIN)/mypy $(CODE)
+
+.PHONY: layers
+layers: $(VENV)/.dev  ## imports point down only
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: tests
+tests: $(VENV)/.dev  ## pytest alone (ARGS="tests/unit -k door")
+	PATH="$(abspath $(VENV))/system/usr/bin:$$PATH" $(BIN)/python -m pytest $(ARGS)
+
+.PHONY: coverage
+coverage: $(VENV)/.dev  ## pytest with branch coverage, processes included
+	PATH="$(abspath $(VENV))/system/usr/bin:$$PATH" $(BIN)/python -m coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+.PHONY: generate
+generate: $(VENV)/.dev  ## write config.toml and the Grafana dashboard anew from their sources
+	$(BIN)/python -m agentd.config.reference
+	$(BIN)/python monitoring/dashboard.py
+
+.PHONY: lock
+lock: $(VENV)/.bootstrap  ## write the lock files anew (UPGRADE=1 for newer versions)
+	$(COMPILE) pyproject.toml --extra local --output-file requirements/run.lock
+	$(COMPILE) pyproject.toml --extra local --group dev --output-file requirements/dev.lock
+	$(COMPILE) --no-deps requirements/aarch64.in | tee -a requirements/run.lock >> requirements/dev.lock
+	$(COMPILE) requirements/bootstrap.in --output-file requirements/bootstrap.lock
+
+.PHONY: system
+system: $(VENV)/.bootstrap  ## fetch the servers that tests talk to, where apt may
+	@tests/system-packages.sh $(VENV)/system
+
+.PHONY: clean
+clean:  ## remove .venv, caches and build results
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist htmlcov .coverage .coverage.* demo-out
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: a step runs again only when what it installs has changed.
+$(VENV)/.bootstrap: requirements/bootstrap.lock
+	@test -n "$(PYTHON)" || { echo "agentd needs Python 3.11 or newer; found: $$(python3 --version 2>&1 || true). Install one, or: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@echo "setup: virtual environment in $(VENV) ($$($(PYTHON) --version))"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { echo "no venv module: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip $(PIP_FLAGS) --disable-pip-version-check --quiet install --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+$(VENV)/.run: requirements/run.lock pyproject.toml $(VENV)/.bootstrap
+	@echo "setup: dependencies and speech models (about 150 MB the first time)"
+	@$(INSTALL) -r $<
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml $(VENV)/.bootstrap
+	@echo "setup: dependencies, speech models and development tools"
+	@$(INSTALL) -r $<
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $(VENV)/.run $@
