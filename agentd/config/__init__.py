@@ -4,7 +4,6 @@ Every section is frozen and handed down by itself: a component gets ``ServerSett
 ``config.toml`` in the project's root lists every key with its default; a test keeps the two equal.
 """
 
-from agentd.config.load import load
 from agentd.config.sections import (
     AgentProfile,
     DeepgramSettings,
@@ -19,6 +18,7 @@ from agentd.config.sections import (
     StoreSettings,
     default_state_dir,
 )
+from agentd.config.sources import load
 
 __all__ = [
     "AgentProfile",

@@ -39,17 +39,17 @@ class ServerSettings(Section):
     """Address to listen on. Anything but loopback needs TLS, a trusted proxy, or allow_plain_http."""
     port: int = Field(default=8690, ge=0, le=65535)
     """TCP port; 0 picks a free one. The bound address is logged and written to <state_dir>/agentd.url."""
-    unix_socket: Path | None = None
+    unix_socket: Path | None = Field(default=None, examples=["/run/agentd/agentd.sock"])
     """Also serve on this Unix socket, guarded by its file mode and by the token."""
-    public_url: str | None = None
-    """How others reach the daemon, such as "https://voice.example.org"; its host is added to allowed_hosts."""
+    public_url: str | None = Field(default=None, examples=["https://voice.example.org"])
+    """How others reach the daemon; its host is added to allowed_hosts."""
     allowed_hosts: tuple[str, ...] = ()
     """Further names accepted in the Host header, exactly as sent (with the port if it is not the default one)."""
     allowed_origins: tuple[str, ...] = ()
     """Web origins accepted besides the daemon's own, such as "https://home.example.org"."""
-    tls_cert: Path | None = None
+    tls_cert: Path | None = Field(default=None, examples=["/etc/agentd/tls/cert.pem"])
     """Certificate chain (PEM) for HTTPS. Needs tls_key."""
-    tls_key: Path | None = None
+    tls_key: Path | None = Field(default=None, examples=["/etc/agentd/tls/key.pem"])
     """Private key (PEM) of tls_cert."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks of reverse proxies that terminate TLS, such as "10.0.0.2" or "10.0.0.0/24"."""
@@ -72,7 +72,7 @@ class ServerSettings(Section):
 class PathSettings(Section):
     """Folders. A relative path is taken from the folder of the file that sets it."""
 
-    state_dir: Path = Field(default_factory=default_state_dir)
+    state_dir: Path = Field(default_factory=default_state_dir, examples=["/var/lib/agentd"])
     """Tokens, stored values, recordings. Default: $STATE_DIRECTORY, else $XDG_STATE_HOME/agentd, else ~/.local/state/agentd."""
     functions_dir: Path = Path("functions")
     """Your function handlers, one Python file per subject."""
@@ -86,14 +86,14 @@ class PathSettings(Section):
 class DeepgramSettings(Section):
     """The hosted upstream. Without a key, conversations run on the embedded engine."""
 
-    api_key: SecretStr | None = None
+    api_key: SecretStr | None = Field(default=None, examples=["your key"])
     """API key. DEEPGRAM_API_KEY and the systemd credential deepgram-api-key work too, and stay out of this file."""
     agent_url: str = "wss://agent.deepgram.com"
     """Base of the Voice Agent WebSocket."""
     rest_url: str = "https://api.deepgram.com"
     """Base of the REST API."""
-    proxy: str | None = None
-    """HTTP proxy for both, such as "http://user:password@proxy:3128"."""
+    proxy: str | None = Field(default=None, examples=["http://proxy.example.org:3128"])
+    """HTTP proxy for both."""
     max_sessions: Count = 45
     """Most sessions at once; your plan's own limit is what counts upstream."""
     transport: Literal["picows", "sdk"] = "picows"

@@ -113,7 +113,7 @@ def _add_key(document: dict[str, Any], origins: Origins) -> None:
     key = deepgram["api_key"]
     if isinstance(key, str) and not (key.isascii() and key.isprintable() and " " not in key):
         where = origins.get(place, "the configuration file or credential")
-        detail = f"deepgram.api_key in {where}: the key holds characters that no key has (spaces, line breaks or the like); copy it again."
+        detail = f"deepgram.api_key in {where}: it holds characters that no key has (spaces, line breaks); copy it again."
         raise ConfigError(detail, errors=[FieldError("/deepgram/api_key", "not a key")])
 
 
@@ -133,9 +133,9 @@ def _credential() -> str:
 
 
 def _require_default_agent(settings: Settings) -> None:
-    """A default somebody chose must exist; the built-in one may be absent when no profile is called so."""
+    """A default somebody chose must exist; ``home`` and ``passthrough`` do without a profile in the file."""
     chosen = "default_agent" in settings.model_fields_set
-    if chosen and settings.default_agent not in settings.agents:
+    if chosen and settings.default_agent not in {*settings.agents, "home", "passthrough"}:
         names = ", ".join(sorted(settings.agents)) or "none yet"
         detail = f"default_agent: there is no [agents.{settings.default_agent}]; defined: {names}."
         raise ConfigError(detail, errors=[FieldError("/default_agent", "no such profile")])

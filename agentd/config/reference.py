@@ -1,0 +1,132 @@
+"""Writes ``config.toml``, the reference of all keys, from the sections and the text under each key.
+
+``python -m agentd.config.reference`` (``make generate``) writes it; a test fails when the file is not what this makes.
+Never imported by the daemon.
+"""
+
+import ast
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic.fields import FieldInfo
+
+from agentd.config import sections
+from agentd.config.sections import Section, Settings
+
+_WIDTH: Final = 130
+
+_HEADER: Final = """\
+# agentd: every key with its default. A key that is commented out has no value; what stands there is an example.
+#
+# agentd reads what --config FILE names, else ./config.toml, else /etc/agentd/config.toml. The environment wins over
+# the file: AGENTD_<SECTION>__<KEY>, such as AGENTD_SERVER__PORT=9000. An unknown key is an error.
+# `agentd check` shows what is in effect. Times end in _s (seconds) or _ms, sizes in _bytes.
+"""
+
+_PROFILES: Final = '''\
+# Agents. Each [agents.<name>] is what a session starts with; a request may narrow or change it.
+#   upstream    "auto" (Deepgram when there is a key, else the embedded engine), "deepgram" or "engine"
+#   prompt      what the agent is told about itself
+#   greeting    what it says first; left out: it waits for the user
+#   functions   names from the handlers in functions_dir; left out: all but those of tier "high"
+#   settings    any part of the Voice Agent Settings message
+[agents.home]
+upstream = "auto"
+prompt = """
+You are the voice of a home. You switch lights, set the heating, move blinds and keep timers, with the functions at hand.
+Answer in one short spoken sentence, without lists or markup. Say that something is done only after its function said so.
+If a room or a value is missing, ask for it."""
+greeting = "Hello, what can I do for you?"
+functions = [
+  "set_light", "set_heating", "set_blinds", "get_home_state",
+  "get_time", "get_date",
+  "set_timer", "list_timers", "cancel_timer",
+]
+
+# [agents.home.settings.agent.listen.provider]
+# type = "deepgram"
+# model = "nova-3"
+
+# [agents.home.settings.agent.think]
+# provider = { type = "open_ai", model = "gpt-4o-mini" }
+# endpoint = { url = "http://127.0.0.1:11434/v1/chat/completions" }  # its origin belongs into [security] allowed_endpoints
+
+# [agents.home.settings.agent.speak.provider]
+# type = "deepgram"
+# model = "aura-2-thalia-en"
+
+# Settings of your handlers: [functions.<file>] reaches functions/<file>.py as ctx.config.
+# [functions.home]
+# city = "Vienna"
+'''
+
+
+def render() -> str:
+    """The text of ``config.toml``."""
+    comments = _comments()
+    parts = [_HEADER, "\n".join(_key(comments["Settings"], "default_agent", Settings.model_fields["default_agent"], wide=True))]
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            parts.append("\n".join(_section(name, section, comments[section.__name__])))
+    return "\n\n".join(part.strip("\n") for part in (*parts, _PROFILES)) + "\n"
+
+
+def _section(name: str, section: type[Section], comments: dict[str, str]) -> Iterator[str]:
+    """Comments beside the keys where all of them fit, else above."""
+    yield f"# {section.__doc__}"
+    yield f"[{name}]"
+    rows = [(key, field, _assignment(key, field)) for key, field in section.model_fields.items()]
+    margin = max((len(row[2]) for row in rows), default=0) + 2
+    wide = any(margin + 2 + len(comments[key]) > _WIDTH or row.startswith("#") for key, _, row in rows)
+    for key, field, row in rows:
+        if wide:
+            yield from _key(comments, key, field, wide=True)
+        else:
+            yield f"{row:{margin}}# {comments[key]}"
+
+
+def _key(comments: dict[str, str], key: str, field: FieldInfo, *, wide: bool) -> Iterator[str]:
+    if wide:
+        yield f"# {comments[key]}"
+    yield _assignment(key, field)
+
+
+def _assignment(key: str, field: FieldInfo) -> str:
+    if field.default is None or field.default_factory is not None:
+        return f"# {key} = {_toml((field.examples or [''])[0])}"
+    return f"{key} = {_toml(field.default)}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool | str | Path):
+        return json.dumps(value if isinstance(value, bool) else str(value), ensure_ascii=False)
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    return repr(value)
+
+
+def _comments() -> dict[str, dict[str, str]]:
+    """The text under each key: what the sections' source says, as Python itself does not keep it."""
+    tree = ast.parse(Path(sections.__file__).read_text(encoding="utf-8"))
+    found: dict[str, dict[str, str]] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            found[node.name] = {
+                key.target.id: text.value.value
+                for key, text in zip(node.body, node.body[1:], strict=False)
+                if isinstance(key, ast.AnnAssign)
+                and isinstance(key.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+                and isinstance(text.value.value, str)
+            }
+    return found
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[2] / "config.toml"
+    target.write_text(render(), encoding="utf-8")
