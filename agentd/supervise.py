@@ -56,3 +56,23 @@ async def _guard(coroutine: Coroutine[Any, Any, _T], name: str) -> _T | None:
     except Exception:  # noqa: BLE001 - the guard: a failed task must not take its neighbours down
         _log.exception("task_failed", task=name)
         return None
+
+
+async def unless(stopped: asyncio.Event, work: Coroutine[Any, Any, None], *, name: str) -> bool:
+    """Run ``work`` to its end, or cancel it once ``stopped`` is set.
+
+    Returns:
+        True when ``work`` came to its end and nobody asked to stop; its exception is raised here.
+    """
+    loop = asyncio.get_running_loop()
+    task, stop = loop.create_task(work, name=name), loop.create_task(stopped.wait(), name=f"{name}:stop")
+    try:
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+        if not task.done():
+            task.cancel()
+        await asyncio.wait({task, stop})
+    if not task.cancelled():
+        task.result()
+    return not stopped.is_set()

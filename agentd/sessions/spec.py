@@ -1,0 +1,39 @@
+"""What a start asks for, and what a client at the compatible endpoint looks like to a session."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StartSpec:
+    """A request to start a session; every field is optional (api.md, ``POST /v1/sessions``).
+
+    Attributes:
+        settings: a partial Voice Agent Settings document.
+        functions: names that narrow the profile's list; None keeps it.
+    """
+
+    agent: str | None = None
+    id: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    prompt: str | None = None
+    greeting: str | None = None
+    functions: tuple[str, ...] | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    record: bool = False
+    idle_timeout_s: float | None = None
+    max_duration_s: float | None = None
+
+
+class PassthroughClient(Protocol):
+    """A Voice Agent client connected to us; calls never wait, the implementation bounds what it holds."""
+
+    def send_text(self, frame: bytes) -> None:
+        """Pass one JSON text frame on to the client."""
+
+    def send_audio(self, frame: bytes) -> None:
+        """Pass agent audio on to the client."""
+
+    def close(self, code: int, reason: str) -> None:
+        """The session ended: close the client's connection."""

@@ -1,0 +1,371 @@
+"""Turns: what was heard, called, said and played, and how long each stage took.
+
+Pure: the session passes every message with ``now`` (monotonic seconds) and asks what came of it. A turn ends at
+the AgentAudioDone at which no function call is open and the model has spoken since the last answer; else when the
+user speaks again, at an Error, or after ``limits.turn_s`` (docs/architecture.md, rules of the conversation).
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from agentd.clock import rfc3339
+
+TurnOutcome = Literal["completed", "interrupted", "error", "timeout"]
+TurnCause = Literal["speech", "text", "agent"]
+
+_OWN_TEXTS: Final = 32
+"""Injected agent texts whose ConversationText is awaited; the oldest is forgotten beyond that."""
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """One function call as the session saw it; ``outcome`` is None while it is open."""
+
+    call_id: str
+    name: str
+    arguments: Any
+    started_at: float
+    client_side: bool = True
+    outcome: str | None = None
+    result: str | None = None
+    duration_s: float | None = None
+
+    def view(self, *, words: bool) -> dict[str, Any]:
+        """The call as JSON; without ``words`` arguments and result are left out."""
+        seen: dict[str, Any] = {"call_id": self.call_id, "name": self.name}
+        if words:
+            seen["arguments"] = self.arguments
+        seen["outcome"] = self.outcome
+        if words:
+            seen["result"] = self.result
+        return seen | {"duration_s": _rounded(self.duration_s)}
+
+
+@dataclass(slots=True)
+class Said:
+    """A piece of agent text with the place in the turn's audio (bytes) at which it begins."""
+
+    text: str
+    at_byte: int
+
+
+@dataclass(slots=True)
+class Latency:
+    """Stages of a turn in seconds; the parts add up to ``total_s``. ``basis`` tells whose clock it is.
+
+    ``upstream``: the upstream measured from the last voiced sample. ``text``: our clock, from the text's arrival.
+    ``unknown``: the end of the user's speech is not known, so neither is the total.
+    """
+
+    endpointing_s: float | None = None
+    listen_s: float | None = None
+    think_s: float | None = None
+    function_s: float | None = None
+    speak_s: float | None = None
+    rest_s: float | None = None
+    total_s: float | None = None
+    basis: str = "unknown"
+
+    def view(self) -> dict[str, Any]:
+        """As JSON."""
+        parts = ("endpointing_s", "listen_s", "think_s", "function_s", "speak_s", "rest_s", "total_s")
+        return {name: _rounded(getattr(self, name)) for name in parts} | {"basis": self.basis}
+
+
+@dataclass(slots=True)
+class Turn:
+    """One exchange; see api.md, Turn. Times ending in ``_at`` are monotonic but ``started`` (Unix seconds)."""
+
+    n: int
+    cause: TurnCause
+    started: float
+    started_at: float
+    heard: str | None = None
+    said: list[Said] = field(default_factory=list)
+    calls: list[CallRecord] = field(default_factory=list)
+    outcome: TurnOutcome | None = None
+    interrupted: bool = False
+    played_bytes: int | None = None
+    audio_bytes: int = 0
+    audio: bytearray = field(default_factory=bytearray)
+    first_text_at: float | None = None
+    first_audio_at: float | None = None
+    ended_at: float | None = None
+    reported: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def said_text(self) -> str | None:
+        """Everything the agent said in this turn."""
+        return " ".join(piece.text for piece in self.said) or None
+
+    @property
+    def played_text(self) -> str | None:
+        """What was delivered: all of it, or, after a barge-in, the words whose audio was played by then."""
+        if self.played_bytes is None:
+            return self.said_text
+        ends = [piece.at_byte for piece in self.said[1:]] + [self.audio_bytes]
+        words: list[str] = []
+        for piece, end in zip(self.said, ends, strict=True):
+            length = end - piece.at_byte
+            share = 1.0 if length <= 0 else (self.played_bytes - piece.at_byte) / length
+            spoken = piece.text.split()
+            words += spoken[: int(max(0.0, min(1.0, share)) * len(spoken) + 0.5)] if self.played_bytes < end else spoken
+        return " ".join(words) or None
+
+    def latency(self) -> Latency:
+        """Stages of this turn, from the upstream's report where there is one, else from our own clock."""
+        functions = _union_s(self.calls) if self.calls else None
+        if "total_latency" in self.reported:
+            report = self.reported
+            return _balanced(
+                Latency(
+                    endpointing_s=report.get("endpointing_latency"),
+                    listen_s=report.get("stt_latency"),
+                    think_s=report.get("ttt_text_latency", report.get("ttt_token_latency")),
+                    function_s=report.get("function_latency", functions),
+                    speak_s=report.get("tts_latency"),
+                    total_s=report["total_latency"],
+                    basis="upstream",
+                )
+            )
+        if self.cause != "text" or self.first_audio_at is None:
+            return Latency(function_s=functions)
+        total = self.first_audio_at - self.started_at
+        text_at = min(self.first_text_at or self.first_audio_at, self.first_audio_at)
+        think = max(0.0, text_at - self.started_at - (functions or 0.0))
+        speak = self.first_audio_at - text_at
+        return _balanced(Latency(think_s=think, function_s=functions, speak_s=speak, total_s=total, basis="text"))
+
+    def view(self, *, words: bool, delivered: bool, audio_link: str | None) -> dict[str, Any]:
+        """The turn as JSON (api.md, Turn)."""
+        seen: dict[str, Any] = {"n": self.n, "started_at": rfc3339(self.started), "cause": self.cause}
+        if words:
+            seen |= {"heard": self.heard, "said": self.said_text, "played": self.played_text}
+        return seen | {
+            "delivered": delivered,
+            "interrupted": self.interrupted,
+            "outcome": self.outcome,
+            "calls": [call.view(words=words) for call in self.calls],
+            "audio": audio_link,
+            "latency": self.latency().view(),
+        }
+
+
+class TurnTracker:
+    """Keeps the turns of one run.
+
+    Args:
+        finished: called once for each turn as it ends.
+        wall: Unix seconds, for ``started_at`` of the records.
+        kept: turns kept in memory; older ones are forgotten.
+        kept_audio: turns whose audio is kept.
+        audio_limit_bytes: audio kept of one turn.
+    """
+
+    def __init__(
+        self,
+        *,
+        finished: Callable[[Turn], None],
+        wall: Callable[[], float],
+        kept: int = 500,
+        kept_audio: int = 4,
+        audio_limit_bytes: int = 5_760_000,
+    ) -> None:
+        self.turns: deque[Turn] = deque(maxlen=kept)
+        self.current: Turn | None = None
+        self.count = 0
+        self.user_turns = 0
+        self._finished = finished
+        self._wall = wall
+        self._kept_audio = kept_audio
+        self.audio_limit_bytes = audio_limit_bytes
+        self._own_texts: deque[str] = deque(maxlen=_OWN_TEXTS)
+        self._expected_echo: deque[str] = deque(maxlen=_OWN_TEXTS)
+        self._model_must_speak = False
+
+    # what the user does
+
+    def user_started(self, now: float, played_bytes_left: int) -> Turn | None:
+        """UserStartedSpeaking. Returns the turn that was cut, if one was.
+
+        Args:
+            now: monotonic seconds.
+            played_bytes_left: bytes of agent audio received and not yet played.
+        """
+        turn = self.current or (self.turns[-1] if self.turns else None)
+        if turn is None or (self.current is None and played_bytes_left <= 0):
+            return None
+        turn.interrupted = True
+        if turn.audio_bytes:
+            turn.played_bytes = max(0, turn.audio_bytes - played_bytes_left)
+        if self.current is not None:
+            self._end("interrupted", now)
+        else:
+            turn.outcome = "interrupted"
+        return turn
+
+    def user_said(self, text: str, now: float, *, injected: bool = False) -> Turn | None:
+        """A confirmed utterance (ConversationText of the user) or an injected text. None for the echo of an injection."""
+        if not injected and text in self._expected_echo:
+            self._expected_echo.remove(text)
+            return None
+        if injected:
+            self._expected_echo.append(text)
+        current = self.current
+        if (
+            current is not None
+            and current.cause != "agent"
+            and not current.said
+            and not current.audio_bytes
+            and not current.calls
+        ):
+            current.heard = f"{current.heard} {text}" if current.heard else text
+            return current
+        if current is not None:
+            self._end("interrupted" if current.cause != "agent" else "completed", now)
+        turn = self._open("text" if injected else "speech", now)
+        turn.heard = text
+        self.user_turns += 1
+        return turn
+
+    def expect_echo(self, text: str) -> None:
+        """``text`` is sent once more for the turn that is open: its echo opens no new one."""
+        self._expected_echo.append(text)
+
+    def awaits_echo(self, text: str) -> bool:
+        """True until the upstream has echoed the injected ``text``."""
+        return text in self._expected_echo
+
+    # what the agent does
+
+    def own_text(self, text: str) -> None:
+        """We injected ``text`` for the agent to say; its ConversationText is ours, not the model's."""
+        self._own_texts.append(text)
+
+    def own_text_refused(self, text: str) -> None:
+        """The upstream refused the injection."""
+        if text in self._own_texts:
+            self._own_texts.remove(text)
+
+    def awaits_own(self, text: str) -> bool:
+        """True until the upstream has said the injected ``text``."""
+        return text in self._own_texts
+
+    def agent_said(self, text: str, now: float) -> bool:
+        """ConversationText of the agent; True when it is one of our own injections."""
+        own = next((pending for pending in self._own_texts if text in pending), None)
+        if own is not None and own.endswith(text):  # an upstream may say a long text sentence by sentence
+            self._own_texts.remove(own)
+        turn = self.current or self._open("agent", now)
+        turn.said.append(Said(text, turn.audio_bytes))
+        if own is None or turn.cause == "agent":
+            self._model_must_speak = False
+            turn.first_text_at = turn.first_text_at or now
+        return own is not None
+
+    def agent_audio(self, frame: bytes | memoryview, now: float) -> None:
+        """A binary frame that may be heard."""
+        turn = self.current or self._open("agent", now)
+        turn.first_audio_at = turn.first_audio_at or now
+        turn.audio_bytes += len(frame)
+        if len(turn.audio) + len(frame) <= self.audio_limit_bytes:
+            turn.audio += frame
+        if not turn.said and not self._own_texts and not turn.calls:
+            self._model_must_speak = False
+
+    def agent_done(self, now: float) -> Turn | None:
+        """AgentAudioDone. Returns the turn when this ends it."""
+        turn = self.current
+        if turn is None or self._model_must_speak or any(call.outcome is None for call in turn.calls):
+            return None
+        return self._end("completed", now)
+
+    # function calls
+
+    def call_started(self, call_id: str, name: str, arguments: Any, now: float, *, client_side: bool) -> CallRecord:
+        """FunctionCallRequest."""
+        turn = self.current or self._open("agent", now)
+        record = CallRecord(call_id, name, arguments, now, client_side)
+        turn.calls.append(record)
+        self._model_must_speak = True
+        return record
+
+    def call_finished(self, record: CallRecord, outcome: str, result: str | None, now: float) -> None:
+        """The call was answered, cancelled or given up; the first outcome stays."""
+        if record.outcome is None:
+            record.outcome, record.result, record.duration_s = outcome, result, max(0.0, now - record.started_at)
+
+    def find_call(self, call_id: str) -> CallRecord | None:
+        """The newest call of that id, open or not."""
+        return next((call for turn in reversed(self.turns) for call in reversed(turn.calls) if call.call_id == call_id), None)
+
+    def open_call(self, call_id: str) -> CallRecord | None:
+        """The open call of that id in the current turn."""
+        calls = self.current.calls if self.current else []
+        return next((call for call in calls if call.call_id == call_id and call.outcome is None), None)
+
+    # what ends a turn otherwise
+
+    def failed(self, now: float) -> None:
+        """The upstream reported an Error or the run ends."""
+        if self.current is not None:
+            self._end("error", now)
+
+    def expire(self, now: float, limit_s: float) -> None:
+        """End the current turn as ``timeout`` when it is older than ``limit_s`` seconds."""
+        if self.current is not None and now - self.current.started_at >= limit_s:
+            self._end("timeout", now)
+
+    def report(self, latencies: Mapping[str, Any]) -> None:
+        """LatencyReport or AgentStartedSpeaking, whole or one key at a time, for the current turn or the last one."""
+        values = {key: float(value) for key, value in latencies.items() if isinstance(value, int | float) and 0 <= value < 300}
+        turn = self.current or (self.turns[-1] if self.turns else None)
+        if turn is not None and turn.cause != "agent":
+            turn.reported |= values
+
+    def _open(self, cause: TurnCause, now: float) -> Turn:
+        self.count += 1
+        turn = Turn(n=self.count, cause=cause, started=self._wall(), started_at=now)
+        self.turns.append(turn)
+        self.current = turn
+        self._model_must_speak = cause != "agent"
+        for old in list(self.turns)[: -self._kept_audio]:
+            old.audio.clear()
+        return turn
+
+    def _end(self, outcome: TurnOutcome, now: float) -> Turn:
+        turn = self.current
+        if turn is None:
+            raise AssertionError("only an open turn can end")
+        turn.outcome, turn.ended_at = outcome, now
+        self.current = None
+        self._model_must_speak = False
+        self._finished(turn)
+        return turn
+
+
+def _balanced(latency: Latency) -> Latency:
+    """Make the parts add up: what no stage accounts for is ``rest_s``; over-reported stages are cut, last first."""
+    left = latency.total_s or 0.0
+    for name in ("endpointing_s", "listen_s", "think_s", "function_s", "speak_s"):
+        part = getattr(latency, name)
+        if part is not None:
+            setattr(latency, name, min(part, left))
+            left -= min(part, left)
+    latency.rest_s = left
+    return latency
+
+
+def _union_s(calls: list[CallRecord]) -> float:
+    """Seconds during which at least one of the calls was open."""
+    total, until = 0.0, float("-inf")
+    for start, end in sorted((call.started_at, call.started_at + (call.duration_s or 0.0)) for call in calls):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)

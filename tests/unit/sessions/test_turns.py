@@ -1,0 +1,241 @@
+"""When turns begin and end, what was played of them, and that their latencies add up."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentd.sessions.history import context
+from agentd.sessions.turns import Turn, TurnTracker
+
+SECOND = b"\0" * 100  # a second of audio in these tests
+
+
+@pytest.fixture
+def ended() -> list[Turn]:
+    return []
+
+
+@pytest.fixture
+def tracker(ended: list[Turn]) -> TurnTracker:
+    return TurnTracker(finished=ended.append, wall=lambda: 1_000_000.0)
+
+
+def test_a_turn_ends_at_the_audio_done_of_the_reply(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("what time is it", 1.0)
+    tracker.agent_said("It is noon.", 1.5)
+    tracker.agent_audio(SECOND, 1.6)
+    tracker.agent_done(1.7)
+    assert [(turn.heard, turn.said_text, turn.outcome) for turn in ended] == [("what time is it", "It is noon.", "completed")]
+
+
+def test_a_filler_before_a_function_call_is_part_of_the_turn(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("turn on the lamp", 1.0)
+    call = tracker.call_started("c1", "set_light", {"on": True}, 1.1, client_side=True)
+    tracker.own_text("One moment.")
+    tracker.agent_said("One moment.", 1.2)
+    tracker.agent_audio(SECOND, 1.2)
+    tracker.agent_done(1.3)
+    assert not ended, "a call is open"
+    tracker.call_finished(call, "ok", "on", 1.4)
+    tracker.agent_done(1.45)
+    assert not ended, "the model has not spoken since the answer"
+    tracker.agent_said("The lamp is on.", 1.5)
+    tracker.agent_audio(SECOND, 1.5)
+    tracker.agent_done(1.6)
+    assert ended[0].said_text == "One moment. The lamp is on."
+    assert ended[0].calls == [call]
+
+
+def test_two_rounds_of_calls_are_one_turn(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("everything off", 1.0)
+    for i in range(2):
+        call = tracker.call_started(f"c{i}", "set_light", {}, 1.0 + i, client_side=True)
+        tracker.call_finished(call, "ok", "off", 1.5 + i)
+    tracker.agent_said("Done.", 4.0)
+    tracker.agent_done(4.1)
+    assert len(ended) == 1
+    assert ended[0].latency().function_s == pytest.approx(1.0)
+
+
+def test_our_own_injection_alone_does_not_answer_the_user(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("hello", 1.0)
+    tracker.own_text("The doorbell rang.")
+    tracker.agent_said("The doorbell rang.", 1.1)
+    tracker.agent_done(1.2)
+    assert not ended
+    assert tracker.current is not None
+
+
+def test_an_injection_in_silence_is_a_turn_of_the_agent(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.own_text("The doorbell rang.")
+    tracker.agent_said("The doorbell rang.", 1.1)
+    tracker.agent_audio(SECOND, 1.1)
+    tracker.agent_done(1.2)
+    assert [(turn.cause, turn.heard, turn.outcome) for turn in ended] == [("agent", None, "completed")]
+    assert tracker.user_turns == 0
+
+
+def test_a_barge_in_during_the_reply_cuts_the_turn_and_what_was_played(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("tell me a story", 1.0)
+    tracker.agent_said("once upon a time there", 1.5)
+    tracker.agent_audio(SECOND * 5, 1.5)
+    tracker.user_started(3.5, len(SECOND) * 3)
+    assert (ended[0].outcome, ended[0].interrupted, ended[0].played_text) == ("interrupted", True, "once upon")
+
+
+def test_a_barge_in_while_a_finished_reply_still_plays_is_told_too(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("tell me a story", 1.0)
+    tracker.agent_said("one two three four", 1.5)
+    tracker.agent_audio(SECOND * 4, 1.5)
+    tracker.agent_done(1.6)
+    assert ended[0].outcome == "completed"
+    tracker.user_started(2.5, len(SECOND) * 3)
+    assert (ended[0].outcome, ended[0].played_text) == ("interrupted", "one")
+
+
+def test_speech_after_the_reply_was_played_interrupts_nothing(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("hi", 1.0)
+    tracker.agent_said("hello", 1.5)
+    tracker.agent_done(1.6)
+    tracker.user_started(9.0, 0)
+    assert ended[0].outcome == "completed"
+    assert not ended[0].interrupted
+
+
+def test_the_echo_of_an_injected_text_opens_no_second_turn(tracker: TurnTracker) -> None:
+    tracker.user_said("what time is it", 1.0, injected=True)
+    assert tracker.user_said("what time is it", 1.1) is None
+    assert tracker.count == tracker.user_turns == 1
+
+
+def test_a_text_turns_latency_is_ours_and_adds_up(tracker: TurnTracker) -> None:
+    turn = tracker.user_said("lamp on", 10.0, injected=True)
+    assert turn is not None
+    call = tracker.call_started("c1", "set_light", {}, 10.1, client_side=True)
+    tracker.call_finished(call, "ok", "", 10.3)
+    tracker.agent_said("Done.", 10.5)
+    tracker.agent_audio(SECOND, 10.6)
+    latency = turn.latency()
+    assert latency.basis == "text"
+    assert latency.total_s == pytest.approx(0.6)
+    assert _sum(latency.view()) == pytest.approx(0.6, abs=0.001)
+
+
+def test_without_a_report_the_latency_of_speech_is_unknown(tracker: TurnTracker) -> None:
+    turn = tracker.user_said("lamp on", 10.0)
+    assert turn is not None
+    tracker.agent_audio(SECOND, 10.6)
+    assert (turn.latency().total_s, turn.latency().basis) == (None, "unknown")
+
+
+@given(
+    st.fixed_dictionaries(
+        {"total_latency": st.floats(0, 60)},
+        optional={name: st.floats(0, 60) for name in ("stt_latency", "ttt_text_latency", "tts_latency", "endpointing_latency")},
+    )
+)
+def test_whatever_an_upstream_reports_the_parts_add_up(report: dict[str, float]) -> None:
+    tracker = TurnTracker(finished=lambda _: None, wall=lambda: 0.0)
+    turn = tracker.user_said("hi", 1.0)
+    assert turn is not None
+    for key, value in report.items():  # the real server sends one key a message
+        tracker.report({"type": "LatencyReport", key: value})
+    view = turn.latency().view()
+    assert view["total_s"] == pytest.approx(report["total_latency"], abs=0.001)
+    assert _sum(view) == pytest.approx(report["total_latency"], abs=0.002)
+
+
+def test_absurd_latencies_of_an_upstream_are_not_believed(tracker: TurnTracker) -> None:
+    turn = tracker.user_said("hi", 1.0)
+    assert turn is not None
+    tracker.report({"total_latency": -3.0, "stt_latency": 1e9, "tts_latency": "0.1"})
+    assert turn.latency().total_s is None
+
+
+def test_a_turn_nobody_ends_times_out(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("hi", 1.0)
+    tracker.expire(60.9, 60.0)
+    assert not ended
+    tracker.expire(61.0, 60.0)
+    assert ended[0].outcome == "timeout"
+
+
+def test_old_audio_is_forgotten_and_old_turns_too() -> None:
+    tracker = TurnTracker(finished=lambda _: None, wall=lambda: 0.0, kept=3, kept_audio=2)
+    for i in range(5):
+        tracker.user_said(f"turn {i}", float(i))
+        tracker.agent_said("yes", i + 0.1)
+        tracker.agent_audio(SECOND, i + 0.1)
+        tracker.agent_done(i + 0.2)
+    assert [(turn.n, len(turn.audio)) for turn in tracker.turns] == [(3, 0), (4, 100), (5, 100)]
+
+
+def spoken(tracker: TurnTracker, heard: str, said: str, at: float) -> None:
+    tracker.user_said(heard, at)
+    tracker.agent_said(said, at)
+    tracker.agent_audio(SECOND, at)
+    tracker.agent_done(at)
+
+
+def test_the_context_holds_what_was_heard_called_and_played(tracker: TurnTracker) -> None:
+    tracker.user_said("lamp on", 1.0)
+    call = tracker.call_started("c1", "set_light", {"on": True}, 1.1, client_side=True)
+    tracker.call_finished(call, "ok", "on", 1.2)
+    tracker.agent_said("The lamp is on now.", 1.3)
+    tracker.agent_audio(SECOND * 5, 1.3)
+    tracker.user_started(2.0, 300)
+    assert context(tracker.turns).messages == [
+        {"type": "History", "role": "user", "content": "lamp on"},
+        {
+            "type": "History",
+            "function_calls": [
+                {"id": "c1", "name": "set_light", "client_side": True, "arguments": '{"on":true}', "response": "on"}
+            ],
+        },
+        {"type": "History", "role": "assistant", "content": "The lamp"},
+    ]
+
+
+def test_an_unanswered_turn_is_not_in_the_context_but_asked_again(tracker: TurnTracker) -> None:
+    spoken(tracker, "hi", "hello", 1.0)
+    tracker.user_said("lamp on", 2.0)
+    call = tracker.call_started("c1", "set_light", {}, 2.1, client_side=True)
+    tracker.call_finished(call, "ok", "on", 2.2)
+    carried = context(tracker.turns)
+    assert [message["content"] for message in carried.messages] == ["hi", "hello"]
+    assert (carried.unanswered, carried.settled) == ("lamp on", (call,))
+
+
+def test_an_unfinished_call_is_told_as_unknown(tracker: TurnTracker) -> None:
+    tracker.user_said("lamp on", 1.0)
+    tracker.call_started("c1", "set_light", {}, 1.1, client_side=True)
+    tracker.failed(2.0)
+    calls = context(tracker.turns).messages[1]["function_calls"]
+    assert calls[0]["response"] == "interrupted; outcome unknown"
+
+
+@pytest.mark.parametrize(
+    ("turns", "text", "kept"),
+    [(80, "x", 50), (10, "y" * 10_000, 3)],
+    ids=["at most fifty turns", "at most 64 KiB"],
+)
+def test_the_context_is_bounded(turns: int, text: str, kept: int, tracker: TurnTracker) -> None:
+    for i in range(turns):
+        spoken(tracker, text, text, float(i))
+    assert len(context(tracker.turns).messages) == kept * 2
+
+
+def _sum(view: dict[str, object]) -> float:
+    parts = ("endpointing_s", "listen_s", "think_s", "function_s", "speak_s", "rest_s")
+    return sum(value for name in parts if isinstance(value := view[name], float))
+
+
+def test_reading_a_turn_without_words_shows_none_of_them(tracker: TurnTracker) -> None:
+    tracker.user_said("secret words", 1.0)
+    tracker.call_started("c1", "unlock", {"code": "secret words"}, 1.1, client_side=True)
+    tracker.agent_said("secret words", 1.2)
+    view: Callable[[bool], str] = lambda words: str(tracker.turns[0].view(words=words, delivered=False, audio_link=None))  # noqa: E731
+    assert "secret" in view(True)
+    assert "secret" not in view(False)
