@@ -5,16 +5,16 @@ Never imported by the daemon.
 """
 
 import ast
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic.fields import FieldInfo
 
 from agentd.config import sections
 from agentd.config.sections import Section, Settings
+from agentd.config.toml import toml_value
 
 _WIDTH: Final = 130
 
@@ -97,16 +97,8 @@ def _key(comments: dict[str, str], key: str, field: FieldInfo, *, wide: bool) ->
 
 def _assignment(key: str, field: FieldInfo) -> str:
     if field.default is None or field.default_factory is not None:
-        return f"# {key} = {_toml((field.examples or [''])[0])}"
-    return f"{key} = {_toml(field.default)}"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool | str | Path):
-        return json.dumps(value if isinstance(value, bool) else str(value), ensure_ascii=False)
-    if isinstance(value, tuple):
-        return f"[{', '.join(_toml(item) for item in value)}]"
-    return repr(value)
+        return f"# {key} = {toml_value((field.examples or [''])[0])}"
+    return f"{key} = {toml_value(field.default)}"
 
 
 def _comments() -> dict[str, dict[str, str]]:

@@ -1,0 +1,90 @@
+"""Commands that look and change nothing: the settings in effect, the machine, the shell's variables."""
+
+import shlex
+from typing import Annotated, Any
+
+import typer
+
+from agentd.cli.options import ConfigOption, JsonOption, StateDirOption, settings_from
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(check)
+    app.command()(doctor)
+    app.command()(env)
+
+
+def check(*, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Read the configuration and print what is in effect, secrets masked."""
+    from agentd.protocol.masking import masked
+
+    document = settings_from(config).model_dump(mode="json")
+    if document["deepgram"]["api_key"]:
+        document["deepgram"]["api_key"] = "***"
+    document["deepgram"]["proxy"] = _without_password(document["deepgram"]["proxy"])
+    # Handlers' settings are theirs: any of them may be a secret, so their names alone are shown.
+    document["functions"] = {file: dict.fromkeys(table, "***") for file, table in document["functions"].items()}
+    for profile in document["agents"].values():
+        profile["settings"] = masked(profile["settings"])
+    if json:
+        from agentd.cli.output import print_json
+
+        print_json(document)
+    else:
+        _print_toml(document)
+
+
+def doctor(
+    *,
+    config: ConfigOption = None,
+    state_dir: StateDirOption = None,
+    online: Annotated[bool, typer.Option("--online", help="Also ask Deepgram whether it takes the key.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Look at the machine, models, handlers and settings, and say what to do about what is missing."""
+    from agentd.cli.doctor import examine
+
+    findings = examine(settings_from(config, state_dir=state_dir), online=online)
+    if json:
+        from agentd.cli.output import print_json
+
+        print_json([finding.__dict__ for finding in findings])
+    else:
+        for finding in findings:
+            print(f"{finding.level:4}  {finding.subject}: {finding.detail}")
+            if finding.remedy:
+                print(f"      → {finding.remedy}")
+    if any(finding.level == "fail" for finding in findings):
+        raise typer.Exit(1)
+
+
+def env(*, config: ConfigOption = None, state_dir: StateDirOption = None) -> None:
+    """Print shell variables for curl: eval "$(agentd env)" sets $A (address) and $S (state folder)."""
+    from agentd.cli.client import base_url
+
+    settings = settings_from(config, state_dir=state_dir)
+    print(f"export A={shlex.quote(base_url(settings))} S={shlex.quote(str(settings.paths.state_dir.absolute()))}")
+
+
+def _without_password(url: str | None) -> str | None:
+    if url is None or "@" not in url:
+        return url
+    scheme, _, rest = url.rpartition("://")
+    return f"{scheme}://***@{rest.rpartition('@')[2]}" if scheme else f"***@{rest.rpartition('@')[2]}"
+
+
+def _print_toml(document: dict[str, Any]) -> None:
+    from agentd.config.toml import toml_key, toml_value
+
+    for key, value in document.items():
+        if not isinstance(value, dict):
+            print(f"{key} = {toml_value(value)}")
+    for key, value in document.items():
+        if isinstance(value, dict):
+            tables = value if key in ("agents", "functions") else {"": value}
+            for name, table in tables.items():
+                print(f"\n[{key}{f'.{toml_key(name)}' if name else ''}]")
+                for field, content in table.items():
+                    # A key without a value stands as a comment: the output is a configuration file again.
+                    print(f"{toml_key(field)} = {toml_value(content)}" if content is not None else f"# {field} is not set")

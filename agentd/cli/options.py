@@ -1,0 +1,34 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from agentd.config import Settings
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="Configuration file; default ./config.toml, then /etc/agentd/config.toml.", show_default=False
+    ),
+]
+StateDirOption = Annotated[Path | None, typer.Option("--state-dir", help="Folder of tokens and state.", show_default=False)]
+HostOption = Annotated[str | None, typer.Option("--host", help="Address to listen on.", show_default=False)]
+PortOption = Annotated[int | None, typer.Option("--port", help="TCP port; 0 picks a free one.", show_default=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def settings_from(
+    config: Path | None = None,
+    *,
+    state_dir: Path | None = None,
+    host: str | None = None,
+    port: int | None = None,
+) -> "Settings":
+    """The settings with what the command line says over them."""
+    from agentd.config import load
+
+    overrides: dict[str, Any] = {"server": {"host": host, "port": port}, "paths": {"state_dir": state_dir}}
+    return load(config, overrides)

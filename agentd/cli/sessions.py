@@ -1,0 +1,140 @@
+"""Commands on sessions of the running daemon."""
+
+from typing import Annotated, Any
+
+import typer
+
+from agentd.cli.options import ConfigOption, JsonOption, StateDirOption, settings_from
+
+NameArgument = Annotated[str, typer.Argument(help="Session name, or run id.", show_default=False)]
+TextArgument = Annotated[str, typer.Argument(help="What is said.", show_default=False)]
+TimeoutOption = Annotated[float, typer.Option("--timeout-s", min=1, max=300, help="Longest wait, in seconds.")]
+
+_sessions = typer.Typer(help="List, start, show and stop sessions.", invoke_without_command=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.add_typer(_sessions, name="sessions")
+    app.command()(say)
+    app.command()(tell)
+
+
+@_sessions.callback()
+def sessions(
+    context: typer.Context,
+    *,
+    config: ConfigOption = None,
+    state_dir: StateDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List sessions; or start, show and stop one."""
+    from agentd.cli.client import Daemon
+
+    context.obj = Daemon(settings_from(config, state_dir=state_dir))
+    if context.invoked_subcommand is not None:
+        return
+    listed = context.obj.call("GET", "/v1/sessions")
+    if json:
+        _print_json(listed)
+        return
+    from agentd.cli.output import print_table
+
+    print_table(
+        ("ID", "STATE", "AGENT", "UPSTREAM", "TURNS", "STARTED", "END"),
+        [
+            (
+                session["id"],
+                session["state"],
+                session.get("agent"),
+                session.get("upstream"),
+                (session.get("usage") or {}).get("turns", 0),
+                session.get("started_at"),
+                session.get("end_reason"),
+            )
+            for session in listed["items"]
+        ],
+    )
+
+
+@_sessions.command()
+def start(
+    context: typer.Context,
+    name: NameArgument,
+    agent: Annotated[str | None, typer.Option("--agent", help="Profile to start.", show_default=False)] = None,
+    prompt: Annotated[str | None, typer.Option("--prompt", help="Prompt for this session.", show_default=False)] = None,
+    greeting: Annotated[str | None, typer.Option("--greeting", help="What the agent says first.", show_default=False)] = None,
+) -> None:
+    """Make sure that a session runs; one that does is left as it is."""
+    wanted = {"agent": agent, "prompt": prompt, "greeting": greeting}
+    body = {key: value for key, value in wanted.items() if value is not None}
+    _print_json(context.obj.call("PUT", _path(name), body=body or None))
+
+
+@_sessions.command()
+def stop(
+    context: typer.Context,
+    name: NameArgument,
+    *,
+    drain: Annotated[bool, typer.Option("--drain", help="Let the turn in progress end.")] = False,
+) -> None:
+    """Stop a session and show what it used."""
+    _print_json(context.obj.call("DELETE", _path(name), query={"drain": "true"} if drain else None, timeout_s=60))
+
+
+@_sessions.command()
+def show(context: typer.Context, name: NameArgument) -> None:
+    """Show a session."""
+    _print_json(context.obj.call("GET", _path(name)))
+
+
+def say(
+    name: NameArgument,
+    text: TextArgument,
+    config: ConfigOption = None,
+    state_dir: StateDirOption = None,
+    timeout_s: TimeoutOption = 30,
+) -> None:
+    """Have the agent say something, and wait until it is spoken."""
+    from agentd.cli.client import Daemon
+
+    Daemon(settings_from(config, state_dir=state_dir)).call(
+        "POST", f"{_path(name)}/say", body={"text": text}, query={"timeout_s": f"{timeout_s:g}"}, timeout_s=timeout_s
+    )
+
+
+def tell(
+    name: NameArgument,
+    text: TextArgument,
+    *,
+    config: ConfigOption = None,
+    state_dir: StateDirOption = None,
+    timeout_s: TimeoutOption = 30,
+    json: JsonOption = False,
+) -> None:
+    """Tell the agent something as its user, and print the reply."""
+    from agentd.cli.client import Daemon
+
+    turn = Daemon(settings_from(config, state_dir=state_dir)).call(
+        "POST",
+        f"{_path(name)}/messages",
+        body={"role": "user", "content": text},
+        query={"wait": "reply", "timeout_s": f"{timeout_s:g}"},
+        timeout_s=timeout_s,
+    )
+    if json:
+        _print_json(turn)
+    else:
+        print(turn.get("said") or f"(no reply: {turn.get('outcome')})")
+
+
+def _path(name: str) -> str:
+    from agentd.cli.client import segment
+
+    return f"/v1/sessions/{segment(name)}"
+
+
+def _print_json(document: Any) -> None:
+    from agentd.cli.output import print_json
+
+    print_json(document)
