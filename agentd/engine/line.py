@@ -1,0 +1,220 @@
+"""One client's connection as a dialogue sees it: messages and audio go out in order, and nobody who speaks waits for the socket.
+
+A dialogue calls ``send`` and ``send_audio`` from anywhere; one writer task takes the frames to the socket. Audio that is
+still queued can be dropped at a barge-in, messages never are.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any, Final, NoReturn, Protocol
+
+from aiohttp import WSCloseCode, web
+
+from agentd.protocol.messages import (
+    Error,
+    FunctionCallCancelled,
+    FunctionCallResponse,
+    Message,
+    Warn,
+)
+from agentd.protocol.server import Answer, ServerProtocol
+from agentd.supervise import spawn
+
+AUDIO_AHEAD_BYTES: Final = 128 * 1024
+"""Audio that may wait for the socket: 1.4 to 16 s of it, so that a barge-in finds something to drop when the client is slow."""
+
+MAX_QUEUED_MESSAGES: Final = 2048
+"""A client that leaves so many messages unread is gone; a conversation sends a few per second."""
+
+SEND_TIMEOUT_S: Final = 30.0
+"""A socket that takes no byte for so long is dead, whatever TCP says."""
+
+
+MAX_FRAME_BYTES: Final = 64 * 1024
+"""Longest binary frame: clients on websockets' defaults close at 1 MiB, browsers' audio code likes small ones."""
+
+
+class Hangup(Exception):
+    """Ends the conversation; raised inside its task group and taken up by the server.
+
+    Args:
+        code: WebSocket close code, or None to abort the TCP connection without a word.
+        reason: for the close frame (at most 123 bytes of it) and the log.
+        error: what the client is told before the close, if anything.
+    """
+
+    def __init__(self, code: int | None = WSCloseCode.OK, reason: str = "", *, error: Error | None = None) -> None:
+        super().__init__(f"{code} {reason}")
+        self.code = code
+        self.reason = reason
+        self.error = error
+
+
+class Dialogue(Protocol):
+    """The turn-taker behind a connection: the real conversation or the scripted one.
+
+    The server calls these one after the other, in the order of the client's frames.
+    """
+
+    async def open(self) -> None:
+        """Settings have come, and are valid: send SettingsApplied, and greet."""
+        ...
+
+    async def hear(self, audio: bytes) -> None:
+        """A binary frame of the user's audio, any length, not aligned to samples."""
+        ...
+
+    async def handle(self, message: Message) -> None:
+        """A text frame other than Settings."""
+        ...
+
+
+class Line:
+    """The way out to one client.
+
+    Args:
+        socket: the prepared WebSocket.
+        protocol: guards what is sent and knows the open calls.
+        group: owns every task of this conversation; when one fails, the conversation ends.
+        request_id: as in Welcome, for logs.
+    """
+
+    def __init__(
+        self, socket: web.WebSocketResponse, protocol: ServerProtocol, group: asyncio.TaskGroup, *, request_id: str
+    ) -> None:
+        self._socket = socket
+        self._protocol = protocol
+        self._group = group
+        self._queue: deque[str | bytes] = deque()
+        self._audio_bytes = 0
+        self._filled = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._ending: asyncio.Future[Hangup] = asyncio.get_running_loop().create_future()
+        self.request_id = request_id
+        self.audio_bytes_out = 0
+
+    # -- tasks ------------------------------------------------------------------------------------------------------
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str) -> "asyncio.Task[Any]":
+        """Start a task that lives no longer than the conversation."""
+        return spawn(self._group, coroutine, name=f"engine:{self.request_id[:8]}:{name}")
+
+    def end(self, hangup: Hangup) -> None:
+        """End the conversation from outside its tasks; the first reason given stands."""
+        if not self._ending.done():
+            self._ending.set_result(hangup)
+
+    async def ended(self) -> NoReturn:
+        """Wait for ``end`` and raise what it was given, as a task of the conversation's group."""
+        raise await self._ending
+
+    # -- sending ----------------------------------------------------------------------------------------------------
+
+    def send(self, message: Message) -> None:
+        """Queue a message.
+
+        Raises:
+            Hangup: the client has not read for so long that the queue is full.
+        """
+        if len(self._queue) > MAX_QUEUED_MESSAGES:
+            raise Hangup(None, "the client does not read")
+        self._put(self._protocol.send(message).decode())
+
+    def warn(self, code: str, description: str) -> None:
+        """Tell the client of a fault the conversation survives."""
+        self.send(Warn(code=code, description=description))
+
+    def fail(self, code: str, description: str, *, close: int = WSCloseCode.INTERNAL_ERROR) -> NoReturn:
+        """End the conversation with a protocol ``Error``."""
+        raise Hangup(close, code, error=Error(code=code, description=description))
+
+    def send_audio(self, audio: bytes) -> None:
+        """Queue agent audio in frames of at most 64 KiB.
+
+        The frame size is even, so whole 16-bit samples in stay whole samples out: the browser demos read a frame as an
+        ``Int16Array``, which throws at an odd length, and log an error at an empty one.
+        """
+        for start in range(0, len(audio), MAX_FRAME_BYTES):
+            frame = audio[start : start + MAX_FRAME_BYTES]
+            self._audio_bytes += len(frame)
+            self._put(frame)
+
+    def send_unchecked(self, text: str) -> None:
+        """Queue any text frame, past the protocol's guard: for peers that misbehave on purpose."""
+        self._put(text)
+
+    async def room(self) -> None:
+        """Wait until little enough audio is queued to add some."""
+        while self._audio_bytes > AUDIO_AHEAD_BYTES:
+            await self._next_write()
+
+    async def flush(self) -> None:
+        """Wait until everything queued is with the socket."""
+        while self._queue:
+            await self._next_write()
+
+    def drop_audio(self) -> int:
+        """Throw away the audio that is still queued; messages stay in order. Returns the bytes dropped."""
+        dropped, self._audio_bytes = self._audio_bytes, 0
+        kept = [frame for frame in self._queue if isinstance(frame, str)]
+        self._queue.clear()
+        self._queue.extend(kept)
+        self._drained.set()
+        return dropped
+
+    # -- function calls ---------------------------------------------------------------------------------------------
+
+    def answer(self, response: FunctionCallResponse) -> Answer:
+        """Match a client's answer with an open call."""
+        return self._protocol.answer(response)
+
+    def cancel_calls(self) -> FunctionCallCancelled | None:
+        """Withdraw the open calls and tell the client."""
+        cancelled = self._protocol.cancel_open_calls()
+        if cancelled is not None:
+            self.send(cancelled)
+        return cancelled
+
+    # -- the writer -------------------------------------------------------------------------------------------------
+
+    async def write(self) -> None:
+        """Carry queued frames to the socket until cancelled.
+
+        Raises:
+            Hangup: the client takes nothing any more.
+        """
+        while True:
+            while self._queue:
+                await self._write_one(self._queue.popleft())
+            self._filled.clear()
+            await self._filled.wait()
+
+    async def finish(self, *, bound_s: float) -> None:
+        """Write what is left, after the writer has ended, for at most ``bound_s`` seconds."""
+        async with asyncio.timeout(bound_s):
+            while self._queue:
+                await self._write_one(self._queue.popleft())
+
+    async def _write_one(self, frame: str | bytes) -> None:
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                if isinstance(frame, str):
+                    await self._socket.send_str(frame)
+                else:
+                    self._audio_bytes -= len(frame)
+                    self.audio_bytes_out += len(frame)
+                    await self._socket.send_bytes(frame)
+        except (TimeoutError, ConnectionError) as error:
+            raise Hangup(None, f"sending failed: {error!r}") from error
+        finally:
+            self._drained.set()
+
+    async def _next_write(self) -> None:
+        self._drained.clear()
+        await self._drained.wait()
+
+    def _put(self, frame: str | bytes) -> None:
+        self._queue.append(frame)
+        self._filled.set()

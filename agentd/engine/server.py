@@ -1,0 +1,149 @@
+"""The engine's HTTP side: ``/v1/agent/converse`` and the few REST paths that Deepgram clients ask for.
+
+It admits, upgrades and closes; ``exchange`` carries the frames, and what is said is the dialogue's affair. Every answer has
+``dg-request-id``, every refusal ``dg-error``, as Deepgram's do.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+from aiohttp import WSCloseCode, web
+
+from agentd.config import EngineSettings
+from agentd.engine.admission import Admission, Refusal
+from agentd.engine.exchange import DialogueFactory, hold
+from agentd.engine.line import Hangup, Line
+from agentd.protocol.messages import Error
+
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+"""Longest frame taken from a client; the SDKs take as much from us."""
+
+HEARTBEAT_S: Final = 20.0
+"""Interval of WebSocket pings; a client that answers none within half of it is gone."""
+
+CLOSE_S: Final = 2.0
+"""How long a client may take to answer our close frame."""
+
+_log = structlog.get_logger("agentd.engine")
+
+
+@dataclass(slots=True)
+class Engine:
+    """What the handlers share.
+
+    Attributes:
+        settings: limits.
+        admission: who may connect.
+        dialogue: makes the turn-taker of a conversation.
+        models: answer of ``GET /v1/models``.
+        think_models: list in the answer of ``GET /v1/agent/settings/think/models``.
+        live: open conversations by request id; None while the upgrade is under way.
+    """
+
+    settings: EngineSettings
+    admission: Admission
+    dialogue: DialogueFactory
+    models: dict[str, Any] = field(default_factory=dict)
+    think_models: list[dict[str, str]] = field(default_factory=list)
+    live: dict[str, Line | None] = field(default_factory=dict)
+
+
+_ENGINE: Final = web.AppKey("engine", Engine)
+
+
+def build_app(engine: Engine) -> web.Application:
+    """The application; the caller runs it on a socket of its choice."""
+    app = web.Application(middlewares=[_answer_like_deepgram])
+    app[_ENGINE] = engine
+    app.router.add_get("/v1/agent/converse", _converse)
+    app.router.add_get("/v1/agent/settings/think/models", _think_models)
+    app.router.add_get("/v1/models", _models)
+    app.router.add_get("/healthz", _health)
+    app.on_shutdown.append(_hang_up_all)
+    return app
+
+
+@web.middleware
+async def _answer_like_deepgram(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Admit the request, and shape refusals as Deepgram does (docs, "Errors": err_code, err_msg, request_id)."""
+    request_id = str(uuid4())
+    request["request_id"] = request_id
+    engine = request.app[_ENGINE]
+    try:
+        engine.admission.admit(request)
+        response = await handler(request)
+    except Refusal as refusal:
+        _log.info("engine_refused", request_id=request_id, status=refusal.status, code=refusal.code)
+        response = _refuse(refusal, request_id)
+    except web.HTTPException as error:
+        response = _refuse(Refusal(error.status, error.reason.upper().replace(" ", "_"), error.reason), request_id)
+    if not response.prepared:
+        response.headers["dg-request-id"] = request_id
+    return response
+
+
+def _refuse(refusal: Refusal, request_id: str) -> web.Response:
+    body = {"err_code": refusal.code, "err_msg": refusal.message, "request_id": request_id}
+    return web.json_response(body, status=refusal.status, headers={"dg-error": refusal.message, **refusal.headers})
+
+
+async def _health(request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok", "conversations": len(request.app[_ENGINE].live)})
+
+
+async def _models(request: web.Request) -> web.Response:
+    return web.json_response(request.app[_ENGINE].models)
+
+
+async def _think_models(request: web.Request) -> web.Response:
+    return web.json_response({"models": request.app[_ENGINE].think_models})
+
+
+async def _hang_up_all(app: web.Application) -> None:
+    error = Error(code="SERVER_GOING_AWAY", description="The engine is shutting down.")
+    for line in list(app[_ENGINE].live.values()):
+        if line is not None:
+            line.end(Hangup(WSCloseCode.GOING_AWAY, error.code, error=error))
+
+
+async def _converse(request: web.Request) -> web.WebSocketResponse:
+    """One conversation, from the upgrade to the close."""
+    engine = request.app[_ENGINE]
+    request_id: str = request["request_id"]
+    _reserve(engine, request_id)
+    socket = web.WebSocketResponse(
+        protocols=engine.admission.subprotocols(request),
+        max_msg_size=MAX_MESSAGE_BYTES,
+        compress=False,
+        heartbeat=HEARTBEAT_S,
+        timeout=CLOSE_S,
+    )
+    socket.headers["dg-request-id"] = request_id
+    log = _log.bind(request_id=request_id)
+    try:
+        await socket.prepare(request)
+        log.info("conversation_opened")
+        hangup = await hold(socket, engine.dialogue, engine.settings, request_id, lines=engine.live)
+        if hangup.code is None:
+            if request.transport is not None:
+                request.transport.abort()
+        else:
+            await socket.close(code=hangup.code, message=hangup.reason.encode()[:123])
+        log.info("conversation_closed", code=hangup.code, reason=hangup.reason)
+    finally:
+        del engine.live[request_id]
+    return socket
+
+
+def _reserve(engine: Engine, request_id: str) -> None:
+    """Take a place before the first await, so that many handshakes at once cannot pass the limit together."""
+    limit = engine.settings.max_sessions
+    if len(engine.live) >= limit:
+        message = f"All {limit} conversations of this engine are taken ([engine] max_sessions)."
+        raise Refusal(429, "TOO_MANY_REQUESTS", message, {"Retry-After": "2"})
+    engine.live[request_id] = None

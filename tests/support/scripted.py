@@ -1,0 +1,141 @@
+"""A scripted Voice Agent server in this process, as the upstream of a test, with a record of what came in."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from agentd.config import EngineSettings
+from agentd.engine.admission import Admission
+from agentd.engine.line import Dialogue, Line
+from agentd.engine.script import parse_script
+from agentd.engine.scripted import ScriptedPeer
+from agentd.engine.server import Engine, build_app
+from agentd.protocol.messages import Message
+
+KEY = "scripted-key"
+
+
+@dataclass(slots=True)
+class Received:
+    """What one connection brought.
+
+    Attributes:
+        request_id: as in its Welcome.
+        messages: the client's text frames as JSON objects, Settings first, in order.
+        audio: the client's audio, joined.
+        line: the way out, to send something or to end the connection in mid-test.
+    """
+
+    request_id: str
+    line: Line
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    audio: bytearray = field(default_factory=bytearray)
+
+    @property
+    def audio_bytes(self) -> int:
+        """Length of the audio that came."""
+        return len(self.audio)
+
+    def of_type(self, name: str) -> list[dict[str, Any]]:
+        """The messages of one type, in order."""
+        return [message for message in self.messages if message["type"] == name]
+
+
+@dataclass(slots=True)
+class ScriptedEngine:
+    """The running peer.
+
+    Attributes:
+        url: base for the WebSocket, ``ws://127.0.0.1:<port>``.
+        http_url: base for REST.
+        key: what it accepts.
+        connections: what each connection brought, in the order of their Settings.
+    """
+
+    url: str
+    http_url: str
+    key: str
+    connections: list[Received] = field(default_factory=list)
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def connection_count(self) -> int:
+        """Connections that got as far as Settings."""
+        return len(self.connections)
+
+    async def wait_for(self, predicate: Callable[["ScriptedEngine"], bool], timeout: float = 5.0) -> None:  # noqa: ASYNC109
+        """Wait until something that came in makes ``predicate`` true.
+
+        Raises:
+            AssertionError: it did not within ``timeout`` seconds; shows what came.
+        """
+        try:
+            async with asyncio.timeout(timeout), self._changed:
+                await self._changed.wait_for(lambda: predicate(self))
+        except TimeoutError:
+            came = [[message["type"] for message in one.messages] + [one.audio_bytes] for one in self.connections]
+            raise AssertionError(f"not within {timeout} s; received so far: {json.dumps(came)}") from None
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+
+class _Recording:
+    """A dialogue that notes what it is given and passes it on."""
+
+    def __init__(self, inner: Dialogue, received: Received, engine: ScriptedEngine) -> None:
+        self._inner = inner
+        self._received = received
+        self._engine = engine
+
+    async def open(self) -> None:
+        await self._engine._notify()
+        await self._inner.open()
+
+    async def hear(self, audio: bytes) -> None:
+        self._received.audio += audio
+        await self._engine._notify()
+        await self._inner.hear(audio)
+
+    async def handle(self, message: Message) -> None:
+        self._received.messages.append(message.wire())
+        await self._engine._notify()
+        await self._inner.handle(message)
+
+
+@asynccontextmanager
+async def scripted_engine(
+    script: str | dict[str, Any], *, settings: EngineSettings | None = None
+) -> AsyncIterator[ScriptedEngine]:
+    """Serve ``script`` (TOML text, or the same as a dict) on a free loopback port."""
+    peer = ScriptedPeer(parse_script(script))
+    engine = ScriptedEngine(url="", http_url="", key=KEY)
+
+    def dialogue(line: Line, document: dict[str, Any]) -> Dialogue:
+        received = Received(line.request_id, line, [document])
+        engine.connections.append(received)
+        return _Recording(peer.dialogue(line, document), received, engine)
+
+    app = build_app(
+        Engine(
+            settings=settings or EngineSettings(max_sessions=1000),
+            admission=Admission(KEY, before=peer.before_handshake),
+            dialogue=dialogue,
+        )
+    )
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=2.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        engine.url, engine.http_url = f"ws://{host}:{port}", f"http://{host}:{port}"
+        yield engine
+    finally:
+        await runner.cleanup()
