@@ -44,7 +44,7 @@ class ServerSettings(Section):
     public_url: str | None = Field(default=None, examples=["https://voice.example.org"])
     """How others reach the daemon; its host is added to allowed_hosts."""
     allowed_hosts: tuple[str, ...] = ()
-    """Further names accepted in the Host header, exactly as sent (with the port if it is not the default one)."""
+    """Further names accepted in the Host header, exactly as sent, such as "voice.example.org" or "192.168.1.5:8690"."""
     allowed_origins: tuple[str, ...] = ()
     """Web origins accepted besides the daemon's own, such as "https://home.example.org"."""
     tls_cert: Path | None = Field(default=None, examples=["/etc/agentd/tls/cert.pem"])
