@@ -48,16 +48,15 @@ def _url(*schemes: str) -> Check:
 _ENDPOINT: Final = record({"url": _url("https", "http"), "headers": mapping_of(text)}, required=("url",))
 _SPEAK_ENDPOINT: Final = record({"url": _url("https", "http", "wss", "ws"), "headers": mapping_of(text)}, required=("url",))
 
-_CREDENTIALS: Final = record(
-    {
-        "type": one_of("iam", "sts"),
-        "region": text,
-        "access_key_id": text,
-        "secret_access_key": text,
-        "session_token": text,
-    },
-    required=("type", "region", "access_key_id", "secret_access_key"),
-)
+_CREDENTIAL_FIELDS: Final[Mapping[str, Check]] = {
+    "type": one_of("iam", "sts"),
+    "region": text,
+    "access_key_id": text,
+    "secret_access_key": text,
+    "session_token": text,
+}
+_BEDROCK_CREDENTIALS: Final = record(_CREDENTIAL_FIELDS)
+_POLLY_CREDENTIALS: Final = record(_CREDENTIAL_FIELDS, required=("type", "region", "access_key_id", "secret_access_key"))
 
 
 def _needs_endpoint(*provider_types: str) -> Check:
@@ -83,7 +82,7 @@ def _flux_needs_v2(value: object, pointer: str, faults: list[FieldError]) -> Non
 def _eager_first(value: object, pointer: str, faults: list[FieldError]) -> None:
     """The eager threshold lies below the final one, 0.7 by default (Deepgram docs, "Flux configuration")."""
     if isinstance(value, dict):
-        eager, final = value.get("eager_eot_threshold"), value.get("eot_threshold", 0.7)
+        eager, final = value.get("eager_eot_threshold"), value.get("eot_threshold") or 0.7
         if is_number(eager) and is_number(final) and eager > final:
             fault(faults, child(pointer, "eager_eot_threshold"), f"must not be above eot_threshold ({final:g})")
 
@@ -135,8 +134,8 @@ _THINK_PROVIDER: Final = variant(
         "open_ai": _thinker(reasoning_mode=_REASONING),
         "anthropic": _thinker(temperature=1.0),
         "google": _thinker(required=()),  # one's own Google endpoint names the model in its URL
-        "groq": _thinker(reasoning_mode=_REASONING),
-        "aws_bedrock": _thinker(credentials=_CREDENTIALS),
+        "groq": _thinker(required=(), reasoning_mode=_REASONING),  # one model, which deepgram-sdk leaves out
+        "aws_bedrock": _thinker(credentials=_BEDROCK_CREDENTIALS),
         "deepgram": _thinker(reasoning_mode=_REASONING, voice_prompt_opt_out=boolean),
         "nvidia": _thinker(),
     },
@@ -184,6 +183,7 @@ _FUNCTION: Final = record(
             required=("url",),
         ),
         "defer_until_eot": boolean,
+        "initial_agent_filler": boolean,
         "agent_filler_max_count": integer(0),
         "agent_filler_interval_ms": integer(1000, 60_000, "ms"),
     },
@@ -260,7 +260,7 @@ _SPEAK_PROVIDER: Final = variant(
         ),
         "open_ai": record({"model": name, "voice": name}, required=("model", "voice")),
         "aws_polly": record(
-            {"voice": name, "language": text, "engine": text, "credentials": _CREDENTIALS},
+            {"voice": name, "language": text, "engine": text, "credentials": _POLLY_CREDENTIALS},
             required=("voice", "language", "engine", "credentials"),
         ),
     },

@@ -5,7 +5,7 @@ Deepgram's own server treats it.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 from agentd.errors import FieldError
 
@@ -63,7 +63,7 @@ def boolean(value: object, pointer: str, faults: list[FieldError]) -> None:
         fault(faults, pointer, f"must be true or false, not {kind_of(value)}")
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """A JSON number; Python's booleans are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -72,7 +72,7 @@ def number(low: float, high: float) -> Check:
     """A number from ``low`` to ``high``."""
 
     def check(value: object, pointer: str, faults: list[FieldError]) -> None:
-        if not (isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high):
+        if not (is_number(value) and low <= value <= high):
             fault(faults, pointer, f"must be a number from {low:g} to {high:g}{_found(value)}")
 
     return check
@@ -83,8 +83,7 @@ def integer(low: int, high: int | None = None, unit: str = "") -> Check:
     bounds = f"of at least {low}" if high is None else f"from {low} to {high}"
 
     def check(value: object, pointer: str, faults: list[FieldError]) -> None:
-        whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
-        if not (whole and isinstance(value, int | float) and low <= value and (high is None or value <= high)):
+        if not (is_number(value) and value == value // 1 and low <= value and (high is None or value <= high)):
             fault(faults, pointer, f"must be a whole number {bounds}{unit and ' ' + unit}{_found(value)}")
 
     return check

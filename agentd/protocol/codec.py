@@ -31,6 +31,10 @@ class ProtocolError(Exception):
         self.description = description
 
 
+class LocalProtocolError(RuntimeError):
+    """Our own side was about to break the protocol: a defect of the caller, never the peer's fault."""
+
+
 def parse_server(frame: Frame) -> Message:
     """Read a text frame of a server.
 

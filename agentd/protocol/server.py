@@ -8,14 +8,14 @@ The engine and the scripted peer drive it. For every frame that comes in they ca
 ``ProtocolError`` they MUST send ``error_message(error)`` and close the connection. Everything that goes out passes ``send``.
 """
 
-import enum
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from agentd.errors import FieldError
 from agentd.protocol import codec, settings
-from agentd.protocol.codec import Frame, ProtocolError
+from agentd.protocol.codec import Frame, LocalProtocolError, ProtocolError
 from agentd.protocol.messages import (
     CancelledCall,
     Error,
@@ -43,16 +43,12 @@ _SETTLED_KEPT: Final = 1024
 _FAULTS_TOLD: Final = 10
 
 
-class ServerPhase(enum.Enum):
+class ServerPhase(StrEnum):
     """Where a conversation stands."""
 
     AWAITING_SETTINGS = "awaiting_settings"
     READY = "ready"
     CLOSED = "closed"
-
-
-class InvalidState(RuntimeError):
-    """Our own side did something the protocol does not allow now: a fault in the caller, never the peer's."""
 
 
 def error_message(error: ProtocolError) -> Error:
@@ -94,7 +90,7 @@ class ServerProtocol:
 
         Raises:
             ProtocolError: the client is at fault; the conversation cannot go on.
-            InvalidState: the conversation is over.
+            LocalProtocolError: the conversation is over.
         """
         self._require_open("receive")
         message = codec.parse_client(frame)
@@ -113,7 +109,7 @@ class ServerProtocol:
 
         Raises:
             ProtocolError: audio came before Settings.
-            InvalidState: the conversation is over.
+            LocalProtocolError: the conversation is over.
         """
         self._require_open("receive audio")
         if self._phase is ServerPhase.AWAITING_SETTINGS:
@@ -126,16 +122,16 @@ class ServerProtocol:
         the conversation is over.
 
         Raises:
-            InvalidState: the message has no place here, or asks for a call whose id is already open.
+            LocalProtocolError: the message has no place here, or asks for a call whose id is already open.
         """
         self._require_open(f"send {message.type}")
         if isinstance(message, Welcome) == self._welcomed:
-            raise InvalidState(f"cannot send {message.type}: Welcome is sent first and once")
+            raise LocalProtocolError(f"cannot send {message.type}: Welcome is sent first and once")
         if isinstance(message, SettingsApplied):
             if self._applied or self._phase is not ServerPhase.READY:
-                raise InvalidState("cannot send SettingsApplied: it answers Settings, once")
+                raise LocalProtocolError("cannot send SettingsApplied: it answers Settings, once")
         elif not self._applied and not isinstance(message, Welcome | Warn | Error):
-            raise InvalidState(f"cannot send {message.type} before SettingsApplied")
+            raise LocalProtocolError(f"cannot send {message.type} before SettingsApplied")
         if isinstance(message, FunctionCallRequest):
             self._require_new(message)
         frame = codec.encode(message)
@@ -215,7 +211,7 @@ class ServerProtocol:
         asked = [call.id for call in request.functions if call.client_side]
         taken = {call_id for call_id in asked if call_id in self._open or asked.count(call_id) > 1}
         if taken:
-            raise InvalidState(f"cannot send FunctionCallRequest: calls already open: {', '.join(sorted(taken))}")
+            raise LocalProtocolError(f"cannot send FunctionCallRequest: calls already open: {', '.join(sorted(taken))}")
 
     def _settle(self, call_id: str, later_answers_are: Answer) -> None:
         self._settled[call_id] = later_answers_are
@@ -224,7 +220,7 @@ class ServerProtocol:
 
     def _require_open(self, what: str) -> None:
         if self._phase is ServerPhase.CLOSED:
-            raise InvalidState(f"cannot {what}: the conversation is over")
+            raise LocalProtocolError(f"cannot {what}: the conversation is over")
 
 
 def _require_valid(what: str, faults: list[FieldError]) -> None:
