@@ -1,17 +1,20 @@
-"""Who may talk to the engine: the key, in the header or as a WebSocket subprotocol, behind the Host and Origin check."""
+"""Who may talk to the engine: one key, behind the same door as the control API, refused in Deepgram's words."""
 
-import hmac
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
-SCHEMES: Final = frozenset({"token", "bearer"})
-"""Deepgram takes ``Token`` for keys and ``Bearer`` for JWTs; SDK 7.17 sends both in lower case too. Here either does."""
+from agentd.door import Door, fixed_key
+from agentd.errors import AgentdError, RequestError
 
+SCHEMES: Final = frozenset({"token", "bearer"})
+CONVERSE: Final = "/v1/agent/converse"
 OPEN_PATHS: Final = frozenset({"/healthz"})
+
+_CODES: Final = {400: "BAD_REQUEST", 401: "INVALID_AUTH", 403: "FORBIDDEN", 429: "TOO_MANY_REQUESTS"}
+"""Deepgram's ``err_code`` by status (docs, "Errors")."""
 
 
 class Refusal(Exception):
@@ -19,7 +22,7 @@ class Refusal(Exception):
 
     Args:
         status: HTTP status.
-        code: ``err_code`` of the body, as Deepgram's (INVALID_AUTH, TOO_MANY_REQUESTS, ...).
+        code: ``err_code`` of the body, as Deepgram's.
         message: for a person; also the ``dg-error`` header.
         headers: further headers, such as Retry-After.
     """
@@ -37,57 +40,46 @@ class Admission:
 
     Args:
         key: the one key that is accepted.
-        hosts: names accepted in the Host header besides loopback ones, without port.
-        before: further check of handshakes (the scripted peer refuses some on purpose); raises ``Refusal``.
+        hosts: what the Host header may say, with the port; asked at every request, as the port is known only once bound.
+        before_handshake: a further check of handshakes (the scripted peer refuses some on purpose); raises ``Refusal``.
     """
 
-    def __init__(self, key: str, *, hosts: frozenset[str] = frozenset(), before: Callable[[], None] | None = None) -> None:
-        if not key:
-            raise ValueError("the engine needs a key")
-        self._key = key.encode()
-        self._hosts = hosts | {"127.0.0.1", "localhost", "::1"}
-        self._before = before
+    def __init__(
+        self, key: str, *, hosts: Callable[[], frozenset[str]], before_handshake: Callable[[], None] | None = None
+    ) -> None:
+        self._door = Door(hosts=hosts, verify=fixed_key(key, name="engine"))
+        self._before_handshake = before_handshake
 
     def admit(self, request: web.Request) -> None:
         """Let the request in.
 
         Raises:
-            Refusal: wrong host (DNS rebinding), a foreign web page, or no valid key.
+            Refusal: a foreign host (DNS rebinding) or web page, no key or a wrong one.
         """
-        self._check_host(request)
-        if request.path in OPEN_PATHS:
-            return
-        if self._before is not None and request.path == "/v1/agent/converse":
-            self._before()
-        credentials = _credentials(request)
-        if credentials is None:
-            raise Refusal(401, "INVALID_AUTH", "Send the engine's key: Authorization: Token <key>.")
-        if not hmac.compare_digest(credentials.encode(), self._key):
-            raise Refusal(401, "INVALID_AUTH", "The key is not this engine's.")
+        try:
+            self._door.admit(request)
+            if request.path in OPEN_PATHS:
+                return
+            if self._before_handshake is not None and request.path == CONVERSE:
+                self._before_handshake()
+            self._door.identify(request, subprotocol=True)
+        except RequestError as error:
+            raise _refusal(error) from None
 
     def subprotocols(self, request: web.Request) -> tuple[str, ...]:
-        """What to choose from what the client offered: browsers fail a connection that does not echo one."""
-        offered = _offered(request)
-        return tuple(offered[:1]) if offered and offered[0].lower() in SCHEMES else ()
-
-    def _check_host(self, request: web.Request) -> None:
-        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
-        if host not in self._hosts:
-            raise Refusal(403, "FORBIDDEN_HOST", "The Host header names a host this engine does not answer for.")
-        origin = request.headers.get("Origin")
-        if origin is not None and (urlsplit(origin).hostname or "") not in self._hosts:
-            raise Refusal(403, "FORBIDDEN_ORIGIN", "Requests from this web origin are not accepted.")
+        """What to choose of the subprotocols offered: a browser fails a connection that does not echo one of its own."""
+        offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")[0].strip()
+        return (offered,) if offered.lower() in SCHEMES else ()
 
 
-def _offered(request: web.Request) -> list[str]:
-    return [item.strip() for value in request.headers.getall("Sec-WebSocket-Protocol", []) for item in value.split(",")]
+def _refusal(error: AgentdError) -> Refusal:
+    message = error.detail
+    if error.status == 401:  # the door speaks of the daemon's tokens; here a key is wanted
+        message = "Send the engine's key: `Authorization: Token <key>`."
+    headers = {} if error.retry_after_s is None else {"Retry-After": f"{error.retry_after_s:.0f}"}
+    return Refusal(error.status, _CODES.get(error.status, "BAD_REQUEST"), message, headers)
 
 
-def _credentials(request: web.Request) -> str | None:
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() in SCHEMES and value.strip():
-        return value.strip()
-    offered = _offered(request)
-    if len(offered) == 2 and offered[0].lower() in SCHEMES and offered[1]:
-        return offered[1]
-    return None
+def loopback_hosts(port: int) -> frozenset[str]:
+    """The Host headers of a client on this machine."""
+    return frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))

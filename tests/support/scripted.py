@@ -7,14 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import web
-
 from agentd.config import EngineSettings
-from agentd.engine.admission import Admission
 from agentd.engine.line import Dialogue, Line
 from agentd.engine.script import parse_script
 from agentd.engine.scripted import ScriptedPeer
-from agentd.engine.server import Engine, build_app
+from agentd.engine.serving import serving
 from agentd.protocol.messages import Message
 
 KEY = "scripted-key"
@@ -122,20 +119,7 @@ async def scripted_engine(
         engine.connections.append(received)
         return _Recording(peer.dialogue(line, document), received, engine)
 
-    app = build_app(
-        Engine(
-            settings=settings or EngineSettings(max_sessions=1000),
-            admission=Admission(KEY, before=peer.before_handshake),
-            dialogue=dialogue,
-        )
-    )
-    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=2.0)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        engine.url, engine.http_url = f"ws://{host}:{port}", f"http://{host}:{port}"
+    limits = settings or EngineSettings(max_sessions=1000)
+    async with serving(dialogue, limits, KEY, before_handshake=peer.before_handshake) as address:
+        engine.url, engine.http_url = f"ws://{address}", f"http://{address}"
         yield engine
-    finally:
-        await runner.cleanup()
