@@ -1,0 +1,214 @@
+"""What the upstream hears: injected speech in real time, then silence, else KeepAlive.
+
+One talker at a time; further ones queue. All pacing happens in ``tick``, which one ticker calls for every session:
+there is no task, timer or sleep per session. Formats here are the session's input format.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from agentd.audio.formats import AudioFormat
+from agentd.errors import SessionBusy
+
+TICK_S: Final = 0.02
+KEEPALIVE_S: Final = 5.0
+"""Deepgram docs, "Agent KeepAlive": one every 8 s; 10 s without a message ends the session. 5 s leaves room."""
+RING_S: Final = 10.0
+BUFFER_S: Final = 2.0
+SILENCE_AFTER_SPEECH_S: Final = 4.0
+"""Silence that follows a recording even if nothing was heard: time for any upstream to notice the end of speech."""
+_LONGEST_CATCH_UP_S: Final = 1.0
+
+
+class Talker:
+    """One injection: a bounded buffer between an upload and the pacing.
+
+    Args:
+        realtime: False sends as fast as the buffer fills (``?pace=fast``).
+    """
+
+    def __init__(self, audio: AudioFormat, *, realtime: bool = True) -> None:
+        self.realtime = realtime
+        self.sent_bytes = 0
+        self.started = asyncio.Event()
+        self.drained = asyncio.Event()
+        self._buffer = bytearray()
+        self._limit = audio.bytes_for(BUFFER_S)
+        self._room = asyncio.Event()
+        self._room.set()
+        self._finished = False
+
+    async def write(self, pcm: bytes) -> None:
+        """Add audio; waits while two seconds are buffered. After ``finish`` it is dropped."""
+        for start in range(0, len(pcm), self._limit):
+            await self._room.wait()
+            if self._finished:
+                return
+            self._buffer += pcm[start : start + self._limit]
+            if len(self._buffer) >= self._limit:
+                self._room.clear()
+
+    def finish(self, *, drop: bool = False) -> None:
+        """No more audio follows; ``drop`` throws away what is buffered."""
+        self._finished = True
+        self._room.set()
+        if drop:
+            self._buffer.clear()
+            self.drained.set()
+
+    def take(self, n_bytes: int | None) -> bytes:
+        """Up to ``n_bytes`` of audio (None: all of it); sets ``drained`` once everything is out."""
+        chunk = bytes(self._buffer if n_bytes is None else self._buffer[:n_bytes])
+        del self._buffer[: len(chunk)]
+        self.sent_bytes += len(chunk)
+        if len(self._buffer) < self._limit:
+            self._room.set()
+        if self._finished and not self._buffer:
+            self.drained.set()
+        return chunk
+
+
+class Feed:
+    """The input side of one session.
+
+    Args:
+        audio: the session's input format.
+        queue: how many talkers may wait for the one who talks.
+        send_audio: passes audio to the upstream, never waits.
+        send_keepalive: sends KeepAlive.
+        own_silence: False for a client that keeps its own stream going (compatible endpoint).
+    """
+
+    def __init__(
+        self,
+        audio: AudioFormat,
+        *,
+        queue: int,
+        send_audio: Callable[[bytes], None],
+        send_keepalive: Callable[[], None],
+        own_silence: bool = True,
+    ) -> None:
+        self.audio = audio
+        self.sent_bytes = 0
+        self.silence_s = 0.0
+        """Seconds of silence sent since the last sample that was given to us."""
+        self._send_audio = send_audio
+        self._send_keepalive = send_keepalive
+        self._own_silence = own_silence
+        self._queue: deque[Talker] = deque()
+        self._queue_limit = queue + 1
+        self._given = False
+        self._filled_until: float | None = None
+        self._last_sent_at = 0.0
+        self._ring: deque[bytes] = deque()
+        self._ring_bytes = 0
+
+    # who talks
+
+    def join(self, talker: Talker, *, wait_in_line: bool) -> None:
+        """Let ``talker`` talk, at once or after those before it.
+
+        Raises:
+            SessionBusy: somebody talks and ``wait_in_line`` is False, or the line is full.
+        """
+        if self._queue and not wait_in_line:
+            raise SessionBusy("Another recording is being injected; wait for it, or leave out queue=false to queue behind it.")
+        if len(self._queue) >= self._queue_limit:
+            raise SessionBusy(f"{len(self._queue)} recordings already wait in this session; try again later.", retry_after_s=5)
+        self._queue.append(talker)
+        if self._queue[0] is talker:
+            talker.started.set()
+
+    def leave(self, talker: Talker) -> None:
+        """``talker`` is done or gave up; the next in line begins."""
+        if talker not in self._queue:
+            return
+        self._queue.remove(talker)
+        talker.finish(drop=True)
+        if self._queue:
+            self._queue[0].started.set()
+
+    def close(self) -> None:
+        """The session ended: nobody talks any more."""
+        for talker in list(self._queue):
+            self.leave(talker)
+
+    @property
+    def talking(self) -> bool:
+        """True while an injected recording is being sent."""
+        return bool(self._queue) and not self._queue[0].drained.is_set()
+
+    @property
+    def silence_owed(self) -> bool:
+        """True for a while after the last sample we were given."""
+        return self._given and self.silence_s < SILENCE_AFTER_SPEECH_S
+
+    def live(self, frame: bytes, now: float) -> None:
+        """Audio from an open microphone: it goes straight on, unless a recording talks."""
+        if not self.talking:
+            self._pass_on(frame, now, given=True)
+
+    # pacing
+
+    def tick(self, now: float, *, silence_due: bool) -> None:
+        """Send what is due: the talker's audio, else silence while ``silence_due``, else KeepAlive every 5 s."""
+        talker = self._queue[0] if self._queue else None
+        if talker is not None and not talker.drained.is_set():
+            due = self._due(now)
+            chunk = talker.take(due if talker.realtime else None)
+            if chunk:
+                self._pass_on(chunk, now, given=True)
+            if talker.realtime and len(chunk) < due and not talker.drained.is_set():
+                self._silence(due - len(chunk), now)  # a slow upload must not tear a hole into the stream
+        elif silence_due and self._own_silence:
+            self._silence(self._due(now), now)
+        else:
+            self._filled_until = None
+            if now - self._last_sent_at >= KEEPALIVE_S:
+                self._last_sent_at = now
+                self._send_keepalive()
+
+    def connected(self, now: float) -> None:
+        """A new connection is ready: pacing begins anew."""
+        self._filled_until = None
+        self._last_sent_at = now
+
+    # what a renewed connection must hear again
+
+    def confirmed(self) -> None:
+        """The user's words were confirmed as text: nothing before this needs to be heard again."""
+        self._ring.clear()
+        self._ring_bytes = 0
+
+    def replay(self, now: float) -> None:
+        """Send the audio since the last confirmed text (at most 10 s) at once, or half a command would be heard."""
+        frames = list(self._ring)
+        self.confirmed()
+        for frame in frames:
+            self._pass_on(frame, now, given=True)
+
+    def _due(self, now: float) -> int:
+        start = self._filled_until if self._filled_until is not None else now - TICK_S
+        start = max(start, now - _LONGEST_CATCH_UP_S)
+        n_bytes = self.audio.bytes_for(max(0.0, now - start))
+        self._filled_until = start + n_bytes / self.audio.bytes_per_second
+        return n_bytes
+
+    def _silence(self, n_bytes: int, now: float) -> None:
+        if n_bytes > 0:
+            self.silence_s += n_bytes / self.audio.bytes_per_second
+            self._pass_on(self.audio.silence(n_bytes), now, given=False)
+
+    def _pass_on(self, frame: bytes, now: float, *, given: bool) -> None:
+        if given:
+            self._given, self.silence_s = True, 0.0
+        if given or self._ring:
+            self._ring.append(frame)
+            self._ring_bytes += len(frame)
+            while self._ring_bytes > self.audio.bytes_for(RING_S):
+                self._ring_bytes -= len(self._ring.popleft())
+        self.sent_bytes += len(frame)
+        self._last_sent_at = now
+        self._send_audio(frame)

@@ -1,0 +1,168 @@
+"""What the upstream hears, tick by tick: pacing, silence, KeepAlive, the line of talkers, the ring."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentd.audio.formats import AudioFormat
+from agentd.errors import SessionBusy
+from agentd.sessions.feed import KEEPALIVE_S, RING_S, SILENCE_AFTER_SPEECH_S, TICK_S, Feed, Talker
+
+FORMAT = AudioFormat("linear16", 16000)
+SECOND = FORMAT.bytes_per_second
+SPEECH = b"\x01\x02"
+
+
+class Upstream:
+    """Takes down what is sent."""
+
+    def __init__(self, *, own_silence: bool = True) -> None:
+        self.audio = bytearray()
+        self.keepalives = 0
+        self.feed = Feed(FORMAT, queue=2, send_audio=self.audio.extend, send_keepalive=self.keepalive, own_silence=own_silence)
+
+    def keepalive(self) -> None:
+        self.keepalives += 1
+
+    def run(self, start: float, seconds: float, *, silence_due: bool = True, step: float = TICK_S) -> float:
+        now = start
+        while now < start + seconds - 1e-9:
+            self.feed.tick(now, silence_due=silence_due)
+            now += step
+        return now
+
+
+async def talker(seconds: float) -> Talker:
+    one = Talker(FORMAT)
+    await one.write(SPEECH * int(seconds * 16000))
+    one.finish()
+    return one
+
+
+async def test_speech_is_paced_in_real_time_and_silence_follows_without_a_gap() -> None:
+    upstream = Upstream()
+    one = await talker(1.0)
+    upstream.feed.join(one, wait_in_line=True)
+    now = upstream.run(100.0, 0.5)
+    assert len(upstream.audio) == pytest.approx(0.5 * SECOND, abs=0.05 * SECOND)
+    upstream.run(now, 1.0)
+    assert one.drained.is_set()
+    assert len(upstream.audio) == pytest.approx(1.5 * SECOND, abs=0.05 * SECOND)
+    assert bytes(upstream.audio[:SECOND]) == SPEECH * 16000
+    assert not any(upstream.audio[SECOND:])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0.005, 0.3), min_size=5, max_size=60))
+def test_however_unevenly_the_ticks_come_what_was_sent_equals_the_time_passed(steps: list[float]) -> None:
+    upstream = Upstream()
+    now = 50.0
+    for step in steps:
+        upstream.feed.tick(now, silence_due=True)
+        now += step
+    passed = sum(steps[:-1]) + TICK_S
+    assert len(upstream.audio) / SECOND == pytest.approx(passed, abs=0.001)
+
+
+async def test_a_slow_upload_does_not_tear_a_hole_into_the_stream() -> None:
+    upstream = Upstream()
+    one = Talker(FORMAT)
+    upstream.feed.join(one, wait_in_line=True)
+    await one.write(SPEECH * 1600)
+    upstream.run(10.0, 0.5)
+    assert len(upstream.audio) == pytest.approx(0.5 * SECOND, abs=0.05 * SECOND)
+
+
+async def test_when_nothing_is_due_a_keepalive_goes_out_every_five_seconds_and_no_audio() -> None:
+    upstream = Upstream()
+    upstream.feed.connected(0.0)
+    upstream.run(0.0, 60.0, silence_due=False, step=0.1)
+    assert upstream.keepalives == pytest.approx(60 / KEEPALIVE_S, abs=1)
+    assert not upstream.audio
+
+
+async def test_a_client_with_a_stream_of_its_own_gets_no_silence_of_ours() -> None:
+    upstream = Upstream(own_silence=False)
+    upstream.run(0.0, 1.0)
+    assert not upstream.audio
+
+
+async def test_talkers_queue_and_the_line_is_bounded() -> None:
+    upstream = Upstream()
+    first, second, third = await talker(0.1), await talker(0.1), await talker(0.1)
+    upstream.feed.join(first, wait_in_line=False)
+    with pytest.raises(SessionBusy):
+        upstream.feed.join(second, wait_in_line=False)
+    upstream.feed.join(second, wait_in_line=True)
+    upstream.feed.join(third, wait_in_line=True)
+    with pytest.raises(SessionBusy, match="already wait"):
+        upstream.feed.join(await talker(0.1), wait_in_line=True)
+    assert first.started.is_set()
+    assert not second.started.is_set()
+    upstream.feed.leave(first)
+    assert second.started.is_set()
+
+
+async def test_a_talker_that_leaves_in_the_middle_frees_the_next_and_whoever_writes() -> None:
+    upstream = Upstream()
+    one = Talker(FORMAT)
+    upstream.feed.join(one, wait_in_line=True)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(one.write(SPEECH * 16000 * 60), name="test:writer")
+        await asyncio.sleep(0)
+        upstream.feed.leave(one)
+    assert not upstream.feed.talking
+
+
+async def test_a_writer_waits_while_two_seconds_are_buffered() -> None:
+    one = Talker(FORMAT)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        writer = group.create_task(one.write(SPEECH * 16000 * 6), name="test:writer")
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not writer.done()
+        taken = 0
+        while not writer.done():
+            taken += len(one.take(SECOND))
+            await asyncio.sleep(0)
+    assert taken + len(one.take(None)) == 6 * SECOND
+
+
+async def test_after_a_renewal_the_unconfirmed_audio_is_sent_again_and_confirmed_audio_is_not() -> None:
+    upstream = Upstream()
+    upstream.feed.live(SPEECH * 8000, 1.0)
+    upstream.feed.confirmed()
+    upstream.feed.live(SPEECH * 1600, 2.0)
+    upstream.audio.clear()
+    upstream.feed.replay(3.0)
+    assert bytes(upstream.audio) == SPEECH * 1600
+
+
+async def test_the_ring_keeps_ten_seconds_at_most() -> None:
+    upstream = Upstream()
+    for i in range(300):
+        upstream.feed.live(SPEECH * 1600, i / 10)
+    upstream.audio.clear()
+    upstream.feed.replay(31.0)
+    assert len(upstream.audio) <= RING_S * SECOND
+    assert len(upstream.audio) >= (RING_S - 0.2) * SECOND
+
+
+async def test_silence_is_owed_for_a_while_after_speech_and_then_no_more() -> None:
+    upstream = Upstream()
+    assert not upstream.feed.silence_owed
+    upstream.feed.live(SPEECH, 0.0)
+    now = 0.02
+    while upstream.feed.silence_owed:
+        upstream.feed.tick(now, silence_due=True)
+        now += TICK_S
+    assert now == pytest.approx(SILENCE_AFTER_SPEECH_S, abs=0.1)
+
+
+async def test_an_open_microphone_is_not_heard_while_a_recording_talks() -> None:
+    upstream = Upstream()
+    upstream.feed.join(await talker(1.0), wait_in_line=True)
+    upstream.feed.live(b"\x09" * 320, 0.0)
+    assert b"\x09" not in upstream.audio
