@@ -1,0 +1,156 @@
+"""Logging: one line per event on standard output, JSON unless a person watches; secrets and spoken words stay out of it.
+
+Everything goes through the standard library's root handler, so that libraries are redacted and limited like we are.
+"""
+
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Iterable, MutableMapping
+from typing import Any, Final, TextIO
+
+import structlog
+
+from agentd.config import LogSettings
+
+MASK: Final = "***"
+_SHORTEST_SECRET: Final = 6
+"""A shorter "secret" would mask half of every line."""
+
+_CREDENTIAL: Final = re.compile(r"\b(token|bearer)([ :=]+)(?!\*\*\*)[^\s\"'\\,;)\]}]{6,}", re.IGNORECASE)
+_QUERY: Final = re.compile(r"([?&][\w.-]+=)[^&\s\"'\\]+")
+_URL_USER: Final = re.compile(r"(\b\w+://)[^/\s\"'@]+@")
+
+_WORDS: Final = frozenset({"arguments", "content", "heard", "played", "prompt", "result", "said", "text"})
+_NOISY: Final = ("asyncio", "aiohttp", "httpx", "httpcore", "picows", "websockets", "deepgram", "urllib3")
+
+_BURST: Final = 5
+_WINDOW_S: Final = 5.0
+_KEYS: Final = 512
+
+
+def configure(settings: LogSettings, *, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
+    """Set up logging for the process; called once, before anything is logged. Calling it again replaces the set-up.
+
+    Args:
+        settings: level, format, and whether words may be logged.
+        secrets: values that never appear, wherever they come from.
+        stream: default: standard output.
+    """
+    stream = sys.stdout if stream is None else stream
+    console = settings.format == "console" or (settings.format == "auto" and stream.isatty())
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.stdlib.ExtraAdder(),
+    ]
+    if not (settings.transcripts and settings.level == "debug"):
+        shared.append(_drop_words)
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        RedactingFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(console=console)],
+            secrets=secrets,
+        )
+    )
+    handler.addFilter(RateLimit())
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        if isinstance(old.formatter, RedactingFormatter):
+            root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)  # picows logs every connection at INFO, httpx every request
+    logging.getLogger("agentd").setLevel(settings.level.upper())
+
+
+def add_secret(value: str) -> None:
+    """Keep ``value`` out of the log from now on."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, RedactingFormatter):
+            handler.formatter.add_secret(value)
+
+
+class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """Masks secrets in the finished line, so that no message, key or traceback gets past it."""
+
+    def __init__(self, *, secrets: Iterable[str], **options: Any) -> None:
+        super().__init__(**options)
+        self._secrets: tuple[str, ...] = ()
+        for secret in secrets:
+            self.add_secret(secret)
+
+    def add_secret(self, value: str) -> None:
+        """Mask ``value``, as it is and as JSON writes it."""
+        if len(value) < _SHORTEST_SECRET:
+            return
+        forms = {*self._secrets, value, json.dumps(value)[1:-1]}
+        self._secrets = tuple(sorted(forms, key=len, reverse=True))
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, masked."""
+        return redact(super().format(record), self._secrets)
+
+
+def redact(line: str, secrets: Iterable[str] = ()) -> str:
+    """``line`` without the secrets, without what follows ``Token`` or ``Bearer``, without values and users in URLs."""
+    for secret in secrets:
+        line = line.replace(secret, MASK)
+    line = _CREDENTIAL.sub(rf"\1\2{MASK}", line)
+    line = _URL_USER.sub(rf"\1{MASK}@", line)
+    return _QUERY.sub(rf"\1{MASK}", line)
+
+
+class RateLimit(logging.Filter):
+    """Lets through at most five equal messages in five seconds from libraries; the next one says how many were left out.
+
+    Without it a full descriptor table writes thousands of accept errors a second. Our own events always pass: each
+    stands for something that happened once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """True to write the record."""
+        if record.name == "agentd" or record.name.startswith("agentd."):
+            return True
+        now, key = time.monotonic(), (record.name, str(record.msg)[:80])
+        if len(self._seen) >= _KEYS:
+            self._seen.clear()
+        since, count = self._seen.get(key, (now, 0))
+        if now - since >= _WINDOW_S:
+            if count > _BURST:
+                record.suppressed = count - _BURST
+            since, count = now, 0
+        self._seen[key] = (since, count + 1)
+        return count < _BURST
+
+
+def _drop_words(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key in _WORDS & event.keys():
+        del event[key]
+    return event
+
+
+def _rendering(*, console: bool) -> list[structlog.types.Processor]:
+    # Local variables stay out of tracebacks: they hold tokens and what people said.
+    if console:
+        return [structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)]
+    return [
+        structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)),
+        structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+    ]
