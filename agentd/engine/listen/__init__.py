@@ -1,0 +1,1 @@
+"""Listening: is somebody speaking (``vad``, ``energy``), and what was said (``moonshine``)."""

@@ -1,0 +1,1 @@
+"""Speaking: text made speakable (``text``), and a voice (``hibari``)."""
