@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from agentd.errors import FieldError
 from agentd.protocol.checks import (
     Check,
+    Rule,
     boolean,
     child,
     every,
@@ -26,6 +27,7 @@ from agentd.protocol.checks import (
     text,
     variant,
 )
+from agentd.protocol.reading import object_of
 
 # --- parts of several blocks ---------------------------------------------------------------------------------------
 
@@ -59,32 +61,30 @@ _BEDROCK_CREDENTIALS: Final = record(_CREDENTIAL_FIELDS)
 _POLLY_CREDENTIALS: Final = record(_CREDENTIAL_FIELDS, required=("type", "region", "access_key_id", "secret_access_key"))
 
 
-def _needs_endpoint(*provider_types: str) -> Check:
+def _needs_endpoint(*provider_types: str) -> Rule:
     """These providers are not managed by Deepgram, so that the block must say where they are."""
 
-    def check(value: object, pointer: str, faults: list[FieldError]) -> None:
-        if isinstance(value, dict) and isinstance(value.get("provider"), dict) and value.get("endpoint") is None:
-            kind = value["provider"].get("type")
-            if kind in provider_types:
-                fault(faults, child(pointer, "endpoint"), f"is required for provider {kind}")
+    def rule(block: dict[str, Any], pointer: str, faults: list[FieldError]) -> None:
+        kind = object_of(block.get("provider")).get("type")
+        if kind in provider_types and block.get("endpoint") is None:
+            fault(faults, child(pointer, "endpoint"), f"is required for provider {kind}")
 
-    return check
+    return rule
 
 
 # --- listen --------------------------------------------------------------------------------------------------------
 
 
-def _flux_needs_v2(value: object, pointer: str, faults: list[FieldError]) -> None:
-    if isinstance(value, dict) and str(value.get("model")).startswith("flux-") and value.get("version") in (None, "v1"):
+def _flux_needs_v2(provider: dict[str, Any], pointer: str, faults: list[FieldError]) -> None:
+    if str(provider.get("model")).startswith("flux-"):
         fault(faults, child(pointer, "version"), "must be v2 for flux models")
 
 
-def _eager_first(value: object, pointer: str, faults: list[FieldError]) -> None:
+def _eager_first(provider: dict[str, Any], pointer: str, faults: list[FieldError]) -> None:
     """The eager threshold lies below the final one, 0.7 by default (Deepgram docs, "Flux configuration")."""
-    if isinstance(value, dict):
-        eager, final = value.get("eager_eot_threshold"), value.get("eot_threshold") or 0.7
-        if is_number(eager) and is_number(final) and eager > final:
-            fault(faults, child(pointer, "eager_eot_threshold"), f"must not be above eot_threshold ({final:g})")
+    eager, final = provider.get("eager_eot_threshold"), provider.get("eot_threshold") or 0.7
+    if is_number(eager) and is_number(final) and eager > final:
+        fault(faults, child(pointer, "eager_eot_threshold"), f"must not be above eot_threshold ({final:g})")
 
 
 def _flux_model(value: object, pointer: str, faults: list[FieldError]) -> None:
@@ -98,20 +98,18 @@ LISTEN: Final = record(
         "provider": variant(
             "version",
             {
-                "v1": every(record({**_LISTEN_COMMON, "model": name, "language": text, "smart_format": boolean}), _flux_needs_v2),
-                "v2": every(
-                    record(
-                        {
-                            **_LISTEN_COMMON,
-                            "model": _flux_model,
-                            "language_hints": list_of(text),
-                            "eot_threshold": number(0.5, 1.0),
-                            "eager_eot_threshold": number(0.3, 0.9),
-                            "eot_timeout_ms": integer(500, 10_000, "ms"),
-                        },
-                        required=("model",),
-                    ),
+                "v1": record({**_LISTEN_COMMON, "model": name, "language": text, "smart_format": boolean}, _flux_needs_v2),
+                "v2": record(
+                    {
+                        **_LISTEN_COMMON,
+                        "model": _flux_model,
+                        "language_hints": list_of(text),
+                        "eot_threshold": number(0.5, 1.0),
+                        "eager_eot_threshold": number(0.3, 0.9),
+                        "eot_timeout_ms": integer(500, 10_000, "ms"),
+                    },
                     _eager_first,
+                    required=("model",),
                 ),
             },
             default="v1",
@@ -142,10 +140,10 @@ _THINK_PROVIDER: Final = variant(
 )
 
 
-def _google_model(value: object, pointer: str, faults: list[FieldError]) -> None:
+def _google_model(block: dict[str, Any], pointer: str, faults: list[FieldError]) -> None:
     """Google's model may stand in the URL of one's own endpoint (Deepgram docs, "Voice agent LLM models")."""
-    provider = value.get("provider") if isinstance(value, dict) and value.get("endpoint") is None else None
-    if isinstance(provider, dict) and provider.get("type") == "google" and provider.get("model") is None:
+    provider = object_of(block.get("provider"))
+    if provider.get("type") == "google" and provider.get("model") is None and block.get("endpoint") is None:
         fault(faults, f"{pointer}/provider/model", "is required unless endpoint.url names the model")
 
 
@@ -191,16 +189,14 @@ _FUNCTION: Final = record(
 )
 
 THINK: Final = one_or_more(
-    every(
-        record(
-            {
-                "provider": _THINK_PROVIDER,
-                "endpoint": _ENDPOINT,
-                "prompt": text,
-                "context_length": _context_length,
-                "functions": every(list_of(_FUNCTION), _distinct_names),
-            }
-        ),
+    record(
+        {
+            "provider": _THINK_PROVIDER,
+            "endpoint": _ENDPOINT,
+            "prompt": text,
+            "context_length": _context_length,
+            "functions": every(list_of(_FUNCTION), _distinct_names),
+        },
         _needs_endpoint("groq", "aws_bedrock"),
         _google_model,
     )
@@ -232,7 +228,7 @@ def is_flux_voice(provider: Mapping[str, Any]) -> bool:
 
 
 def _deepgram_voice(value: object, pointer: str, faults: list[FieldError]) -> None:
-    flux = isinstance(value, dict) and is_flux_voice(value)
+    flux = is_flux_voice(object_of(value))
     record(
         {
             "model": name,
@@ -267,8 +263,8 @@ _SPEAK_PROVIDER: Final = variant(
 )
 
 SPEAK: Final = one_or_more(
-    every(
-        record({"provider": _SPEAK_PROVIDER, "endpoint": _SPEAK_ENDPOINT}),
+    record(
+        {"provider": _SPEAK_PROVIDER, "endpoint": _SPEAK_ENDPOINT},
         _needs_endpoint("eleven_labs", "open_ai", "aws_polly"),
     )
 )

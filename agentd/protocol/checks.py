@@ -5,11 +5,15 @@ Deepgram's own server treats it.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from agentd.errors import FieldError
 
 Check = Callable[[object, str, list[FieldError]], None]
+"""Judges the value at a pointer and appends its faults."""
+
+Rule = Callable[[dict[str, Any], str, list[FieldError]], None]
+"""Judges how the fields of one object go together."""
 
 _SHOWN_CHARS: Final = 40
 
@@ -39,10 +43,6 @@ def kind_of(value: object) -> str:
             return "an object"
         case _:
             return "an array"
-
-
-def anything(value: object, pointer: str, faults: list[FieldError]) -> None:
-    """Any value will do."""
 
 
 def text(value: object, pointer: str, faults: list[FieldError]) -> None:
@@ -99,8 +99,8 @@ def one_of(*accepted: str | int) -> Check:
     return check
 
 
-def record(fields: Mapping[str, Check], *, required: tuple[str, ...] = ()) -> Check:
-    """An object; keys without a check are let through."""
+def record(fields: Mapping[str, Check], *rules: Rule, required: tuple[str, ...] = ()) -> Check:
+    """An object; keys without a check are let through. The rules see it as it is, faulty fields included."""
 
     def check(value: object, pointer: str, faults: list[FieldError]) -> None:
         if not isinstance(value, dict):
@@ -112,6 +112,8 @@ def record(fields: Mapping[str, Check], *, required: tuple[str, ...] = ()) -> Ch
         for key, check_field in fields.items():
             if value.get(key) is not None:
                 check_field(value[key], child(pointer, key), faults)
+        for rule in rules:
+            rule(value, pointer, faults)
 
     return check
 

@@ -16,6 +16,9 @@ UNPARSABLE_SERVER_MESSAGE: Final = "UNPARSABLE_SERVER_MESSAGE"
 
 _FAULTS_TOLD: Final = 5
 
+_DEEPEST: Final = 100
+"""Levels of nesting in a frame. Function schemas use about ten; merging and masking recurse, and Python stops at a thousand."""
+
 
 class ProtocolError(Exception):
     """The peer broke the protocol.
@@ -42,7 +45,7 @@ def parse_server(frame: Frame) -> Message:
     upstream must not end sessions.
 
     Raises:
-        ProtocolError: the frame is not JSON, not an object, or has no ``type`` that is a string.
+        ProtocolError: the frame is not JSON, not an object, nested too deep, or has no ``type`` that is a string.
     """
     data, name = _load(frame, UNPARSABLE_SERVER_MESSAGE)
     known = SERVER_MESSAGES.get(name)
@@ -79,7 +82,7 @@ def encode(message: Message | Mapping[str, Any]) -> bytes:
     """The frame of a message, as UTF-8 JSON.
 
     Raises:
-        TypeError: the content is not JSON (lone surrogates, integers beyond 64 bits, over 254 levels deep).
+        TypeError: the content is not JSON (lone surrogates, integers beyond 64 bits).
     """
     return orjson.dumps(message.wire() if isinstance(message, Message) else message)
 
@@ -92,10 +95,27 @@ def _load(frame: Frame, code: str) -> tuple[dict[str, Any], str]:
         raise ProtocolError(code, f"The text frame is not JSON: {error}.") from None
     if not isinstance(data, dict):
         raise ProtocolError(code, "The text frame is not a JSON object.")
+    if len(frame) > 2 * _DEEPEST and _deeper_than(data, _DEEPEST):  # each level takes two characters
+        raise ProtocolError(code, f"The message is nested deeper than {_DEEPEST} levels.")
     name = data.get("type")
     if not isinstance(name, str):
         raise ProtocolError(code, "The message has no `type`, or it is not a string.")
     return data, name
+
+
+def _deeper_than(data: object, levels: int) -> bool:
+    """Whether containers stand in each other on more than ``levels`` levels; without recursion, which is what it guards."""
+    inside = [data]
+    for _ in range(levels):
+        inside = [
+            value
+            for container in inside
+            for value in (container.values() if isinstance(container, dict) else container if isinstance(container, list) else ())
+            if isinstance(value, dict | list)
+        ]
+        if not inside:
+            return False
+    return True
 
 
 def _explain(error: ValidationError) -> str:

@@ -117,9 +117,7 @@ def _pointed(settings: Document, kind: str) -> Iterator[tuple[str, Document]]:
     if isinstance(value, dict):
         yield f"/agent/{kind}", value
     elif isinstance(value, list):
-        for index, block in enumerate(value):
-            if isinstance(block, dict):
-                yield f"/agent/{kind}/{index}", block
+        yield from ((f"/agent/{kind}/{index}", block) for index, block in enumerate(value) if isinstance(block, dict))
 
 
 def _blocks(settings: Document, kind: str) -> list[Document]:

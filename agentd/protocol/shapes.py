@@ -15,12 +15,7 @@ def _arguments_text(value: object) -> object:
     """The arguments of a call as the JSON text the protocol promises; servers were seen to send the object itself."""
     if isinstance(value, str):
         return value
-    if value is None:
-        return "{}"
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError as error:  # orjson reads deeper nesting than it writes
-        raise ValueError(f"cannot be written as JSON: {error}") from None
+    return "{}" if value is None else orjson.dumps(value).decode()
 
 
 ArgumentsText = Annotated[str, BeforeValidator(_arguments_text)]

@@ -11,7 +11,8 @@ from typing import Any, Final, Literal
 
 from agentd.errors import FieldError
 from agentd.protocol.blocks import BLOCKS, is_flux_voice
-from agentd.protocol.checks import Check, boolean, child, every, fault, integer, list_of, name, one_of, record, text, variant
+from agentd.protocol.checks import Check, boolean, child, fault, integer, list_of, name, one_of, record, text, variant
+from agentd.protocol.reading import object_of, speak_blocks
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -49,25 +50,20 @@ def encoding_faults(settings: dict[str, Any]) -> list[FieldError]:
 # --- audio ---------------------------------------------------------------------------------------------------------
 
 
-def _fixed_rates(value: object, pointer: str, faults: list[FieldError]) -> None:
+def _fixed_rates(sound: dict[str, Any], pointer: str, faults: list[FieldError]) -> None:
     """AMR comes in one sample rate each (Deepgram docs, "Sample rate")."""
-    if isinstance(value, dict):
-        fixed = {"amr-nb": 8000, "amr-wb": 16000}.get(str(value.get("encoding")))
-        if fixed is not None and value.get("sample_rate") not in (None, fixed):
-            fault(faults, child(pointer, "sample_rate"), f"must be {fixed} for {value['encoding']}")
+    fixed = {"amr-nb": 8000, "amr-wb": 16000}.get(str(sound.get("encoding")))
+    if fixed is not None and sound.get("sample_rate") not in (None, fixed):
+        fault(faults, child(pointer, "sample_rate"), f"must be {fixed} for {sound['encoding']}")
 
 
 _AUDIO: Final = record(
     {
-        "input": every(
-            record(
-                {
-                    "encoding": one_of(
-                        *_OWN_ENCODINGS, "linear32", "flac", "amr-nb", "amr-wb", "opus", "ogg-opus", "speex", "g729"
-                    ),
-                    "sample_rate": _RATE,
-                }
-            ),
+        "input": record(
+            {
+                "encoding": one_of(*_OWN_ENCODINGS, "linear32", "flac", "amr-nb", "amr-wb", "opus", "ogg-opus", "speex", "g729"),
+                "sample_rate": _RATE,
+            },
             _fixed_rates,
         ),
         "output": record(
@@ -88,18 +84,12 @@ _OWN_FORMAT: Final[Mapping[str, Check]] = {
 _OWN_AUDIO: Final = record({"input": record(_OWN_FORMAT), "output": record({**_OWN_FORMAT, "container": one_of("none", "wav")})})
 
 
-def _flux_output(settings: object, pointer: str, faults: list[FieldError]) -> None:
+def _flux_output(settings: dict[str, Any], pointer: str, faults: list[FieldError]) -> None:
     """Flux voices speak few formats (Deepgram docs, "Voice agent TTS models"); only where one is named: engines have others."""
-    if not isinstance(settings, dict) or not isinstance(agent := settings.get("agent"), dict):
-        return
-    speak = agent.get("speak")
-    blocks = speak if isinstance(speak, list) else [speak]
-    providers = [block.get("provider") for block in blocks if isinstance(block, dict)]
-    if any(isinstance(one, dict) and one.get("type") == "deepgram" and is_flux_voice(one) for one in providers):
-        audio = settings.get("audio")
-        output = audio.get("output") if isinstance(audio, dict) else None
-        if isinstance(output, dict):
-            _FLUX_OUTPUT(output, f"{pointer}/audio/output", faults)
+    providers = [object_of(block.get("provider")) for block in speak_blocks(settings)]
+    output = object_of(object_of(settings.get("audio")).get("output"))
+    if any(provider.get("type") == "deepgram" and is_flux_voice(provider) for provider in providers):
+        _FLUX_OUTPUT(output, f"{pointer}/audio/output", faults)
 
 
 _FLUX_OUTPUT: Final = variant(
@@ -158,19 +148,17 @@ def _agent(value: object, pointer: str, faults: list[FieldError]) -> None:
 
 _FLAGS: Final = record({"history": boolean})
 
-_SETTINGS: Final = every(
-    record(
-        {
-            "type": one_of("Settings"),
-            "tags": list_of(text),
-            "experimental": boolean,
-            "mip_opt_out": boolean,
-            "flags": _FLAGS,
-            "settings": record({"flags": _FLAGS}),
-            "audio": _AUDIO,
-            "agent": _agent,
-        },
-        required=("agent",),
-    ),
+_SETTINGS: Final = record(
+    {
+        "type": one_of("Settings"),
+        "tags": list_of(text),
+        "experimental": boolean,
+        "mip_opt_out": boolean,
+        "flags": _FLAGS,
+        "settings": record({"flags": _FLAGS}),
+        "audio": _AUDIO,
+        "agent": _agent,
+    },
     _flux_output,
+    required=("agent",),
 )

@@ -173,10 +173,21 @@ def test_a_known_type_in_a_wrong_shape_is_kept_whole_as_unknown(data: dict[str, 
     assert message.wire() == data
 
 
-def test_arguments_nested_deeper_than_can_be_written_do_not_end_the_session() -> None:
-    deep = '{"a":' * 400 + "1" + "}" * 400
-    frame = f'{{"type":"FunctionCallRequest","functions":[{{"id":"1","name":"f","arguments":{deep}}}]}}'
-    assert type(parse_server(frame)) is Unknown
+@pytest.mark.parametrize("parse", [parse_server, parse_client])
+def test_a_frame_nested_absurdly_deep_is_refused_before_anything_recurses_into_it(
+    parse: Callable[[str], Message],
+) -> None:
+    def frame(levels: int) -> str:
+        return f'{{"type":"Settings","later":{"[" * (levels - 1)}{"]" * (levels - 1)}}}'
+
+    assert parse(frame(100)).type == "Settings"
+    for levels in (101, 900):
+        with pytest.raises(ProtocolError, match="deeper than 100 levels"):
+            parse(frame(levels))
+
+
+def test_a_long_flat_frame_is_no_deep_one() -> None:
+    assert parse_server(orjson.dumps({"type": "Strange", "items": [{"n": n} for n in range(1000)]})).type == "Strange"
 
 
 def test_a_mapping_is_encoded_as_it_is() -> None:
