@@ -1,6 +1,7 @@
 """Talks to the running daemon: where it is, the token, and problems as errors a person can act on."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -90,7 +91,7 @@ class Daemon:
                     return _answer(response.status, response.content_type, await response.read())
             except aiohttp.ClientConnectorError as error:
                 raise DaemonError(
-                    f"no daemon at {self._base} ({error.os_error.strerror}). Start it with: agentd serve"
+                    f"no daemon at {self._base} ({_reason(error.os_error)}). Start it with: agentd serve"
                 ) from error
             except TimeoutError as error:
                 raise DaemonError(f"the daemon at {self._base} gave no answer within {timeout_s:g} s.") from error
@@ -107,6 +108,11 @@ class Daemon:
             ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise DaemonError(f"cannot read {self._token_file}: {getattr(error, 'strerror', 'not ASCII')}.") from error
+
+
+def _reason(error: OSError) -> str:
+    """The system's words; asyncio replaces them by its own."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _answer(status: int, content_type: str, payload: bytes) -> Any:

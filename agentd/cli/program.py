@@ -26,14 +26,20 @@ tokens.add_to(app)
 inspection.add_to(app)
 
 
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback signature
+    if wanted:
+        print(f"agentd {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     *,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", is_eager=True, callback=_show_version)
+    ] = False,
 ) -> None:
-    if version:
-        print(f"agentd {__version__}")
-        raise typer.Exit
+    del version  # its callback has done the work
 
 
 def main() -> None:

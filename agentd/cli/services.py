@@ -56,6 +56,7 @@ def demo(
     ] = None,
 ) -> None:
     """Hold one spoken conversation and show what was heard, called and said."""
+    settings = settings_from(config)
     from agentd.demo import run
 
-    raise typer.Exit(run(out, settings_from(config)))
+    raise typer.Exit(run(out, settings))

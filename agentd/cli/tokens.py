@@ -3,12 +3,15 @@
 import grp
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agentd.cli.options import ConfigOption, JsonOption, StateDirOption, settings_from
 from agentd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agentd.door import TokenRecord
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,24 +39,43 @@ def token(
     """Make a token with the given scopes; without --scope, list the tokens there are."""
     from agentd.door import TokenStore
 
-    store = TokenStore(settings_from(config, state_dir=state_dir).paths.state_dir)
-    store.load_or_create()
-    if not scope:
-        _list(store, json=json)
-        return
-    if {"control", "confirm"} <= set(scope):
-        # Whoever starts a call must not be able to approve its guarded actions.
-        raise typer.BadParameter("control and confirm belong on two tokens", param_hint="--scope")
     if group is not None and out is None:
         raise typer.BadParameter("needs --out", param_hint="--group")
     gid = _gid(group) if group is not None else None
     if out is not None and out.exists():
         raise ConfigError(f"{out} exists; a token is only written to a new file.")
+
+    store = TokenStore(settings_from(config, state_dir=state_dir).paths.state_dir)
+    store.load_or_create()
+    if not scope:
+        _print_list(store.list(), json=json)
+        return
     value = store.create(frozenset(scope), name)
+    _give_to_owner_of(store.state_dir, store.token_file, store.auth_file, store.tokens_file)
     if out is None:
         print(value)
     else:
         _write(out, value, gid)
+
+
+def _print_list(records: "list[TokenRecord]", *, json: bool) -> None:
+    from agentd.cli.output import print_json, print_table
+
+    if json:
+        print_json([{"name": record.name, "scopes": sorted(record.scopes), "created": record.created} for record in records])
+    else:
+        print_table(
+            ("NAME", "SCOPES", "CREATED"), [(record.name, " ".join(sorted(record.scopes)), record.created) for record in records]
+        )
+
+
+def _give_to_owner_of(directory: Path, *files: Path) -> None:
+    """As root for a daemon that is not: what was written must be the daemon's, or it cannot read it."""
+    if os.geteuid() != 0:
+        return
+    owner = directory.stat()
+    for file in files:
+        os.chown(file, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _write(path: Path, value: str, gid: int | None) -> None:
@@ -73,7 +95,3 @@ def _gid(group: str) -> int:
         return grp.getgrnam(group).gr_gid
     except KeyError:
         raise typer.BadParameter(f"there is no group {group!r}", param_hint="--group") from None
-
-
-def _list(store: "object", *, json: bool) -> None:
-    raise NotImplementedError

@@ -1,0 +1,292 @@
+"""The command line, as a person runs it: a process, its output and its exit status."""
+
+import asyncio
+import json
+import os
+import shlex
+import stat
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from agentd import __version__
+
+KEY = "dg-0123456789abcdef-secret"
+
+
+@dataclass
+class Ran:
+    status: int
+    out: str
+    err: str
+
+
+async def agentd(*words: str | Path, cwd: Path, **environ: str) -> Ran:
+    """Run ``agentd`` in an empty environment but for what is given."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "agentd",
+        *map(str, words),
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "HOME": str(cwd), "COLUMNS": "200", **environ},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    assert "Traceback" not in err.decode()
+    return Ran(process.returncode, out.decode(), err.decode())
+
+
+@dataclass
+class FakeDaemon:
+    """Answers what it is told to, and keeps what it was asked."""
+
+    state: Path
+    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    asked: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == "Bearer the-token"
+        self.asked.append((request.method, request.path_qs, await request.json() if request.can_read_body else None))
+        status, body = self.answers.get(f"{request.method} {request.path}", (200, {"items": []}))
+        return web.Response(status=status, body=body) if isinstance(body, bytes) else web.json_response(body, status=status)
+
+
+@pytest.fixture
+async def daemon(tmp_path: Path) -> AsyncIterator[FakeDaemon]:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    fake = FakeDaemon(state)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", fake.handle)
+    async with TestServer(app, host="127.0.0.1") as server:
+        (state / "token").write_text("the-token\n")
+        (state / "agentd.url").write_text(f"http://127.0.0.1:{server.port}\n")
+        yield fake
+
+
+# --- without a daemon ------------------------------------------------------------------------------------------------
+
+
+async def test_help_names_every_command_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    ran = await agentd("--help", cwd=tmp_path)
+    for command in ("serve", "engine", "demo", "check", "doctor", "token", "env", "sessions", "say", "tell", "functions"):
+        assert f"\n  {command} " in ran.out
+    code = "import sys, agentd.cli; print(*sorted(sys.modules))"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    assert not {"aiohttp", "pydantic", "numpy", "deepgram", "onnxruntime", "structlog"} & set(out.decode().split())
+
+
+async def test_version_is_told(tmp_path: Path) -> None:
+    assert (await agentd("--version", cwd=tmp_path)).out == f"agentd {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words", [["serve", "--port", "many"], ["nonsense"], ["sessions", "show"], ["say", "kitchen"], ["engine", "--bogus"]]
+)
+async def test_wrong_usage_is_status_2(tmp_path: Path, words: list[str]) -> None:
+    ran = await agentd(*words, cwd=tmp_path)
+    assert ran.status == 2
+    assert "Error: " in ran.err
+
+
+@pytest.mark.parametrize("command", ["serve", "engine", "demo", "check", "doctor", "env", "sessions", "token"])
+async def test_a_wrong_configuration_is_one_line_and_status_2(tmp_path: Path, command: str) -> None:
+    (tmp_path / "bad.toml").write_text("[server]\nprot = 1\n")
+    ran = await agentd(command, "--config", "bad.toml", cwd=tmp_path)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err == "agentd: server.prot in bad.toml: unknown key, did you mean 'port'?\n"
+
+
+async def test_check_prints_a_configuration_that_loads_again_with_secrets_masked(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        f"[deepgram]\napi_key = '{KEY}'\nproxy = 'http://user:{KEY}@proxy:1'\n[functions.home]\nsecret = '{KEY}'\n"
+        f"[agents.home]\nprompt = 'a \"quoted\" prompt'\n[agents.home.settings.agent.think.endpoint]\n"
+        f"url = 'http://127.0.0.1:1/v1'\nheaders = {{ authorization = 'Bearer {KEY}' }}\n"
+    )
+    ran = await agentd("check", cwd=tmp_path)
+    assert ran.status == 0, ran.err
+    assert KEY not in ran.out
+    (tmp_path / "again.toml").write_text(ran.out)
+    again = await agentd("check", "--config", "again.toml", cwd=tmp_path)
+    assert again.out == ran.out
+    as_json = json.loads((await agentd("check", "--json", cwd=tmp_path)).out)
+    assert as_json["deepgram"]["api_key"] == "***"
+    assert as_json["deepgram"]["proxy"] == "http://***@proxy:1"
+    assert as_json["agents"]["home"]["prompt"] == 'a "quoted" prompt'
+
+
+async def test_env_can_be_evaluated_by_a_shell(tmp_path: Path) -> None:
+    state = tmp_path / "a folder"
+    ran = await agentd("env", "--state-dir", state, cwd=tmp_path)
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", f'eval {shlex.quote(ran.out)}; printf "%s|%s" "$A" "$S"', stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert out.decode() == f"http://127.0.0.1:8690|{state}"
+
+
+async def test_without_a_daemon_client_commands_say_how_to_start_it(tmp_path: Path) -> None:
+    ran = await agentd("sessions", cwd=tmp_path)
+    assert ran.status == 1
+    assert "no token at" in ran.err
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "token").write_text("the-token\n")
+    (state / "agentd.url").write_text("http://127.0.0.1:9\n")
+    ran = await agentd("sessions", "--state-dir", state, cwd=tmp_path)
+    assert ran.status == 1
+    assert ran.err == "agentd: no daemon at http://127.0.0.1:9 (Connection refused). Start it with: agentd serve\n"
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_token_works_is_listed_and_written_privately(tmp_path: Path) -> None:
+    from agentd.door import TokenStore
+
+    state, out = tmp_path / "state", tmp_path / "token.txt"
+    made = await agentd("token", "--scope", "metrics", "--name", "prometheus", "--out", out, "--state-dir", state, cwd=tmp_path)
+    assert (made.status, made.out) == (0, ""), made.err
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    store = TokenStore(state)
+    store.load_or_create()
+    identity = store.verify(out.read_text().strip())
+    assert identity is not None
+    assert (identity.name, identity.scopes) == ("prometheus", frozenset({"metrics"}))
+    listed = json.loads((await agentd("token", "--json", "--state-dir", state, cwd=tmp_path)).out)
+    assert [record["name"] for record in listed] == ["first", "prometheus"]
+    again = await agentd("token", "--scope", "metrics", "--out", out, "--state-dir", state, cwd=tmp_path)
+    assert again.status == 2
+    assert "only written to a new file" in again.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--scope", "control", "--scope", "confirm"], "two tokens"),
+        (["--scope", "everything"], "unknown scope everything"),
+        (["--scope", "read", "--group", "root"], "needs --out"),
+        (["--scope", "read", "--out", "x", "--group", "no-such-group"], "there is no group 'no-such-group'"),
+        (["--scope", "read", "--out", "no/such/folder"], "cannot write no/such/folder"),
+    ],
+)
+async def test_a_token_that_cannot_be_made_is_told(tmp_path: Path, words: list[str], said: str) -> None:
+    ran = await agentd("token", *words, "--state-dir", tmp_path / "state", cwd=tmp_path)
+    assert ran.status == 2
+    assert said in ran.err
+
+
+# --- with a daemon ---------------------------------------------------------------------------------------------------
+
+
+async def test_sessions_are_listed_as_columns_and_as_json(daemon: FakeDaemon, tmp_path: Path) -> None:
+    session = {
+        "id": "kitchen",
+        "state": "active",
+        "agent": "home",
+        "upstream": "engine",
+        "usage": {"turns": 2},
+        "end_reason": None,
+    }
+    daemon.answers["GET /v1/sessions"] = (200, {"items": [session], "next": None})
+    ran = await agentd("sessions", "--state-dir", daemon.state, cwd=tmp_path)
+    assert [line.split() for line in ran.out.splitlines()] == [
+        ["ID", "STATE", "AGENT", "UPSTREAM", "TURNS", "STARTED", "END"],
+        ["kitchen", "active", "home", "engine", "2"],
+    ]
+    as_json = await agentd("sessions", "--json", "--state-dir", daemon.state, cwd=tmp_path)
+    assert json.loads(as_json.out)["items"] == [session]
+
+
+async def test_start_show_and_stop_use_the_calls_of_the_api(daemon: FakeDaemon, tmp_path: Path) -> None:
+    common = ["sessions", "--state-dir", str(daemon.state)]
+    for words in (
+        ["start", "kitchen", "--prompt", "Be brief."],
+        ["show", "kitchen"],
+        ["stop", "kitchen", "--drain"],
+        ["start", "hall"],
+    ):
+        ran = await agentd(*common, *words, cwd=tmp_path)
+        assert ran.status == 0, ran.err
+    assert daemon.asked == [
+        ("PUT", "/v1/sessions/kitchen", {"prompt": "Be brief."}),
+        ("GET", "/v1/sessions/kitchen", None),
+        ("DELETE", "/v1/sessions/kitchen?drain=true", None),
+        ("PUT", "/v1/sessions/hall", None),
+    ]
+
+
+async def test_tell_prints_the_reply_and_say_is_silent(daemon: FakeDaemon, tmp_path: Path) -> None:
+    daemon.answers["POST /v1/sessions/kitchen/messages"] = (200, {"said": "The lamp is on.", "outcome": "completed"})
+    told = await agentd("tell", "kitchen", "lamp on", "--state-dir", daemon.state, cwd=tmp_path)
+    said = await agentd("say", "kitchen", "Dinner.", "--timeout-s", "5", "--state-dir", daemon.state, cwd=tmp_path)
+    assert (told.out, said.out, said.status) == ("The lamp is on.\n", "", 0)
+    assert daemon.asked == [
+        ("POST", "/v1/sessions/kitchen/messages?wait=reply&timeout_s=30", {"role": "user", "content": "lamp on"}),
+        ("POST", "/v1/sessions/kitchen/say?timeout_s=5", {"text": "Dinner."}),
+    ]
+
+
+async def test_a_problem_is_one_line_with_its_faults_below(daemon: FakeDaemon, tmp_path: Path) -> None:
+    problem = {
+        "code": "invalid-request",
+        "detail": "The text is empty.",
+        "errors": [{"pointer": "/text", "detail": "at least 1"}],
+    }
+    daemon.answers["POST /v1/sessions/kitchen/say"] = (422, problem)
+    ran = await agentd("say", "kitchen", "", "--state-dir", daemon.state, cwd=tmp_path)
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err == "agentd: The text is empty. (invalid-request)\n  /text: at least 1\n"
+
+
+async def test_something_else_at_the_address_is_told(daemon: FakeDaemon, tmp_path: Path) -> None:
+    daemon.answers["GET /v1/sessions"] = (200, b"<html>")
+    ran = await agentd("sessions", "--state-dir", daemon.state, cwd=tmp_path)
+    assert ran.status == 1
+    assert "is this agentd?" in ran.err
+
+
+async def test_a_name_cannot_leave_its_place_in_the_path(daemon: FakeDaemon, tmp_path: Path) -> None:
+    await agentd("sessions", "--state-dir", daemon.state, "show", "../functions?x=1", cwd=tmp_path)
+    assert daemon.asked == [("GET", "/v1/sessions/..%2Ffunctions%3Fx=1", None)]
+
+
+async def test_functions_are_called_with_words_or_json(daemon: FakeDaemon, tmp_path: Path) -> None:
+    daemon.answers["POST /v1/functions/set_light/invoke"] = (200, {"outcome": "ok", "result": "on"})
+    common = ["functions", "call", "--state-dir", str(daemon.state), "set_light"]
+    await agentd(*common, "room=living room", "on=true", "brightness=40", cwd=tmp_path)
+    await agentd(*common, '{"room": "kitchen"}', cwd=tmp_path)
+    assert [asked[2] for asked in daemon.asked] == [
+        {"arguments": {"room": "living room", "on": True, "brightness": 40}},
+        {"arguments": {"room": "kitchen"}},
+    ]
+    for words in (["room"], ["{broken"]):
+        assert (await agentd(*common, *words, cwd=tmp_path)).status == 2
+
+
+async def test_a_call_that_failed_is_status_1(daemon: FakeDaemon, tmp_path: Path) -> None:
+    daemon.answers["POST /v1/functions/set_light/invoke"] = (200, {"outcome": "invalid", "content": "room is missing"})
+    ran = await agentd("functions", "call", "--state-dir", daemon.state, "set_light", cwd=tmp_path)
+    assert ran.status == 1
+    assert "room is missing" in ran.out
+
+
+async def test_functions_are_listed_with_what_did_not_load(daemon: FakeDaemon, tmp_path: Path) -> None:
+    item = {"name": "set_light", "tier": "low", "file": "home.py", "description": "Turn lights on."}
+    problem = {"file": "bad.py", "line": 3, "reason": "no tier"}
+    daemon.answers["GET /v1/functions"] = (200, {"items": [item], "problems": [problem]})
+    ran = await agentd("functions", "list", "--state-dir", daemon.state, cwd=tmp_path)
+    assert "set_light  low   home.py  Turn lights on." in ran.out
+    assert "not loaded: bad.py:3: no tier" in ran.out
