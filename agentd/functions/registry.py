@@ -1,0 +1,85 @@
+"""What the daemon knows of the functions: their specifications, and what did not load. Frozen; a reload makes a new one."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from agentd.functions.declare import Tier
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """One function as its worker described it.
+
+    Attributes:
+        parameters: JSON Schema of the arguments, an object without references.
+        file, line: where it is declared.
+        sha256: of the file's bytes as loaded, in hexadecimal.
+        is_async: declared with ``async def``; a plain one can only be stopped by ending its process.
+    """
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    tier: Tier
+    timeout_s: float
+    file: Path
+    line: int
+    sha256: str
+    examples: tuple[str, ...] = ()
+    is_async: bool = True
+
+    @property
+    def defer_until_eot(self) -> bool:
+        """Upstreams call before the turn is certain; only looking may be done twice or in vain."""
+        return self.tier != "read"
+
+    def declaration(self) -> dict[str, Any]:
+        """The object for ``agent.think.functions`` in Settings."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "parameters": self.parameters,
+            "defer_until_eot": self.defer_until_eot,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProblem:
+    """Why a file, or a function in it, is not there; ``line`` is None where no line is at fault."""
+
+    file: Path
+    line: int | None
+    reason: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The functions at hand, by name, and the problems met."""
+
+    specs: Mapping[str, FunctionSpec] = field(default_factory=lambda: MappingProxyType({}))
+    problems: tuple[LoadProblem, ...] = ()
+
+
+def assemble(specs: Iterable[FunctionSpec], problems: Iterable[LoadProblem]) -> Registry:
+    """A registry of everything with a name of its own: a name that two files claim belongs to neither."""
+    by_name: defaultdict[str, list[FunctionSpec]] = defaultdict(list)
+    for spec in specs:
+        by_name[spec.name].append(spec)
+    found = list(problems)
+    for name, claims in by_name.items():
+        for spec in claims if len(claims) > 1 else ():
+            others = ", ".join(f"{other.file.name}:{other.line}" for other in claims if other is not spec)
+            found.append(LoadProblem(spec.file, spec.line, f"{name} is also declared in {others}; rename one, neither is loaded"))
+    single = {name: claims[0] for name, claims in sorted(by_name.items()) if len(claims) == 1}
+    return Registry(
+        specs=MappingProxyType(single),
+        problems=tuple(sorted(found, key=lambda problem: (str(problem.file), problem.line or 0))),
+    )
