@@ -160,9 +160,12 @@ def metric_names(text: str) -> set[str]:
 def test_monitoring_asks_only_for_metrics_that_exist(file: str) -> None:
     from prometheus_client import CollectorRegistry, generate_latest
 
+    from agentd.hub import Hub
     from agentd.metrics import Metrics
 
     registry = CollectorRegistry()
-    Metrics(registry).watch_sessions(lambda: {"active": 1}, 50)
+    metrics = Metrics(registry)
+    metrics.watch_sessions(lambda: {"active": 1}, 50)
+    metrics.watch_hub(Hub())
     exposed = set(re.findall(r"^# TYPE (\S+) ", generate_latest(registry).decode(), re.MULTILINE))
     assert metric_names((ROOT / "monitoring" / file).read_text(encoding="utf-8")) <= exposed
