@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentd.audio.formats import AudioFormat, from_samples, to_samples
-from agentd.audio.resample import Converter, mix_down
+from agentd.audio.resample import Converter
 
 CD = AudioFormat("linear16", 44_100)
 WIDE = AudioFormat("linear16", 16_000)
@@ -57,5 +57,6 @@ def test_what_lies_above_the_new_nyquist_frequency_is_removed_not_folded_down() 
 
 
 def test_channels_are_averaged() -> None:
-    stereo = np.array([0.5, -0.5, 1.0, 0.0], dtype=np.float32)
-    assert mix_down(stereo, 2).tolist() == [0.0, 0.5]
+    stereo = np.array([0.5, -0.5, 0.75, 0.25], dtype=np.float32)
+    mono = np.array([0.0, 0.5], dtype=np.float32)
+    assert Converter(WIDE, WIDE, channels=2).feed(from_samples(stereo, "linear16")) == from_samples(mono, "linear16")
