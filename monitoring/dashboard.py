@@ -144,7 +144,8 @@ def build() -> dict[str, Any]:
         board.with_panel(_time_series(panel))
     document: dict[str, Any] = _without_nulls(json.loads(json.dumps(board.build(), cls=JSONEncoder)))
     for variable in document["templating"]["list"]:
-        for option in ("auto", "auto_min", "auto_count"):  # belong to interval variables alone; Grafana's types refuse them
+        # An empty id, and options of interval variables: the SDK writes them, Grafana's own types refuse them.
+        for option in ("id", "auto", "auto_min", "auto_count"):
             variable.pop(option, None)
     return document
 
