@@ -1,0 +1,310 @@
+"""The conversation of a session across its connections: the reducer that turns upstream frames into state and events.
+
+Everything here runs on the event loop, in the frame callback, and never waits. It knows nothing of connecting,
+stopping or HTTP.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from typing import Any, Final
+
+import orjson
+import structlog
+
+from agentd.audio.formats import AudioFormat, Encoding
+from agentd.config import LimitSettings
+from agentd.functions.service import Functions
+from agentd.hub import Hub
+from agentd.metrics import Metrics
+from agentd.protocol import settings as documents
+from agentd.protocol.client import Activity, ClientPhase
+from agentd.protocol.messages import (
+    AgentAudioDone,
+    AgentStartedSpeaking,
+    ConversationText,
+    Error,
+    FunctionCallCancelled,
+    FunctionCallRequest,
+    FunctionCallResponse,
+    InjectionRefused,
+    KeepAlive,
+    LatencyReport,
+    Message,
+    SettingsApplied,
+    UserStartedSpeaking,
+    Warn,
+    Welcome,
+)
+from agentd.sessions.calls import Caller, Calls
+from agentd.sessions.feed import Feed
+from agentd.sessions.journal import Journal
+from agentd.sessions.link import Link
+from agentd.sessions.playback import Playback
+from agentd.sessions.spec import PassthroughClient
+from agentd.sessions.turns import CallRecord, Turn, TurnTracker
+from agentd.sessions.waiting import Changes
+from agentd.upstream.deepgram import Closed
+
+_log = structlog.get_logger("agentd.sessions")
+
+ACKNOWLEDGEMENTS: Final = {
+    "PromptUpdated": "prompt",
+    "ThinkUpdated": "think",
+    "SpeakUpdated": "speak",
+    "ListenUpdated": "listen",
+}
+
+
+class Conversation:
+    """State and effects of one conversation (implements ``LinkOwner``).
+
+    Attributes:
+        document: the effective Settings: with every update, as a renewed connection gets them.
+        acknowledged: how often each kind of update was acknowledged.
+        refusals: how many injections were refused, and the last reason.
+        turned_away: audio frames that came after a barge-in and were not handed on.
+    """
+
+    def __init__(
+        self,
+        *,
+        caller: Caller,
+        upstream: str,
+        document: dict[str, Any],
+        functions: Functions,
+        hub: Hub,
+        metrics: Metrics,
+        limits: LimitSettings,
+        client: PassthroughClient | None = None,
+    ) -> None:
+        self.upstream = upstream
+        self.link: Link | None = None
+        self.lost: Closed | None = None
+        self.changes = Changes()
+        self.acknowledged: Counter[str] = Counter()
+        self.refusals = 0
+        self.refusal = ""
+        self.audio_out_bytes = 0
+        self._counted_in = self._counted_out = 0
+        self.function_calls = 0
+        self.last_active = asyncio.get_running_loop().time()
+        self.client = client
+        self._metrics = metrics
+        self._limits = limits
+        self._run_id = caller.run_id
+        self._loop = asyncio.get_running_loop()
+        self._shown_activity = Activity.IDLE
+        self.journal = Journal(
+            hub,
+            session_id=caller.session_id,
+            run_id=caller.run_id,
+            max_events=limits.event_ring,
+            max_bytes=limits.event_ring_bytes,
+        )
+        self.tracker = TurnTracker(finished=self._turn_finished, wall=time.time, kept_audio=limits.turn_audio_kept)
+        self.calls = Calls(functions, caller, self._call_settled)
+        self.adopt(document)
+
+    def adopt(self, document: dict[str, Any]) -> None:
+        """Take the Settings document the conversation begins with; the audio formats stay for its whole life."""
+        self.document = document
+        self.input_format = audio_format(*documents.input_format(document))
+        self.output_format = audio_format(*documents.output_format(document))
+        self.playback = Playback(self.output_format.bytes_per_second)
+        self.tracker.audio_limit_bytes = self.output_format.bytes_for(self._limits.turn_audio_s)
+        self.feed = Feed(
+            self.input_format,
+            queue=self._limits.audio_queue,
+            send_audio=self._send_audio,
+            send_keepalive=self._send_keepalive,
+            own_silence=self.client is None,
+        )
+
+    # what others ask
+
+    @property
+    def activity(self) -> Activity:
+        """What the conversation is doing."""
+        return self.link.protocol.activity if self.link is not None else Activity.IDLE
+
+    @property
+    def user_speaking(self) -> bool:
+        """An utterance has begun and is not confirmed."""
+        return self.link is not None and self.link.protocol.user_speaking
+
+    def silence_due(self, now: float) -> bool:
+        """Silence is sent until the turn is over, agent speech included, and for a while after a recording."""
+        return self.tracker.current is not None or self.user_speaking or self.playback.playing(now) or self.feed.silence_owed
+
+    def touch(self) -> None:
+        """Speech or a command: the idle time begins anew."""
+        self.last_active = self._loop.time()
+
+    def count_audio(self) -> None:
+        """Add what went by since the last time to the metrics; not per frame, where it would cost more than the frame."""
+        now_in, now_out = self.feed.sent_bytes, self.audio_out_bytes
+        self._metrics.audio("in", now_in - self._counted_in)
+        self._metrics.audio("out", now_out - self._counted_out)
+        self._counted_in, self._counted_out = now_in, now_out
+
+    def publish(self, type_: str, data: dict[str, Any]) -> None:
+        """An event of this run; wakes whoever waits."""
+        self.journal.append(type_, data)
+        self.changes.notify()
+
+    def show_activity(self, state: str) -> None:
+        """Publish the activity when it changed."""
+        if self.activity is not self._shown_activity:
+            self._shown_activity = self.activity
+            self.publish("SessionStateChanged", {"state": state, "activity": self.activity})
+
+    def turn_view(self, turn: Turn, *, words: bool) -> dict[str, Any]:
+        """The turn as JSON."""
+        link = f"/v1/sessions/{self._run_id}/turns/{turn.n}/audio" if turn.audio else None
+        return turn.view(words=words, delivered=self.client is not None, audio_link=link)
+
+    # LinkOwner
+
+    def on_message(self, link: Link, message: Message, frame: bytes) -> None:  # noqa: C901, PLR0912 - the table of messages, best read in one piece
+        """Reduce one text frame."""
+        if link is not self.link:
+            return
+        now = self._loop.time()
+        self._metrics.upstream_message(self.upstream, "in", message.type)
+        self._relay(link, message, frame)
+        match message:
+            case UserStartedSpeaking():
+                self.touch()
+                self.tracker.user_started(now, self.playback.left_bytes(now))
+                self.playback.cut(now)
+            case ConversationText(role="user"):
+                self.touch()
+                self.feed.confirmed()
+                if self.tracker.user_said(message.content, now) is not None:
+                    self.calls.forget()
+            case ConversationText():
+                self.touch()
+                self.tracker.agent_said(message.content, now)
+            case FunctionCallRequest():
+                self._calls_requested(link, message, now)
+            case FunctionCallResponse():
+                self.answered(message)
+            case FunctionCallCancelled():
+                for cancelled in message.functions:
+                    self._cancelled(cancelled.id)
+            case AgentAudioDone():
+                if self.tracker.agent_done(now) is not None and not self.playback.playing(now):
+                    link.protocol.playback_ended()
+            case LatencyReport() | AgentStartedSpeaking():
+                self.tracker.report(message.wire())
+            case InjectionRefused():
+                self.refusals += 1
+                self.refusal = message.message
+            case Error():
+                self._metrics.upstream_error(self.upstream, message.code)
+                self.tracker.failed(now)
+            case Warn():
+                self._metrics.upstream_error(self.upstream, message.code)
+                _log.warning("upstream_warning", code=message.code, description=message.description)
+            case _:
+                pass
+        kind = ACKNOWLEDGEMENTS.get(message.type)
+        if kind is not None:
+            self.acknowledged[kind] += 1
+        if not isinstance(message, LatencyReport):
+            body = message.wire()
+            body.pop("type", None)
+            self.publish(message.type, body)
+        self.changes.notify()
+
+    def on_agent_audio(self, link: Link, frame: bytes, *, heard: bool) -> None:
+        """The short path of agent audio: clock, turn, client."""
+        if link is not self.link:
+            return
+        self.audio_out_bytes += len(frame)
+        if not heard:
+            return
+        now = self._loop.time()
+        self.playback.received(len(frame), now)
+        self.tracker.agent_audio(frame, now)
+        if self.client is not None:
+            self.client.send_audio(frame)
+
+    def on_lost(self, link: Link, closed: Closed) -> None:
+        """The connection is gone."""
+        if link is self.link:
+            self.lost = closed
+            self.changes.notify()
+
+    def on_unreadable(self, link: Link, detail: str) -> None:
+        """A frame that is no message: counted, the session goes on."""
+        self._metrics.upstream_message(self.upstream, "in", "unreadable")
+        _log.warning("upstream_frame_unreadable", detail=detail)
+
+    # effects
+
+    def _relay(self, link: Link, message: Message, frame: bytes) -> None:
+        renewed = link.n > 1 and isinstance(message, Welcome | SettingsApplied)
+        if self.client is not None and not renewed:
+            self.client.send_text(frame)
+
+    def _send_audio(self, frame: bytes) -> None:
+        if self.link is not None:
+            self.link.send_audio(frame)
+
+    def _send_keepalive(self) -> None:
+        if self.link is not None and self.link.is_ready and self.client is None:
+            self.link.send(KeepAlive())
+
+    def _calls_requested(self, link: Link, request: FunctionCallRequest, now: float) -> None:
+        for call in request.functions:
+            record = self.tracker.call_started(call.id, call.name, _arguments(call.arguments), now, client_side=call.client_side)
+            if not call.client_side:
+                continue
+            self.function_calls += 1
+            self.publish("FunctionCallStarted", {"call_id": call.id, "name": call.name, "arguments": record.arguments})
+            if self.client is None:
+                self.calls.start(link, call, record)
+
+    def answered(self, response: FunctionCallResponse) -> None:
+        """A call was answered by others: by the upstream itself, or by the client."""
+        record = self.tracker.open_call(response.id or "")
+        if record is not None and (not record.client_side or self.client is not None):
+            self._call_settled(record, "ok", response.content)
+
+    def _cancelled(self, call_id: str) -> None:
+        self.calls.cancel(call_id)
+        record = self.tracker.find_call(call_id)
+        if record is not None and self.client is not None:
+            self._call_settled(record, "cancelled", None)
+
+    def _call_settled(self, record: CallRecord, outcome: str, result: str | None) -> None:
+        if record.outcome is not None:
+            return
+        self.tracker.call_finished(record, outcome, result, self._loop.time())
+        self._metrics.function_call(record.name, outcome, record.duration_s or 0.0)
+        self.publish("FunctionCallFinished", record.view(words=True))
+
+    def _turn_finished(self, turn: Turn) -> None:
+        self.calls.forget()
+        link = self.link
+        if link is not None and link.protocol.phase is ClientPhase.READY and not turn.audio_bytes:
+            link.protocol.turn_ended()
+        if turn.cause != "agent":
+            self._metrics.turn(turn.latency().view())
+        self.publish("TurnFinished", self.turn_view(turn, words=True))
+
+
+def audio_format(encoding: str, sample_rate: int) -> AudioFormat:
+    """The format as a value; encodings that only pass through a compatible client are counted as linear16."""
+    known: dict[str, Encoding] = {"linear16": "linear16", "mulaw": "mulaw", "alaw": "alaw"}
+    return AudioFormat(known.get(encoding, "linear16"), sample_rate)
+
+
+def _arguments(text: str) -> Any:
+    """Arguments as JSON where they are JSON, else the text as it came."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text

@@ -1,0 +1,267 @@
+"""Start, ensure, list, find and stop sessions; the caps; the one ticker."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+
+from agentd.config import Settings
+from agentd.errors import AgentDiffers, Draining, FieldError, InvalidRequest, SessionExists, SessionNotFound, TooManySessions
+from agentd.ids import RunIds, is_run_id, is_session_id, new_session_id
+from agentd.sessions.actions import Actions
+from agentd.sessions.feed import TICK_S
+from agentd.sessions.profiles import PASSTHROUGH, Profiles, UpstreamName
+from agentd.sessions.session import Session, SessionDeps
+from agentd.sessions.spec import PassthroughClient, StartSpec
+from agentd.sessions.state import EndReason
+from agentd.supervise import Nursery
+
+_log = structlog.get_logger("agentd.sessions")
+
+IDEMPOTENCY_KEYS: Final = 1000
+Sessions = list[Session]
+Views = list[dict[str, Any]]
+
+
+class Manager:
+    """Every session of the daemon, live and lately ended."""
+
+    def __init__(self, settings: Settings, deps: SessionDeps) -> None:
+        self._settings = settings
+        self._deps = deps
+        self._profiles: Profiles = deps.profiles
+        self._run_ids = RunIds()
+        self._live: dict[str, Session] = {}
+        self._by_run: dict[str, Session] = {}
+        self._latest: dict[str, Session] = {}
+        self._ended: deque[Session] = deque()
+        self._reserved: dict[UpstreamName, int] = {"deepgram": 0, "engine": 0}
+        self._keys: OrderedDict[str, str] = OrderedDict()
+        self._nursery = Nursery()
+        self._awake = asyncio.Event()
+        self._accepting = True
+
+    # life of the manager
+
+    def begin(self) -> None:
+        """Start the ticker."""
+        self._nursery.start(self._tick(), name="sessions:ticker")
+
+    async def close(self, *, bound_s: float) -> None:
+        """End every session as ``daemon_shutdown``, within ``bound_s`` seconds."""
+        self._accepting = False
+        sessions = list(self._live.values())
+        for session in sessions:
+            session.stop(EndReason.DAEMON_SHUTDOWN)
+        try:
+            async with asyncio.timeout(bound_s):
+                for session in sessions:
+                    await session.ended.wait()
+        except TimeoutError:
+            _log.error("sessions_do_not_end", sessions=[session.id for session in sessions if session.live])
+        await self._nursery.close()
+
+    # start and stop
+
+    async def start(
+        self, spec: StartSpec, *, wait_ready: bool = True, idempotency_key: str | None = None
+    ) -> tuple[Session, bool]:
+        """Start a session.
+
+        Returns:
+            The session, and False when ``idempotency_key`` had already started it.
+
+        Raises:
+            SessionExists, TooManySessions, AgentNotFound, InvalidSettings, UpstreamError and its kin.
+        """
+        known = self._by_run.get(self._keys.get(idempotency_key or "", ""))
+        if known is not None:
+            await self._until_started(known, wait=wait_ready)
+            return known, False
+        if spec.id is not None and spec.id in self._live:
+            raise SessionExists(f"Session {spec.id} is live; stop it first, or use PUT to ensure that it runs.")
+        session = self._launch(spec)
+        if idempotency_key is not None:
+            self._keys[idempotency_key] = session.run_id
+            while len(self._keys) > IDEMPOTENCY_KEYS:
+                self._keys.popitem(last=False)
+        await self._until_started(session, wait=wait_ready)
+        return session, True
+
+    async def ensure(self, spec: StartSpec, *, wait_ready: bool = True) -> tuple[Session, bool]:
+        """The live session of that id, or a new one; True when it was started now.
+
+        Raises:
+            AgentDiffers: it is live with another agent.
+        """
+        live = self._live.get(spec.id or "")
+        if live is None:
+            return await self.start(spec, wait_ready=wait_ready)
+        wanted, _ = self._profiles.get(spec.agent)
+        if spec.agent is not None and live.agent != wanted:
+            raise AgentDiffers(f"Session {live.id} is live with agent {live.agent!r}; stop it first, or leave the agent out.")
+        await self._until_started(live, wait=wait_ready)
+        return live, False
+
+    async def start_passthrough(self, *, agent: str | None, client: PassthroughClient) -> Session:
+        """A session for a Voice Agent client: returns once the upstream is connected, before its Settings are known."""
+        session = self._launch(StartSpec(agent=agent or PASSTHROUGH), client)
+        await self._until_started(session, wait=True)
+        return session
+
+    async def stop(self, key: str, *, drain: bool = False, purge: bool = False, wait: bool = True) -> Session:
+        """End a session; an ended one stays as it is. ``purge`` also forgets its words, audio and events."""
+        session = self.get(key)
+        if session.live:
+            if drain:
+                await session.settle()
+            session.stop(EndReason.STOPPED)
+            if wait:
+                await session.ended.wait()
+        if purge:
+            await session.ended.wait()
+            session.erase()
+        return session
+
+    # find
+
+    def get(self, key: str) -> Session:
+        """By id (its latest run) or by run id.
+
+        Raises:
+            SessionNotFound: unknown, or ended too long ago.
+        """
+        session = self._by_run.get(key) if is_run_id(key) else self._latest.get(key)
+        if session is None:
+            raise SessionNotFound(f"There is no session {key!r}; GET /v1/sessions lists them.")
+        return session
+
+    def list(
+        self, *, state: str | None = None, agent: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> Sessions:
+        """Sessions that fit the filters, the newest first."""
+        found = sorted(self._by_run.values(), key=lambda session: session.run_id, reverse=True)
+        return [
+            session
+            for session in found
+            if (state is None or session.state == state)
+            and (agent is None or session.agent == agent)
+            and all(session.spec.metadata.get(name) == value for name, value in (metadata or {}).items())
+        ]
+
+    def states(self) -> dict[str, int]:
+        """How many live sessions are in which state, for the metrics."""
+        counts: dict[str, int] = {}
+        for session in self._live.values():
+            counts[str(session.state)] = counts.get(str(session.state), 0) + 1
+        return counts
+
+    def actions(self, session_id: str) -> Actions | None:
+        """What a handler may do to the live session of that id or run id; None when it is not live."""
+        session = self._by_run.get(session_id) if is_run_id(session_id) else self._live.get(session_id)
+        return Actions(session) if session is not None and session.live else None
+
+    def refuse_starts(self) -> None:
+        """Start nothing any more: the daemon is going down."""
+        self._accepting = False
+
+    @property
+    def live_sessions(self) -> Sessions:
+        """The live sessions."""
+        return list(self._live.values())
+
+    def agents(self) -> Views:
+        """Every profile as it resolves, secrets masked."""
+        return [self.agent(name) for name in self._profiles.names]
+
+    def agent(self, name: str) -> dict[str, Any]:
+        """One profile as it resolves, secrets masked."""
+        return self._profiles.view(name, self._deps.functions.registry)
+
+    # inside
+
+    def _launch(self, spec: StartSpec, client: PassthroughClient | None = None) -> Session:
+        """Check, reserve and start: nothing here waits, so a cap cannot be overrun."""
+        if not self._accepting:
+            raise Draining("The daemon is shutting down and starts no sessions.", retry_after_s=10)
+        if spec.id is not None and not is_session_id(spec.id):
+            raise InvalidRequest(
+                f"{spec.id!r} is no session id.",
+                errors=[FieldError("/id", "lower-case letters, digits, '-' and '_'; at most 64; begins with a letter or digit")],
+            )
+        agent, profile = self._profiles.get(spec.agent)
+        upstream = self._profiles.upstream(profile)
+        functions = self._profiles.functions(profile, self._deps.functions.registry, spec.functions)
+        document = self._profiles.document(profile, spec, functions) if client is None else {}
+        self._reserve(upstream)
+        session = Session(
+            id=spec.id or self._free_id(),
+            run_id=self._run_ids.new(),
+            agent=agent,
+            upstream=upstream,
+            spec=spec,
+            document=document,
+            allowed=frozenset(function.name for function in functions),
+            deps=self._deps,
+            client=client,
+        )
+        self._live[session.id] = self._latest[session.id] = self._by_run[session.run_id] = session
+        self._awake.set()
+        self._deps.metrics.session_started(upstream)
+        self._nursery.start(self._run(session), name=f"session:{session.id}")
+        return session
+
+    async def _run(self, session: Session) -> None:
+        with structlog.contextvars.bound_contextvars(session_id=session.id, run_id=session.run_id):
+            try:
+                await session.run()
+            finally:
+                self._live.pop(session.id, None)
+                self._reserved[session.upstream] -= 1
+                self._retire(session)
+
+    def _reserve(self, upstream: UpstreamName) -> None:
+        limit = self._settings.limits.sessions
+        own_limit = self._settings.deepgram.max_sessions if upstream == "deepgram" else self._settings.engine.max_sessions
+        if sum(self._reserved.values()) >= limit:
+            raise TooManySessions(f"All {limit} sessions are taken (limits.sessions); stop one first.", retry_after_s=5)
+        if self._reserved[upstream] >= own_limit:
+            raise TooManySessions(f"All {own_limit} {upstream} sessions are taken ({upstream}.max_sessions).", retry_after_s=5)
+        self._reserved[upstream] += 1
+
+    def _retire(self, session: Session) -> None:
+        self._ended.append(session)
+        while len(self._ended) > self._settings.limits.ended_sessions:
+            old = self._ended.popleft()
+            self._by_run.pop(old.run_id, None)
+            if self._latest.get(old.id) is old:
+                del self._latest[old.id]
+
+    async def _until_started(self, session: Session, *, wait: bool) -> None:
+        if not wait:
+            return
+        await session.started.wait()
+        if not session.live:
+            if session.error is not None:
+                raise session.error
+            session.check_alive()
+
+    def _free_id(self) -> str:
+        while (id_ := new_session_id()) in self._latest:
+            pass
+        return id_
+
+    async def _tick(self) -> None:
+        """Every 20 ms one pass over the live sessions; at rest while there are none."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if not self._live:
+                self._awake.clear()
+                await self._awake.wait()
+            began = loop.time()
+            for session in list(self._live.values()):
+                session.tick(began)
+            self._deps.metrics.loop_lag(max(0.0, loop.time() - began))
+            await asyncio.sleep(max(0.001, TICK_S - (loop.time() - began)))

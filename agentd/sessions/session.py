@@ -1,0 +1,508 @@
+"""A session: one conversation that outlives its upstream connections, from start to end.
+
+One task group owns everything it runs; when ``run`` returns nothing of it is left.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from agentd.audio.formats import AudioFormat
+from agentd.config import LimitSettings
+from agentd.errors import (
+    AgentdError,
+    InternalError,
+    InvalidSettings,
+    SessionEnded,
+    TurnNotFound,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
+from agentd.functions.service import Functions
+from agentd.hub import Envelope, Hub
+from agentd.metrics import Metrics
+from agentd.protocol import settings as documents
+from agentd.protocol.messages import InjectUserMessage
+from agentd.sessions import views
+from agentd.sessions.calls import Caller
+from agentd.sessions.client_side import ClientSide
+from agentd.sessions.control import Control
+from agentd.sessions.conversation import Conversation
+from agentd.sessions.history import context
+from agentd.sessions.link import Link
+from agentd.sessions.profiles import Profiles, UpstreamName
+from agentd.sessions.spec import PassthroughClient, StartSpec
+from agentd.sessions.state import EndReason, State, advance
+from agentd.sessions.turns import Turn
+from agentd.supervise import spawn, unless
+from agentd.upstream.deepgram import UpstreamClient, UpstreamTarget
+from agentd.upstream.renewal import Backoff, is_retryable
+
+_log = structlog.get_logger("agentd.sessions")
+
+STABLE_S: Final = 5.0
+"""A connection that lasted this long was a good one; losses before that count against ``MAX_QUICK_LOSSES``."""
+MAX_QUICK_LOSSES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDeps:
+    """What a session stands on.
+
+    Attributes:
+        target: where an upstream is reached now; raises ``EngineNotReady`` while the engine starts.
+    """
+
+    target: Callable[[UpstreamName], UpstreamTarget]
+    client: UpstreamClient
+    functions: Functions
+    hub: Hub
+    metrics: Metrics
+    limits: LimitSettings
+    profiles: Profiles
+
+
+class Session:
+    """One run of a session.
+
+    Attributes:
+        started: set when the run is active or has failed to become so; ``error`` tells which.
+        ended: set when everything of it is gone.
+    """
+
+    def __init__(
+        self,
+        *,
+        id: str,
+        run_id: str,
+        agent: str,
+        upstream: UpstreamName,
+        spec: StartSpec,
+        document: dict[str, Any],
+        allowed: frozenset[str],
+        deps: SessionDeps,
+        client: PassthroughClient | None = None,
+    ) -> None:
+        self.id = id
+        self.run_id = run_id
+        self.agent = agent
+        self.upstream = upstream
+        self.spec = spec
+        self.allowed = allowed
+        self.state = State.CONNECTING
+        self.end_reason: EndReason | None = None
+        self.error: AgentdError | None = None
+        self.started_at = time.time()
+        self.ended_at: float | None = None
+        self.request_id: str | None = None
+        self.renewals = 0
+        self.started = asyncio.Event()
+        self.ended = asyncio.Event()
+        caller = Caller(id, run_id, agent, allowed, dict(spec.metadata))
+        self.conversation = Conversation(
+            caller=caller,
+            upstream=upstream,
+            document=document,
+            functions=deps.functions,
+            hub=deps.hub,
+            metrics=deps.metrics,
+            limits=deps.limits,
+            client=client,
+        )
+        self.control: Final = Control(
+            self.conversation,
+            limits=deps.limits,
+            metrics=deps.metrics,
+            profiles=deps.profiles,
+            alive=self.check_alive,
+            background=self._background,
+        )
+        # the commands, as callers know them
+        self.prompt_view = self.control.prompt_view
+        self.set_prompt = self.control.set_prompt
+        self.append_prompt = self.control.append_prompt
+        self.update = self.control.update
+        self.inject_user = self.control.inject_user
+        self.inject_agent = self.control.inject_agent
+        self.inject_audio = self.control.inject_audio
+        self.say = self.control.say
+        self.end_turn = self.control.end_turn
+        self.interrupt = self.control.interrupt
+        self._deps = deps
+        self._limits = deps.limits
+        self._client = client
+        self._loop = asyncio.get_running_loop()
+        self._born = self._loop.time()
+        self._group: asyncio.TaskGroup | None = None
+        self._stop = asyncio.Event()
+        self._quiet_end: tuple[EndReason, float] | None = None
+        self._connected_s = 0.0
+        self._counted_at = 0.0
+        self._links = 0
+        self._commands: set[asyncio.Task[None]] = set()
+        self._client_side = ClientSide(self.conversation)
+
+    # life
+
+    async def run(self) -> None:
+        """Live from connect to end; returns when nothing of the session is left."""
+        reason = EndReason.UPSTREAM_ERROR
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = self.conversation.calls.group = group
+                reason = await self._live()
+                self._wind_down()
+        except* AgentdError as errors:
+            self.error = _first(errors)
+            reason = EndReason.SETTINGS_REJECTED if isinstance(self.error, InvalidSettings) else EndReason.UPSTREAM_ERROR
+        except* Exception:  # noqa: BLE001 - the guard of one session: its neighbours go on
+            _log.exception("session_failed", session_id=self.id, run_id=self.run_id)
+            self.error = InternalError("The session failed inside agentd; the log has the details.")
+        finally:
+            await self._finish(reason)
+
+    def stop(self, reason: EndReason) -> None:
+        """Ask the session to end; the first reason stays."""
+        if self.end_reason is None:
+            self.end_reason = reason
+        self._stop.set()
+
+    def end_when_quiet(self, reason: EndReason) -> None:
+        """Ask the session to end once the turn in progress is over and was played, at most ``limits.turn_s`` from now."""
+        if self._quiet_end is None:
+            self._quiet_end = (reason, self._loop.time() + self._limits.turn_s)
+
+    def tick(self, now: float) -> None:
+        """Called every 20 ms by the one ticker: pacing, playback, limits."""
+        conversation = self.conversation
+        link = conversation.link
+        if link is not None and link.is_ready:
+            if not conversation.playback.playing(now):
+                link.protocol.playback_ended()
+            conversation.feed.tick(now, silence_due=conversation.silence_due(now))
+        conversation.tracker.expire(now, self._limits.turn_s)
+        conversation.show_activity(self.state)
+        if now - self._counted_at >= 1.0:
+            self._counted_at = now
+            conversation.count_audio()
+        conversation.changes.notify()
+        if conversation.playback.playing(now) or conversation.feed.talking:
+            conversation.last_active = now
+        if self._quiet_end is not None:
+            reason, latest = self._quiet_end
+            quiet = conversation.tracker.current is None and not conversation.playback.playing(now)
+            if quiet or now >= latest:
+                self.stop(reason)
+        idle_s = self.spec.idle_timeout_s or self._limits.idle_timeout_s
+        if now - conversation.last_active >= idle_s:
+            self.stop(EndReason.IDLE_TIMEOUT)
+        if now - self._born >= (self.spec.max_duration_s or self._limits.max_duration_s):
+            self.stop(EndReason.MAX_DURATION)
+
+    def check_alive(self) -> None:
+        """Raise ``SessionEnded`` when the session takes no more commands."""
+        if self.state in (State.STOPPING, State.ENDED) or self._stop.is_set():
+            raise SessionEnded(f"Session {self.id} has ended ({self.end_reason or 'stopping'}); start it again.")
+
+    def erase(self) -> None:
+        """Forget every word, all audio and all events of an ended run (purge)."""
+        self.conversation.tracker.turns.clear()
+        self.conversation.journal.erase()
+        self.conversation.document = {}
+
+    async def settle(self) -> None:
+        """Return when the turn in progress is over (drain), at most ``limits.turn_s``."""
+        tracker = self.conversation.tracker
+        try:
+            await self.conversation.changes.until(
+                lambda: (tracker.current is None and not self.conversation.user_speaking) or self.ended.is_set() or None,
+                timeout_s=self._limits.turn_s,
+            )
+        except TimeoutError:
+            _log.info("drain_gave_up", session_id=self.id)
+
+    async def _live(self) -> EndReason:
+        if not await self._unless_stopped(self._connect(), "connect"):
+            return self.end_reason or EndReason.STOPPED
+        self._become(State.ACTIVE)
+        self.started.set()
+        quick_losses = 0
+        while True:
+            up_since = self._loop.time()
+            await self._unless_stopped(self._until_lost(), "watch")
+            if self._stop.is_set():
+                return self.end_reason or EndReason.STOPPED
+            quick_losses = quick_losses + 1 if self._loop.time() - up_since < STABLE_S else 0
+            reason = self._verdict(quick_losses)
+            if reason is not None:
+                return reason
+            self._become(State.RECONNECTING)
+            if not await self._unless_stopped(self._renew(), "renew"):
+                return self.end_reason or EndReason.STOPPED
+            if self.error is not None:
+                return EndReason.UPSTREAM_CLOSED
+            self._become(State.ACTIVE)
+
+    async def _connect(self) -> None:
+        conversation = self.conversation
+        self._links += 1
+        link = Link(conversation, self._links)
+        conversation.link, conversation.lost = link, None
+        began = self._loop.time()
+        outcome = "ok"
+        try:
+            target = self._deps.target(self.upstream)
+            link.connection = await self._deps.client.connect(
+                target, link, input_bytes_per_s=conversation.input_format.bytes_per_second
+            )
+        except AgentdError as error:
+            outcome = error.code
+            raise
+        finally:
+            link.opened_at = self._loop.time()
+            self._deps.metrics.upstream_connect(self.upstream, outcome, link.opened_at - began)
+        try:
+            await self._within(link.welcomed, "Welcome")
+            self.request_id = link.request_id or link.connection.request_id
+            if self._client is not None and link.n == 1:
+                self.started.set()
+                await self._client_side.settings_sent
+            else:
+                link.send_settings(self._effective_document())
+            await self._within(link.ready, "SettingsApplied")
+        except BaseException:
+            await link.close()
+            raise
+        conversation.feed.connected(self._loop.time())
+        self._client_side.connected()
+
+    async def _within(self, future: asyncio.Future[None], what: str) -> None:
+        try:
+            async with asyncio.timeout(self._limits.upstream_settings_s):
+                await asyncio.shield(future)
+        except TimeoutError:
+            raise UpstreamTimeout(f"The upstream sent no {what} within {self._limits.upstream_settings_s:g} s.") from None
+
+    def _effective_document(self) -> dict[str, Any]:
+        document = self.conversation.document
+        if self._links == 1:
+            return document
+        carried = context(self.conversation.tracker.turns)
+        before = document.get("agent", {}).get("context", {}).get("messages", [])
+        return documents.with_context(document, [*before, *carried.messages])
+
+    async def _until_lost(self) -> None:
+        conversation = self.conversation
+        await conversation.changes.until(lambda: conversation.lost, timeout_s=self._limits.max_duration_s + self._limits.turn_s)
+
+    def _verdict(self, quick_losses: int) -> EndReason | None:
+        """Why the loss of the connection ends the session, or None when it is renewed."""
+        link, lost = self.conversation.link, self.conversation.lost
+        if link is not None and link.failure is not None and not is_retryable(link.failure.code):
+            failure = link.failure
+            self.error = _upstream_failure(failure.code, failure.description)
+            return EndReason.UPSTREAM_ERROR
+        if lost is not None and not is_retryable(lost):
+            return EndReason.UPSTREAM_CLOSED
+        if quick_losses > MAX_QUICK_LOSSES:
+            self.error = _upstream_failure("upstream-closed", f"The upstream closed {quick_losses} connections at once.")
+            return EndReason.UPSTREAM_CLOSED
+        return None
+
+    async def _renew(self) -> None:
+        """One renewal: wait for calls in progress, then try at once and with back-off for up to ``limits.renewal_s``."""
+        conversation = self.conversation
+        self._count_connection()
+        await conversation.calls.in_progress()
+        conversation.calls.close()
+        failure: AgentdError | None = None
+        for delay_s in Backoff(bound_s=self._limits.renewal_s):
+            await asyncio.sleep(delay_s)
+            carried = context(conversation.tracker.turns)
+            try:
+                await self._connect()
+            except AgentdError as error:
+                failure = error
+                if not is_retryable(error):
+                    break
+            else:
+                self.renewals += 1
+                self._carry_on(carried.unanswered, carried.settled)
+                return
+        self.error = failure or _upstream_failure("upstream-closed", "The connection could not be renewed.")
+
+    def _carry_on(self, unanswered: str | None, settled: tuple[Any, ...]) -> None:
+        conversation = self.conversation
+        now = self._loop.time()
+        conversation.feed.replay(now)
+        link = conversation.link
+        if unanswered is not None and link is not None:
+            conversation.calls.remember(settled)
+            conversation.tracker.expect_echo(unanswered)
+            link.send(InjectUserMessage(content=unanswered))
+        else:
+            conversation.tracker.failed(now)
+
+    def _wind_down(self) -> None:
+        if self.state is not State.ENDED:
+            self._become(State.STOPPING)
+        self.conversation.calls.close()
+        for task in list(self._commands):
+            task.cancel()
+
+    async def _finish(self, reason: EndReason) -> None:
+        conversation = self.conversation
+        self.end_reason = self.end_reason or reason
+        if conversation.link is not None:
+            await conversation.link.close()
+        self._count_connection()
+        conversation.count_audio()
+        conversation.tracker.failed(self._loop.time())
+        conversation.feed.close()
+        self.ended_at = time.time()
+        self.state = State.ENDED
+        if self._client is not None:
+            self._client.close(1000 if self.error is None else 1011, str(self.end_reason))
+        self._deps.metrics.session_ended(self.upstream, str(self.end_reason), self.ended_at - self.started_at)
+        problem = {"code": self.error.code, "detail": self.error.detail} if self.error else None
+        conversation.publish("SessionEnded", {"end_reason": self.end_reason, "error": problem, "usage": self.usage()})
+        _log.info(
+            "session_ended",
+            session_id=self.id,
+            run_id=self.run_id,
+            agent=self.agent,
+            upstream=self.upstream,
+            upstream_request_id=self.request_id,
+            end_reason=str(self.end_reason),
+            code=self.error.code if self.error else None,
+            duration_s=round(self.ended_at - self.started_at, 3),
+            **self.usage(),
+        )
+        self.started.set()
+        self.ended.set()
+        conversation.changes.notify()
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None], what: str) -> bool:
+        return await unless(self._stop, work, name=f"session:{self.id}:{what}")
+
+    def _background(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        if self._group is None:
+            raise AssertionError("the session runs")
+
+        async def quiet() -> None:
+            try:
+                await work
+            except AgentdError as error:
+                _log.info("command_failed", session_id=self.id, command=name, code=error.code)
+
+        task = spawn(self._group, quiet(), name=f"session:{self.id}:{name}")
+        self._commands.add(task)
+        task.add_done_callback(self._commands.discard)
+
+    def _become(self, state: State) -> None:
+        old, self.state = self.state, advance(self.state, state)
+        _log.info("session_state", session_id=self.id, run_id=self.run_id, old_state=str(old), state=str(state))
+        self.conversation.publish("SessionStateChanged", {"state": state, "activity": self.conversation.activity})
+
+    def _count_connection(self) -> None:
+        link = self.conversation.link
+        if link is not None and link.connection is not None:
+            self._connected_s += self._loop.time() - link.opened_at
+            link.connection = None
+
+    # a client of the compatible endpoint
+
+    def from_client_text(self, frame: bytes) -> None:
+        """A text frame of the client; raises ``ProtocolError`` when it breaks the protocol."""
+        self._client_side.text(frame)
+
+    def from_client_audio(self, frame: bytes) -> None:
+        """Audio of the client."""
+        self._client_side.audio(frame)
+
+    def client_left(self) -> None:
+        """The client closed its connection."""
+        self.stop(EndReason.CLIENT_LEFT)
+
+    # what it is
+
+    @property
+    def live(self) -> bool:
+        """True until everything of it is gone."""
+        return self.state is not State.ENDED
+
+    @property
+    def input_format(self) -> AudioFormat:
+        """What injected audio has to be in."""
+        return self.conversation.input_format
+
+    @property
+    def output_format(self) -> AudioFormat:
+        """What agent audio comes in."""
+        return self.conversation.output_format
+
+    def view(self, *, words: bool) -> dict[str, Any]:
+        """The session object of the API."""
+        return views.session_view(self, words=words)
+
+    def turn_view(self, turn: Turn, *, words: bool) -> dict[str, Any]:
+        """A turn of the API."""
+        return self.conversation.turn_view(turn, words=words)
+
+    def transcript(self) -> list[dict[str, Any]]:
+        """What was said, in order."""
+        return views.transcript(self)
+
+    def calls(self, *, words: bool) -> list[dict[str, Any]]:
+        """The function calls, oldest first."""
+        return views.calls(self, words=words)
+
+    def snapshot(self, *, words: bool) -> dict[str, Any]:
+        """What a new reader is told first; ``seq`` is the last event it contains."""
+        return {"seq": self.conversation.journal.seq, "session": self.view(words=words)}
+
+    def events_since(self, seq: int | None) -> tuple[list[Envelope], int]:
+        """Events after ``seq`` that are still kept, and how many of them are not."""
+        return self.conversation.journal.since(seq)
+
+    @property
+    def turns(self) -> list[Turn]:
+        """The turns kept in memory, oldest first."""
+        return list(self.conversation.tracker.turns)
+
+    def turn(self, n: int) -> Turn:
+        """The turn with that number.
+
+        Raises:
+            TurnNotFound: there is none, or it is no longer kept.
+        """
+        for turn in self.conversation.tracker.turns:
+            if turn.n == n:
+                return turn
+        raise TurnNotFound(f"Session {self.id} has no turn {n}; it has {self.conversation.tracker.count}.")
+
+    def usage(self) -> dict[str, Any]:
+        """What was used, over all connections; ``connection_s`` is what Deepgram bills."""
+        conversation, link = self.conversation, self.conversation.link
+        open_s = self._loop.time() - link.opened_at if link is not None and link.connection is not None else 0.0
+        return {
+            "connection_s": round(self._connected_s + open_s, 3),
+            "audio_in_s": round(conversation.input_format.duration_s(conversation.feed.sent_bytes), 3),
+            "audio_out_s": round(conversation.output_format.duration_s(conversation.audio_out_bytes), 3),
+            "turns": conversation.tracker.user_turns,
+            "function_calls": conversation.function_calls,
+            "renewals": self.renewals,
+        }
+
+
+def _first(errors: BaseExceptionGroup[AgentdError]) -> AgentdError:
+    first = errors.exceptions[0]
+    return first if isinstance(first, AgentdError) else _first(first)
+
+
+def _upstream_failure(code: str, description: str) -> AgentdError:
+    return UpstreamRefused(f"{code}: {description}", extra={"upstream_error": code})
