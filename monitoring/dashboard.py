@@ -143,6 +143,7 @@ def build() -> dict[str, Any]:
     for panel in PANELS:
         board.with_panel(_time_series(panel))
     document: dict[str, Any] = _without_nulls(json.loads(json.dumps(board.build(), cls=JSONEncoder)))
+    document.pop("style", None)  # gone from Grafana's own types
     for variable in document["templating"]["list"]:
         # An empty id, and options of interval variables: the SDK writes them, Grafana's own types refuse them.
         for option in ("id", "auto", "auto_min", "auto_count"):
