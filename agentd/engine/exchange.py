@@ -8,9 +8,10 @@ import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from agentd.config import EngineSettings
+from agentd.engine import abilities
 from agentd.engine.line import Dialogue, Hangup, Line
 from agentd.protocol.codec import ProtocolError
-from agentd.protocol.messages import Error, Settings
+from agentd.protocol.messages import Settings
 from agentd.protocol.server import ServerPhase, ServerProtocol, error_message
 
 DialogueFactory = Callable[[Line, dict[str, Any]], Dialogue]
@@ -46,7 +47,7 @@ async def hold(
         How to close.
     """
     log = _log.bind(request_id=request_id)
-    protocol = ServerProtocol()
+    protocol = ServerProtocol(faults=abilities.faults)
     group = asyncio.TaskGroup()
     line = Line(socket, protocol, group, request_id=request_id)
     lines[request_id] = line
@@ -62,8 +63,7 @@ async def hold(
         ending = _first(several)
     except* Exception as several:
         log.exception("conversation_failed", exc_info=several)
-        error = Error(code="INTERNAL_SERVER_ERROR", description="The engine met an internal fault; its log says more.")
-        ending = Hangup(WSCloseCode.INTERNAL_ERROR, error.code, error=error)
+        ending = Hangup.failed("INTERNAL_SERVER_ERROR", "The engine met an internal fault; its log says more.")
     if ending.code is not None:
         ending = await _last_words(line, protocol, ending)
     protocol.close()
@@ -119,8 +119,7 @@ def _idle(dialogue: Dialogue | None, idle_timeout_s: float) -> Hangup:
     """The client said nothing; in the words clients know from Deepgram."""
     wanted = "sending binary messages containing user speech" if dialogue is not None else "sending a Settings message first"
     description = f"We waited too long for a websocket message ({idle_timeout_s:g} s). Please ensure that you're {wanted}."
-    error = Error(code="CLIENT_MESSAGE_TIMEOUT", description=description)
-    return Hangup(WSCloseCode.INTERNAL_ERROR, error.code, error=error)
+    return Hangup.failed("CLIENT_MESSAGE_TIMEOUT", description)
 
 
 async def _limit_length(line: Line, max_session_s: float) -> NoReturn:
@@ -129,4 +128,6 @@ async def _limit_length(line: Line, max_session_s: float) -> NoReturn:
     await asyncio.sleep(max_session_s - ahead_s)
     line.warn("MAXIMUM_SESSION_LENGTH_APPROACHING", f"The connection ends in {ahead_s:g} seconds.")
     await asyncio.sleep(ahead_s)
-    line.fail("MAXIMUM_SESSION_LENGTH_REACHED", f"A connection lasts at most {max_session_s:g} seconds; open another one.")
+    raise Hangup.failed(
+        "MAXIMUM_SESSION_LENGTH_REACHED", f"A connection lasts at most {max_session_s:g} seconds."
+    )

@@ -50,6 +50,11 @@ class Hangup(Exception):
         self.reason = reason
         self.error = error
 
+    @classmethod
+    def failed(cls, code: str, description: str) -> "Hangup":
+        """The end by a protocol ``Error`` of ours."""
+        return cls(WSCloseCode.INTERNAL_ERROR, code, error=Error(code=code, description=description))
+
 
 class Dialogue(Protocol):
     """The turn-taker behind a connection: the real conversation or the scripted one.
@@ -126,10 +131,6 @@ class Line:
         """Tell the client of a fault the conversation survives."""
         self.send(Warn(code=code, description=description))
 
-    def fail(self, code: str, description: str, *, close: int = WSCloseCode.INTERNAL_ERROR) -> NoReturn:
-        """End the conversation with a protocol ``Error``."""
-        raise Hangup(close, code, error=Error(code=code, description=description))
-
     def send_audio(self, audio: bytes) -> None:
         """Queue agent audio in frames of at most 64 KiB.
 
@@ -169,6 +170,10 @@ class Line:
     def answer(self, response: FunctionCallResponse) -> Answer:
         """Match a client's answer with an open call."""
         return self._protocol.answer(response)
+
+    def oldest_call(self, name: str) -> str | None:
+        """Id of the open call of that name that was asked for first: answers may leave out the id."""
+        return next((call.id for call in self._protocol.open_calls.values() if call.name == name), None)
 
     def cancel_calls(self) -> FunctionCallCancelled | None:
         """Withdraw the open calls and tell the client."""

@@ -2,19 +2,19 @@
 
 import asyncio
 import re
-from collections.abc import Coroutine
 from typing import Any, Final
 from uuid import uuid4
 
 from agentd.audio.formats import AudioFormat
+from agentd.engine import abilities
 from agentd.engine.admission import Refusal
 from agentd.engine.line import Hangup, Line
 from agentd.engine.script import Rule, Rules, Script, Step
 from agentd.engine.tone import Heard, LoudnessEar, tone
+from agentd.engine.turns import Turns
 from agentd.protocol import messages as wire
 from agentd.protocol import settings as documents
 
-MAX_TURNS_WAITING: Final = 64
 STEP_OF_AUDIO_S: Final = 0.1
 """Audio sent at a time in real time."""
 
@@ -64,12 +64,12 @@ class ScriptedDialogue:
         self._rules = rules
         self._full = script.mode == "full"
         self._ear = LoudnessEar(AudioFormat(*documents.input_format(settings)))  # type: ignore[arg-type]
-        self._turns: asyncio.Queue[Coroutine[Any, Any, None]] = asyncio.Queue(MAX_TURNS_WAITING)
-        self._running: asyncio.Task[None] | None = None
+        self._turns = Turns(line)
         self._calls: dict[str, wire.FunctionCall] = {}
         self._awaited: tuple[str, asyncio.Future[None]] | None = None
         self._speech = asyncio.Lock()
         self._audio_open = False
+        self._report: wire.LatencyReport | None = None
         self._muted: set[str] = set()
         self._result = ""
         self._text = ""
@@ -78,8 +78,8 @@ class ScriptedDialogue:
 
     async def open(self) -> None:
         """Run the rule for Settings, apply them, greet."""
-        self._line.spawn(self._take_turns(), "turns")
-        self._queue(self._begin())
+        self._line.spawn(self._turns.run(), "turns")
+        self._turns.add(self._begin())
 
     async def hear(self, audio: bytes) -> None:
         """Listen for loud and quiet."""
@@ -93,7 +93,7 @@ class ScriptedDialogue:
         """Take a text frame; turns queue up, updates and injections run beside them."""
         match message:
             case wire.InjectUserMessage(content=text):
-                self._queue(self._user_turn(text, self._rules.answer("user", text), spoken=False))
+                self._turns.add(self._user_turn(text, self._rules.answer("user", text), spoken=False))
             case wire.FunctionCallResponse():
                 self._take_answer(message)
             case wire.InjectAgentMessage(message=text):
@@ -106,20 +106,6 @@ class ScriptedDialogue:
                 pass
 
     # -- turns ------------------------------------------------------------------------------------------------------
-
-    def _queue(self, turn: Coroutine[Any, Any, None]) -> None:
-        try:
-            self._turns.put_nowait(turn)
-        except asyncio.QueueFull:
-            turn.close()
-            self._line.fail("INTERNAL_SERVER_ERROR", "Too many turns are waiting for the script.")
-
-    async def _take_turns(self) -> None:
-        while True:
-            turn = await self._turns.get()
-            self._running = self._line.spawn(turn, "turn")
-            await asyncio.wait((self._running,))
-            self._running = None
 
     async def _begin(self) -> None:
         rule = self._rules.answer("settings", documents.prompt(self._settings) or "")
@@ -135,10 +121,7 @@ class ScriptedDialogue:
     def _cut(self) -> None:
         """The user begins to speak: what runs is over, calls are withdrawn, unsent audio is gone."""
         self._send(wire.UserStartedSpeaking())
-        if self._running is not None:
-            self._running.cancel()
-        while not self._turns.empty():
-            self._turns.get_nowait().close()
+        self._turns.cut()
         self._line.cancel_calls()
         self._calls.clear()
         self._line.drop_audio()
@@ -146,7 +129,7 @@ class ScriptedDialogue:
 
     def _end_utterance(self) -> None:
         text, rule = self._rules.answer_speech()
-        self._queue(self._user_turn(text, rule, spoken=True))
+        self._turns.add(self._user_turn(text, rule, spoken=True))
 
     async def _user_turn(self, text: str, rule: Rule | None, *, spoken: bool) -> None:
         self._text = text
@@ -156,12 +139,13 @@ class ScriptedDialogue:
         self._history("user", text)
         if self._full:
             self._send(wire.AgentThinking(content="Following the script."))
-        await self._play((self._script.default,) if rule is None else rule.steps)
-        stt = SAID_LATENCY_S if spoken else None
-        total = SAID_LATENCY_S * (3 if spoken else 2)
-        self._send(
-            wire.LatencyReport(stt_latency=stt, ttt_text_latency=SAID_LATENCY_S, tts_latency=SAID_LATENCY_S, total_latency=total)
+        self._report = wire.LatencyReport(
+            stt_latency=SAID_LATENCY_S if spoken else None,
+            ttt_text_latency=SAID_LATENCY_S,
+            tts_latency=SAID_LATENCY_S,
+            total_latency=SAID_LATENCY_S * (3 if spoken else 2),
         )
+        await self._play((self._script.default,) if rule is None else rule.steps)
 
     async def _update(self, message: wire.Message) -> None:
         match message:
@@ -216,7 +200,7 @@ class ScriptedDialogue:
         if step.close is not None:
             raise Hangup(step.close, "the script closes the connection")
         if step.error is not None:
-            self._line.fail(step.error, step.description)
+            raise Hangup.failed(step.error, step.description)
         if step.warning is not None:
             self._line.warn(step.warning, step.description)
         if step.raw is not None:
@@ -238,6 +222,9 @@ class ScriptedDialogue:
             if self._full and audio_s:
                 ttt, tts = SAID_LATENCY_S, SAID_LATENCY_S
                 self._send(wire.AgentStartedSpeaking(total_latency=ttt + tts, tts_latency=tts, ttt_latency=ttt))
+            if self._report is not None:
+                self._send(self._report)
+                self._report = None
             audio = AudioFormat(*documents.output_format(self._settings))  # type: ignore[arg-type]
             sound = tone(audio, audio_s)
             step = audio.bytes_for(STEP_OF_AUDIO_S)
@@ -289,7 +276,7 @@ class ScriptedDialogue:
         if self._awaited is not None and self._awaited[0] == call_id:
             self._awaited[1].set_result(None)
         else:
-            self._queue(self._after_result())
+            self._turns.add(self._after_result())
 
     def _settle(self, response: wire.FunctionCallResponse) -> None:
         self._result = response.content
@@ -321,7 +308,7 @@ class ScriptedDialogue:
             "text": self._text,
             "result": self._result,
             "prompt": documents.prompt(self._settings) or "",
-            "voice": _voice(self._settings),
+            "voice": abilities.voice(self._settings) or "",
             "context": " | ".join(_context_texts(self._settings)),
         }
         return _PLACEHOLDER.sub(lambda found: known[found[1]], template)
@@ -335,18 +322,10 @@ def _listed(block: dict[str, Any] | list[dict[str, Any]]) -> list[dict[str, Any]
     return block if isinstance(block, list) else [block]
 
 
-def _voice(settings: dict[str, Any]) -> str:
-    """The model of the first speak block, or ""."""
-    speak = documents.merge({}, settings).get("agent", {}).get("speak") or {}
-    first = speak[0] if isinstance(speak, list) else speak
-    return str(first.get("provider", {}).get("model", ""))
-
-
 def _context_texts(settings: dict[str, Any]) -> list[str]:
     """What ``agent.context.messages`` tells: words as they are, calls as ``name(arguments) -> response``."""
-    context = settings.get("agent", {}).get("context") or {}
     texts: list[str] = []
-    for item in context.get("messages") or []:
+    for item in abilities.context(settings):
         if "content" in item:
             texts.append(str(item["content"]))
         texts += [f"{call['name']}({call['arguments']}) -> {call['response']}" for call in item.get("function_calls") or []]

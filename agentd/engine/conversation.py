@@ -1,0 +1,207 @@
+"""One conversation: ear, mind and mouth put together, and what the client's messages do to them."""
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+
+from agentd.audio.formats import AudioFormat
+from agentd.config import EngineSettings
+from agentd.engine import abilities
+from agentd.engine.calls import Calls
+from agentd.engine.compute import Compute
+from agentd.engine.endpointing import ONSET_MS
+from agentd.engine.hearing import Ear, Utterance
+from agentd.engine.latency import ENDPOINTING, LISTEN, TurnClock
+from agentd.engine.line import Line
+from agentd.engine.memory import Memory
+from agentd.engine.providers import Providers
+from agentd.engine.speaking import Mouth
+from agentd.engine.thinking import Mind
+from agentd.engine.turns import Turns
+from agentd.protocol import messages as wire
+from agentd.protocol import settings as documents
+
+BUILT_IN_VOICE: Final = "heart"
+
+MISHEARD: Final = frozenset({"", "you"})
+"""What recognisers make of noise (measured: two seconds of it give "You"); no user says only that."""
+
+_log = structlog.get_logger("agentd.engine")
+
+
+class Conversation:
+    """The turn-taker with models behind it. Implements ``Dialogue``.
+
+    Args:
+        line: to the client.
+        settings: its Settings document.
+        providers: the models.
+        compute: runs them.
+        limits: endpointing, barge-in and time limits.
+    """
+
+    def __init__(
+        self, line: Line, settings: dict[str, Any], *, providers: Providers, compute: Compute, limits: EngineSettings
+    ) -> None:
+        self._line = line
+        self._settings = settings
+        self._limits = limits
+        self._clock = asyncio.get_running_loop().time
+        self._memory = Memory(line.send if documents.history_enabled(settings) else None)
+        self._turns = Turns(line)
+        self._calls = Calls(line, self._memory, timeout_s=limits.function_timeout_s)
+        self._transcribing = 0
+        self._mouth = Mouth(
+            line,
+            self._memory,
+            compute,
+            providers.synthesiser,
+            output=AudioFormat(*documents.output_format(settings)),  # type: ignore[arg-type]  # checked by abilities.faults
+            container=abilities.container(settings),
+            experimental=settings.get("experimental") is True,
+            clock=self._clock,
+        )
+        self._mind = Mind(line, self._memory, self._mouth, self._calls, providers.thinker, clock=self._clock)
+        self._ear = Ear(
+            AudioFormat(*documents.input_format(settings)),  # type: ignore[arg-type]  # checked by abilities.faults
+            providers.voice_activity(),
+            providers.recogniser,
+            compute,
+            end_ms=limits.endpointing_ms,
+            onset_ms=self._onset_ms,
+            clock=self._clock,
+            spawn=line.spawn,
+            on_start=self._user_started,
+            on_end=self._user_done,
+        )
+
+    # -- what the server calls --------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Apply the Settings, take up the context, greet."""
+        self._mind.configure(self._settings)
+        self._memory.load(abilities.context(self._settings))
+        self._line.send(wire.SettingsApplied())
+        self._note_voice()
+        self._line.spawn(self._mouth.run(), "mouth")
+        self._line.spawn(self._turns.run(), "turns")
+        greeting = documents.greeting(self._settings)
+        if greeting is not None:
+            self._mouth.say(greeting)
+
+    async def hear(self, audio: bytes) -> None:
+        """Listen."""
+        await self._ear.feed(audio)
+
+    async def handle(self, message: wire.Message) -> None:
+        """Do what a client's message asks for."""
+        match message:
+            case wire.FunctionCallResponse():
+                self._calls.take(message)
+            case wire.InjectUserMessage(content=text):
+                self._turns.add(self._text_turn(text, TurnClock(self._clock())))
+            case wire.InjectAgentMessage():
+                self._inject(message)
+            case wire.ForceEndTurn():
+                self._ear.finish()
+            case wire.UpdatePrompt(prompt=text):
+                self._settings = documents.append_prompt(self._settings, text)
+                self._mind.configure(self._settings)
+                self._line.send(wire.PromptUpdated())
+            case wire.UpdateThink(think=block):
+                self._settings = documents.with_think(self._settings, _listed(block))
+                self._mind.configure(self._settings)
+                self._line.send(wire.ThinkUpdated())
+            case wire.UpdateSpeak(speak=block):
+                self._settings = documents.with_speak(self._settings, _listed(block))
+                self._line.send(wire.SpeakUpdated())
+                self._note_voice()
+            case wire.UpdateListen(listen=block):
+                self._settings = documents.with_listen_update(self._settings, block)
+                self._line.send(wire.ListenUpdated())
+            case wire.UpdateThinkLive() | wire.CustomToThinkProvider():
+                self._line.warn("NOT_SUPPORTED", f"This engine has nothing that {message.type} could change.")
+            case _:
+                pass
+
+    # -- the user's speech ------------------------------------------------------------------------------------------
+
+    def _onset_ms(self) -> int:
+        """While the agent is heard, it takes more to interrupt it than to begin: coughs and its own echo are short."""
+        return max(ONSET_MS, self._limits.barge_in_ms) if self._mouth.speaking() else ONSET_MS
+
+    def _user_started(self) -> None:
+        """The user speaks: whatever the agent says, thinks or has called for is over."""
+        self._line.send(wire.UserStartedSpeaking())
+        self._turns.cut()
+        self._calls.withdraw()
+        self._mouth.cut()
+
+    def _user_done(self, utterance: Utterance) -> None:
+        clock = TurnClock(utterance.voiced_until)
+        clock.lap(ENDPOINTING, utterance.ended)
+        self._transcribing += 1
+        self._line.spawn(self._understand(utterance, clock), "transcript")
+
+    async def _understand(self, utterance: Utterance, clock: TurnClock) -> None:
+        """Turn an utterance into words, and the words into a turn.
+
+        A task of its own, which a new utterance does not cancel: what was said was said. It is then answered together with
+        what follows.
+        """
+        try:
+            text = await self._ear.transcribe(utterance)
+        finally:
+            self._transcribing -= 1
+        clock.lap(LISTEN, self._clock())
+        if text.strip(" .,!?").lower() in MISHEARD:
+            _log.debug("nothing_understood", request_id=self._line.request_id, voiced_ms=utterance.voiced_ms)
+            return
+        self._user_said(text)
+        if not self._ear.speaking:
+            self._turns.add(self._mind.answer(clock))
+
+    # -- texts ------------------------------------------------------------------------------------------------------
+
+    async def _text_turn(self, text: str, clock: TurnClock) -> None:
+        """Answer a text; it waits for the turn before it instead of cutting it, so that no command is lost half done."""
+        self._user_said(text)
+        await self._mind.answer(clock)
+
+    def _user_said(self, text: str) -> None:
+        self._line.send(wire.ConversationText(role="user", content=text))
+        self._memory.user_said(text)
+
+    def _inject(self, message: wire.InjectAgentMessage) -> None:
+        """Say the client's text, if this is a moment for it (Deepgram docs, "Inject Agent Message").
+
+        A turn that only thinks or waits for a call is such a moment: that is what fillers are for.
+        """
+        user, agent = self._ear.speaking or self._transcribing > 0, self._mouth.speaking()
+        refusal = None
+        if message.is_dynamic:
+            refusal = "This engine cannot word a message by itself; send `message`."
+        elif message.behavior != "interrupt" and user:
+            refusal = "The user is speaking."
+        elif message.behavior == "default" and agent:
+            refusal = "The agent is speaking; behavior queue or interrupt would have it said."
+        elif self._mouth.full:
+            refusal = "Too many messages are waiting to be spoken."
+        if refusal is not None:
+            self._line.send(wire.InjectionRefused(message=refusal))
+            return
+        if message.behavior == "interrupt":
+            self._mouth.cut()
+        self._mouth.say(message.message)
+
+    def _note_voice(self) -> None:
+        """Other voices than the built-in one are not here: say once which was asked for."""
+        wanted = abilities.voice(self._settings)
+        if wanted not in (None, BUILT_IN_VOICE):
+            _log.info("voice_mapped", request_id=self._line.request_id, wanted=wanted, used=BUILT_IN_VOICE)
+
+
+def _listed(block: dict[str, Any] | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As a list, which replaces the block in force: an object would be merged into it."""
+    return block if isinstance(block, list) else [block]

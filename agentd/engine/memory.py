@@ -1,0 +1,87 @@
+"""What was said and done in a conversation: for the thinker, and told to the client as History messages."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import orjson
+
+from agentd.engine.playback import Sentence
+from agentd.engine.providers import AgentText, CallMade, ChatMessage, UserText
+from agentd.protocol.messages import FunctionCall, History, HistoryCall, Message
+
+MAX_ENTRIES: Final = 2000
+"""Two hours of brisk conversation; older entries go first."""
+
+
+class Memory:
+    """The history of one conversation.
+
+    Args:
+        send: takes History messages, or None when the client does not want them.
+    """
+
+    def __init__(self, send: Callable[[Message], None] | None) -> None:
+        self._send = send
+        self._entries: deque[ChatMessage | Sentence] = deque(maxlen=MAX_ENTRIES)
+
+    def messages(self) -> tuple[ChatMessage, ...]:
+        """The conversation for a thinker: of the agent's words only what was heard, its sentences joined."""
+        messages: list[ChatMessage] = []
+        for entry in self._entries:
+            if not isinstance(entry, Sentence):
+                messages.append(entry)
+                continue
+            text = entry.heard()
+            if messages and text and isinstance(before := messages[-1], AgentText):
+                messages[-1] = AgentText(f"{before.text} {text}")
+            elif text:
+                messages.append(AgentText(text))
+        return tuple(messages)
+
+    def load(self, context: Iterable[object]) -> None:
+        """Take over ``agent.context.messages``: History objects of a conversation before this one."""
+        for item in context:
+            if not isinstance(item, dict):
+                continue
+            if isinstance(text := item.get("content"), str):
+                self._entries.append(AgentText(text) if item.get("role") == "assistant" else UserText(text))
+            for call in item.get("function_calls") or ():
+                made = CallMade(str(call["id"]), str(call["name"]), arguments_of(call.get("arguments")), str(call["response"]))
+                self._entries.append(made)
+
+    def user_said(self, text: str) -> None:
+        """The user's turn."""
+        self._entries.append(UserText(text))
+        self._tell(History(role="user", content=text))
+
+    def agent_says(self, sentence: Sentence) -> None:
+        """The agent is about to say this; how much of it is heard shows later."""
+        self._entries.append(sentence)
+
+    def agent_said(self, sentences: Iterable[Sentence]) -> None:
+        """A reply is out, or was cut."""
+        text = " ".join(filter(None, (sentence.heard() for sentence in sentences)))
+        if text:
+            self._tell(History(role="assistant", content=text))
+
+    def called(self, call: FunctionCall, result: str) -> None:
+        """A call was answered."""
+        self._entries.append(CallMade(call.id, call.name, arguments_of(call.arguments), result))
+        done = HistoryCall(id=call.id, name=call.name, client_side=call.client_side, arguments=call.arguments, response=result)
+        self._tell(History(function_calls=[done]))
+
+    def _tell(self, history: History) -> None:
+        if self._send is not None:
+            self._send(history)
+
+
+def arguments_of(text: object) -> dict[str, Any]:
+    """The arguments of a call from their JSON text; a client may hand back anything in ``context.messages``."""
+    if isinstance(text, dict):
+        return text
+    try:
+        value = orjson.loads(text) if isinstance(text, str) else {}
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
