@@ -28,14 +28,15 @@ class Ran:
 
 
 async def agentd(*words: str | Path, cwd: Path, **environ: str) -> Ran:
-    """Run ``agentd`` in an empty environment but for what is given."""
+    """Run ``agentd`` in an empty environment but for what is given (and what coverage needs)."""
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "agentd",
         *map(str, words),
         cwd=cwd,
-        env={"PATH": os.environ["PATH"], "HOME": str(cwd), "COLUMNS": "200", **environ},
+        env={"PATH": os.environ["PATH"], "HOME": str(cwd), "COLUMNS": "200", **measured, **environ},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
