@@ -155,7 +155,8 @@ class Conversation:
         finally:
             self._transcribing -= 1
         clock.lap(LISTEN, self._clock())
-        if text.strip(" .,!?").lower() in MISHEARD:
+        text = text.strip(" ,")  # a word alone is often heard with a comma, as if more came
+        if text.strip(".!?").lower() in MISHEARD:
             _log.debug("nothing_understood", request_id=self._line.request_id, voiced_ms=utterance.voiced_ms)
             return
         self._user_said(text)

@@ -128,6 +128,4 @@ async def _limit_length(line: Line, max_session_s: float) -> NoReturn:
     await asyncio.sleep(max_session_s - ahead_s)
     line.warn("MAXIMUM_SESSION_LENGTH_APPROACHING", f"The connection ends in {ahead_s:g} seconds.")
     await asyncio.sleep(ahead_s)
-    raise Hangup.failed(
-        "MAXIMUM_SESSION_LENGTH_REACHED", f"A connection lasts at most {max_session_s:g} seconds."
-    )
+    raise Hangup.failed("MAXIMUM_SESSION_LENGTH_REACHED", f"A connection lasts at most {max_session_s:g} seconds.")

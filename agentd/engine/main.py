@@ -1,14 +1,167 @@
 """``agentd engine``: the engine as a process, alone or as the daemon's child, with its models or with a script."""
 
-from typing import Final
+import asyncio
+import secrets
+import signal
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
 import structlog
+import uvloop
+
+from agentd import log
+from agentd.config import EngineSettings, LogSettings
+from agentd.engine.catalogue import MODELS, THINK_MODELS
+from agentd.engine.compute import Compute
+from agentd.engine.conversation import Conversation
+from agentd.engine.leash import Leash
+from agentd.engine.line import Line
+from agentd.engine.load import load_providers
+from agentd.engine.providers import MissingModel
+from agentd.engine.script import load_script
+from agentd.engine.scripted import ScriptedPeer
+from agentd.engine.serving import serving
+from agentd.errors import ConfigError
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_CONFIG: Final = 2
 
-SHUTDOWN_S: Final = 5.0
-"""How long conversations may take to say goodbye."""
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8691
+"""One above the daemon's."""
 
 _log = structlog.get_logger("agentd.engine")
+
+
+def run(
+    settings: EngineSettings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    token_file: Path | None = None,
+    script: Path | None = None,
+    child_fd: int | None = None,
+) -> int:
+    """Serve until SIGTERM, SIGINT, or, as a child, the daemon's end.
+
+    Args:
+        settings: limits and timing; a child gets its own from the daemon instead.
+        host: address to listen on; default loopback.
+        port: TCP port; 0 takes a free one.
+        token_file: holds the key clients must send; without one a key is made and shown.
+        script: answer by this script instead of models.
+        child_fd: descriptor to report on: this is the daemon's child, which gets its key on standard input.
+
+    Returns:
+        Exit status: 0 stopped, 1 could not start, 2 the configuration is at fault.
+    """
+    leash: Leash | None = None
+    try:
+        if child_fd is not None:
+            leash = Leash.take(child_fd)
+            settings, key, host, port = leash.settings, leash.key, DEFAULT_HOST, 0
+        else:
+            key = _key(token_file)
+        log.configure(LogSettings(), secrets=(key,))
+        host, port = host or DEFAULT_HOST, DEFAULT_PORT if port is None else port
+        uvloop.run(_serve(_Plan(settings, key, host, port, script, leash)))
+    except ConfigError as error:
+        return _fail(leash, error.detail, EXIT_CONFIG)
+    except MissingModel as error:
+        return _fail(leash, f"The engine cannot start: {error}", EXIT_FAILED)
+    except OSError as error:
+        return _fail(leash, f"The engine cannot listen on {host}:{port}: {error.strerror or error}", EXIT_FAILED)
+    return EXIT_OK
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to serve, where, and to whom."""
+
+    settings: EngineSettings
+    key: str
+    host: str
+    port: int
+    script: Path | None
+    leash: Leash | None
+
+
+async def _serve(plan: _Plan) -> None:
+    """Load, listen, report, and wait for the end."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    # A child shares its daemon's terminal: Ctrl-C reaches both, and the daemon decides when the engine goes.
+    loop.add_signal_handler(signal.SIGINT, stop.set if plan.leash is None else lambda: None)
+    if plan.leash is not None:
+        plan.leash.on_release(stop.set)
+    tell = _say if plan.leash is None else plan.leash.progress
+    async with _scripted(plan, plan.script) if plan.script is not None else _conversing(plan, tell) as address:
+        _log.info("engine_listening", url=f"ws://{address}")
+        if plan.leash is not None:
+            plan.leash.ready(f"ws://{address}")
+        else:
+            tell(f"engine: ws://{address}/v1/agent/converse")
+        await stop.wait()
+
+
+def _scripted(plan: _Plan, script: Path) -> AbstractAsyncContextManager[str]:
+    peer = ScriptedPeer(load_script(script))
+    return serving(peer.dialogue, plan.settings, plan.key, host=plan.host, port=plan.port, before_handshake=peer.before_handshake)
+
+
+@asynccontextmanager
+async def _conversing(plan: _Plan, tell: Callable[[str], None]) -> AsyncIterator[str]:
+    """Serve with the models, which are loaded first."""
+    providers = await asyncio.to_thread(load_providers, tell)
+    compute = Compute(plan.settings.threads)
+
+    def dialogue(line: Line, document: dict[str, Any]) -> Conversation:
+        return Conversation(line, document, providers=providers, compute=compute, limits=plan.settings)
+
+    try:
+        async with serving(
+            dialogue, plan.settings, plan.key, host=plan.host, port=plan.port, models=MODELS, think_models=THINK_MODELS
+        ) as address:
+            yield address
+    finally:
+        compute.close()
+
+
+def _key(token_file: Path | None) -> str:
+    """The key in a file, or a new one that is shown once.
+
+    Raises:
+        ConfigError: the file cannot be used.
+    """
+    if token_file is None:
+        key = secrets.token_urlsafe(24)
+        _say(f"engine: key {key} (for this run; --token-file sets a lasting one)")
+        return key
+    try:
+        if token_file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ConfigError(f"Others can read the token file {token_file}; run: chmod 600 {token_file}")
+        key = token_file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"The token file cannot be read: {error}") from None
+    if not key:
+        raise ConfigError(f"The token file {token_file} is empty.")
+    return key
+
+
+def _fail(leash: Leash | None, message: str, status: int) -> int:
+    if leash is not None:
+        leash.failed(message)
+    else:
+        _say(f"agentd: {message}")
+    return status
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
