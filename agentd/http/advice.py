@@ -1,0 +1,65 @@
+"""What to do about each problem: the text of ``/problems/{code}``. A test keeps it complete."""
+
+from typing import Final
+
+ADVICE: Final = {
+    "agent-differs": (
+        "The id is in use by a live session of another agent. Stop that session first, take another id, or leave the agent out."
+    ),
+    "agent-not-found": "GET /v1/agents lists the agents. An agent is a table [agents.<name>] in config.toml.",
+    "conflict": "Read the resource again and see whether the request still makes sense.",
+    "draining": "The daemon is stopping and starts nothing new. Try again after the time in Retry-After.",
+    "engine-not-ready": (
+        "The embedded engine is still loading its models, or it failed. GET /readyz tells which; `agentd doctor` says "
+        "what is missing."
+    ),
+    "forbidden": "The token is known, but lacks the scope that the detail names. `agentd token --scope …` makes another.",
+    "forbidden-host": (
+        "The Host header is checked against DNS rebinding. Use the address the daemon listens on, or add the name, "
+        "with its port, to [server] allowed_hosts."
+    ),
+    "forbidden-origin": (
+        "A web page of another origin sent the request. If the page is yours, add its origin to [server] allowed_origins."
+    ),
+    "function-not-found": "GET /v1/functions lists the functions, and the files that did not load with the reason.",
+    "injection-refused": "Somebody was speaking. Try again when it is quiet, or use behavior queue or interrupt.",
+    "internal-error": "A defect of the daemon: the log has the details under the request_id. Other sessions are not affected.",
+    "invalid-audio": (
+        "The file was recognised, but its audio cannot be used. The detail names what was found and what is accepted."
+    ),
+    "invalid-config": "The process does not start with this configuration. `agentd check` names each fault.",
+    "invalid-request": "The errors list names each faulty member by its JSON pointer.",
+    "invalid-settings": "The errors list names each fault of the Voice Agent settings by its JSON pointer.",
+    "malformed-request": "The request could not be read at all. The detail says where reading stopped.",
+    "method-not-allowed": "The Allow header lists the methods of this path.",
+    "nobody-listening": "Attach a microphone or a client to the session first, or inject the answer as audio.",
+    "not-acceptable": "Change the Accept header to one of the formats in the detail, or leave it out.",
+    "not-found": "Check the path.",
+    "nothing-heard": (
+        "The recording was sent, but no speech was recognised in it. Check that it holds speech, is loud enough and "
+        "is in the language of the agent."
+    ),
+    "payload-too-large": "Send less, or stream audio with chunked transfer encoding (curl -T -), which has no size limit.",
+    "request-timeout": "The body stopped arriving. Send it again over a better connection.",
+    "session-busy": "Another recording is being spoken. Wait for it, or leave out queue=false.",
+    "session-ended": "Start the session again: PUT /v1/sessions/{id}.",
+    "session-exists": "Use PUT to ensure that it runs, or stop it first.",
+    "session-not-found": "GET /v1/sessions lists the sessions. Ended ones are kept for a while only.",
+    "too-many-requests": "Wait for the time in Retry-After. The limits are keys of [limits] in config.toml.",
+    "too-many-sessions": "Stop a session, or raise limits.sessions, deepgram.max_sessions or engine.max_sessions.",
+    "turn-not-found": "GET …/turns lists the turns that are kept.",
+    "unauthorized": (
+        "Send the header `Authorization: Bearer <token>`. The daemon's first token is in <state_dir>/token; with "
+        "curl: -H @<state_dir>/auth."
+    ),
+    "unavailable": "GET /readyz says what is missing.",
+    "unsupported-media-type": (
+        "Send the content type that the detail names. With curl: --json for JSON, --data-binary @file for audio."
+    ),
+    "upstream-auth": "Check DEEPGRAM_API_KEY: the upstream does not take it.",
+    "upstream-busy": "The upstream has no free place for another session. Try again after the time in Retry-After.",
+    "upstream-payment": "The upstream account needs credit.",
+    "upstream-refused": "The upstream refused the session. upstream_error and upstream_request_id tell more.",
+    "upstream-timeout": "No answer came in time. ?timeout_s= waits longer (at most 300).",
+    "upstream-unreachable": "Check the network, DNS, proxy and [deepgram] agent_url.",
+}

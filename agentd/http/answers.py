@@ -1,0 +1,61 @@
+"""Answers: JSON and lists with cursors."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import orjson
+from aiohttp import web
+
+from agentd.errors import FieldError, InvalidRequest
+from agentd.http.queries import Query
+
+ItemT = TypeVar("ItemT")
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1000
+
+
+def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """``value`` as JSON."""
+    return web.Response(
+        status=status, body=orjson.dumps(value, default=str) + b"\n", content_type="application/json", headers=dict(headers or {})
+    )
+
+
+def page(
+    items: Sequence[ItemT], query: Query, *, key: Callable[[ItemT], str], descending: bool = False
+) -> tuple[Sequence[ItemT], str | None]:
+    """One page of ``items`` and the cursor of the next.
+
+    The cursor names the last item shown, so that a page stays right when items are added or go away.
+
+    Args:
+        items: sorted by ``key``.
+        query: with ``limit`` and ``cursor``.
+        key: unique among the items, never changes, and sorts as text.
+        descending: the items are sorted the other way round.
+    """
+    limit = query.integer("limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
+    start = 0
+    cursor = query.text("cursor")
+    if cursor is not None:
+        last = _decoded(cursor)
+        start = next((i for i, item in enumerate(items) if (key(item) < last if descending else key(item) > last)), len(items))
+    shown = items[start : start + limit]
+    more = start + limit < len(items)
+    return shown, _encoded(key(shown[-1])) if more else None
+
+
+def _encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> str:
+    try:
+        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError, ValueError):
+        raise InvalidRequest(
+            "The cursor is not one of this list; begin without it.", errors=[FieldError("?cursor", "unknown")]
+        ) from None

@@ -1,0 +1,120 @@
+"""Speech in: an upload is decoded as it arrives and spoken to the session in real time.
+
+aiohttp does not cancel a handler whose client leaves: a broken upload shows as an error of the next read, which ends the
+injection and leaves the session as it was.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Literal
+
+from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
+
+from agentd.audio.decode import PIECE_BYTES, Decoder, open_decoder
+from agentd.config import LimitSettings
+from agentd.errors import MalformedRequest, PayloadTooLarge, RequestTimeout
+from agentd.http.answers import json_answer
+from agentd.http.deps import DEPS
+from agentd.http.queries import Query
+from agentd.http.replies import prefers_audio, reply
+from agentd.http.sessions import session_of
+
+
+async def inject(request: web.Request) -> web.StreamResponse:
+    """``POST`` and ``PUT …/audio`` (``curl -T`` sends PUT)."""
+    query = Query(request, "wait", "timeout_s", "queue", "pace")
+    wait: Literal["sent", "reply"] = query.choice("wait", ("sent", "reply"))
+    pace = query.choice("pace", ("realtime", "fast"))
+    timeout_s, queue = query.timeout_s(), query.flag("queue", default=True)
+    as_audio = prefers_audio(request, waits=wait == "reply")
+    session = session_of(request)
+    if not request.can_read_body:
+        raise MalformedRequest("There is no audio in the request; with curl add --data-binary @question.wav.")
+    limits = request.app[DEPS].settings.limits
+    upload = Upload(request, limits, limited=request.content_length is not None or pace == "fast")
+    decoder = open_decoder(request.headers.get("Content-Type"), session.input_format)
+    pcm = decoded(upload.pieces(), decoder, limits, limited=upload.limited)
+    try:
+        injection = await session.inject_audio(pcm, wait=wait, queue=queue, realtime=pace == "realtime", timeout_s=timeout_s)
+    finally:
+        await pcm.aclose()
+    if wait == "reply":
+        return reply(request, session, injection.turns, as_audio=as_audio)
+    return json_answer(
+        {
+            "accepted_s": round(injection.accepted_s, 3),
+            "accepted_bytes": injection.accepted_bytes,
+            "queued_s": round(injection.queued_s, 3),
+        }
+    )
+
+
+@dataclass(slots=True)
+class Upload:
+    """The body of a request as it comes in.
+
+    Attributes:
+        limited: its size counts; a live stream without a length may go on as long as the session.
+    """
+
+    request: web.Request
+    limits: LimitSettings
+    limited: bool
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Pieces of at most ``PIECE_BYTES``, as decoders want them.
+
+        Raises:
+            PayloadTooLarge, RequestTimeout: a body with a length is too large, or stalls.
+            MalformedRequest: its chunks are not what they say.
+            ConnectionResetError: the client left in the middle.
+        """
+        length = self.request.content_length
+        if self.limited and length is not None:
+            self._check_size(length)
+        received = 0
+        while chunk := await self._read():
+            received += len(chunk)
+            if self.limited:
+                self._check_size(received)
+            for start in range(0, len(chunk), PIECE_BYTES):
+                yield chunk[start : start + PIECE_BYTES]
+
+    async def _read(self) -> bytes:
+        """What has arrived; empty at the end. A live stream ends when nothing came for ``limits.audio_stall_s``."""
+        try:
+            async with asyncio.timeout(self.limits.audio_stall_s):
+                return await self.request.content.readany()
+        except TimeoutError:
+            if self.request.content_length is None:
+                return b""
+            raise RequestTimeout(f"No byte of the body arrived for {self.limits.audio_stall_s:g} s.") from None
+        except BadHttpMessage as error:
+            raise MalformedRequest(f"The body's transfer coding is broken: {error.message}.") from None
+
+    def _check_size(self, n_bytes: int) -> None:
+        if n_bytes > self.limits.audio_body_bytes:
+            raise PayloadTooLarge(
+                f"The body is larger than {self.limits.audio_body_bytes} bytes (limits.audio_body_bytes). "
+                "Audio in chunked transfer coding has no limit: curl -T - …"
+            )
+
+
+async def decoded(
+    pieces: AsyncGenerator[bytes, None], decoder: Decoder, limits: LimitSettings, *, limited: bool
+) -> AsyncGenerator[bytes, None]:
+    """``pieces`` in the decoder's target format; lets the loop turn between pieces."""
+    async with aclosing(pieces):
+        async for piece in pieces:
+            pcm = decoder.feed(piece)
+            if limited and decoder.seconds > limits.audio_body_s:
+                raise PayloadTooLarge(f"The recording is longer than {limits.audio_body_s:g} s (limits.audio_body_s).")
+            if pcm:
+                yield pcm
+            await asyncio.sleep(0)
+        rest = decoder.finish()
+        if rest:
+            yield rest

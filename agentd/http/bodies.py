@@ -1,0 +1,201 @@
+"""Reading requests strictly: bounded bodies, exact content types, JSON without surprises."""
+
+import asyncio
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agentd.config import LimitSettings
+from agentd.errors import (
+    FieldError,
+    InvalidRequest,
+    MalformedRequest,
+    PayloadTooLarge,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
+from agentd.http.deps import DEPS
+
+JSON: Final = "application/json"
+TEXT: Final = "text/plain"
+FORM: Final = "application/x-www-form-urlencoded"
+"""What curl says of a body sent with -d or --data-binary when it is told nothing else."""
+
+
+class Body(BaseModel):
+    """A JSON body: unknown members are faults, and a "1" is not a 1."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+BodyT = TypeVar("BodyT", bound=Body)
+
+
+async def read_model(request: web.Request, model: type[BodyT], *, text_member: str | None = None) -> BodyT:
+    """The request's body as ``model``; an absent body is an empty object.
+
+    Args:
+        request: the request.
+        model: what the body must be.
+        text_member: the member that a ``text/plain`` body stands for.
+
+    Raises:
+        MalformedRequest, UnsupportedMediaType, PayloadTooLarge, RequestTimeout, InvalidRequest.
+    """
+    raw = await read_bytes(request)
+    if raw is None:
+        return validate(model, {})
+    media = _media_type(request, text=text_member is not None)
+    if media == TEXT and text_member is not None:
+        return validate(model, {text_member: _decoded(raw)})
+    return validate(model, parse_json(raw, request.app[DEPS].settings.limits))
+
+
+async def read_bytes(request: web.Request) -> bytes | None:
+    """The whole body within ``limits.request_read_s`` and ``limits.json_body_bytes``; None when there is none."""
+    limits = request.app[DEPS].settings.limits
+    if not request.can_read_body:
+        return None
+    if request.content_length is not None and request.content_length > limits.json_body_bytes:
+        raise _too_large(limits)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.request_read_s):
+            while chunk := await request.content.readany():
+                body += chunk
+                if len(body) > limits.json_body_bytes:
+                    raise _too_large(limits)
+    except TimeoutError:
+        raise RequestTimeout(f"The body did not arrive within {limits.request_read_s:g} s.") from None
+    return bytes(body) or None
+
+
+def parse_json(raw: bytes, limits: LimitSettings) -> Any:
+    """A JSON document (RFC 8259) without duplicate names, numbers that are none, or deep nesting.
+
+    Raises:
+        MalformedRequest: with the place where reading stopped.
+    """
+    try:
+        value = json.loads(_decoded(raw), object_pairs_hook=_no_duplicates, parse_constant=_refuse_constant, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        raise MalformedRequest(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+    except RecursionError:
+        raise _too_deep(limits) from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise MalformedRequest(f"The body has a number that cannot be used: {error}.") from None
+    _check_tree(value, limits)
+    return value
+
+
+def validate(model: type[BodyT], value: Any) -> BodyT:
+    """``value`` as ``model``.
+
+    Raises:
+        InvalidRequest: every fault with its pointer.
+    """
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be a JSON object.", errors=[FieldError("", "must be an object")])
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        faults = [_fault(fault, model) for fault in error.errors(include_url=False, include_input=False)]
+        raise InvalidRequest("The body has faults; see errors.", errors=faults) from None
+
+
+def require_json(request: web.Request) -> None:
+    """Refuse a body that does not say it is JSON."""
+    _media_type(request, text=False)
+
+
+def _fault(fault: Mapping[str, Any], model: type[Body]) -> FieldError:
+    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        detail = f"is not known here; known are {', '.join(model.model_fields)}"
+    elif fault["type"] == "missing":
+        detail = "is required"
+    else:
+        detail = str(fault["msg"])
+    return FieldError(pointer, detail)
+
+
+def _media_type(request: web.Request, *, text: bool) -> str:
+    """The body's content type, or the refusal that says what to add to the command line."""
+    header = request.headers.get("Content-Type")
+    media = request.content_type.lower() if header else ""
+    accepted = (JSON, TEXT) if text else (JSON,)
+    if media in accepted:
+        if (request.charset or "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+            raise UnsupportedMediaType(f"Bodies are UTF-8 here, not {request.charset}.")
+        return media
+    found = "no content type" if not media else f"content type {media[:80]}"
+    flag = "with curl use --json '…' (curl 7.82 or newer), or add -H 'Content-Type: application/json'"
+    if text:
+        flag += "; for a body that is the text itself, -H 'Content-Type: text/plain'"
+    raise UnsupportedMediaType(f"The body came with {found}; {' or '.join(accepted)} is taken: {flag}.")
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedRequest(f"The body is not UTF-8: byte {error.start} cannot be decoded.") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise MalformedRequest(f"The body names {twice[:80]!r} twice in one object.")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise MalformedRequest(f"The body is not JSON: {name} is not a JSON value.")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise MalformedRequest(f"The body has the number {text[:40]}, which is too large.")
+    return value
+
+
+def _check_tree(value: Any, limits: LimitSettings) -> None:
+    """Refuse nesting beyond ``limits.json_depth`` and text that is no Unicode (lone surrogates)."""
+    depth, level = 0, [value]
+    while level:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below += [*item.keys(), *item.values()]
+            elif isinstance(item, list):
+                below += item
+            elif isinstance(item, str) and not _is_unicode(item):
+                raise MalformedRequest("The body has text with half a surrogate pair.")
+        if any(isinstance(item, dict | list) for item in level):
+            depth += 1
+            if depth > limits.json_depth:
+                raise _too_deep(limits)
+        level = below
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _too_deep(limits: LimitSettings) -> MalformedRequest:
+    return MalformedRequest(f"The body is nested deeper than {limits.json_depth} levels.")
+
+
+def _too_large(limits: LimitSettings) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than {limits.json_body_bytes} bytes (limits.json_body_bytes).")

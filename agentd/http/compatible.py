@@ -1,0 +1,186 @@
+"""The compatible endpoint: a Voice Agent client talks to us as it would to Deepgram, and its connection is a session.
+
+The upstream is connected before the client's upgrade is accepted, so that a refusal is still an HTTP status.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from agentd.errors import AgentdError, MalformedRequest
+from agentd.http.deps import DEPS, REQUEST_ID, HttpDeps
+from agentd.protocol.codec import ProtocolError, encode
+from agentd.protocol.messages import Error
+from agentd.sessions.session import Session
+from agentd.supervise import spawn
+
+_log = structlog.get_logger("agentd.http")
+
+MAX_MESSAGE_BYTES: Final = 1024 * 1024
+"""Largest frame from a client; the SDKs take as much from us."""
+FRAME_BYTES: Final = 64 * 1024
+"""Largest audio frame to a client."""
+QUEUE_BYTES: Final = 8 * 1024 * 1024
+"""What waits for a slow client: 87 s of 48 kHz linear16. Clients that play as they read lag behind by a long reply."""
+SEND_S: Final = 60.0
+"""A client that takes no frame for so long is gone; one that plays as it reads may take its time."""
+CLOSE_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Close:
+    code: int
+    reason: str
+
+
+class Outbox:
+    """What goes to one client, in order; implements ``PassthroughClient``. Nothing here waits.
+
+    Beyond ``QUEUE_BYTES`` the oldest audio is dropped; if text alone fills it, the client is cut off.
+    """
+
+    def __init__(self, deps: HttpDeps) -> None:
+        self._deps = deps
+        self._frames: deque[bytes | str | _Close] = deque()
+        self._bytes = 0
+        self._closing = False
+        self._something = asyncio.Event()
+
+    def send_text(self, frame: bytes) -> None:
+        """Pass one JSON text frame on to the client."""
+        self._put(frame.decode("utf-8", "replace"), len(frame))
+
+    def send_audio(self, frame: bytes) -> None:
+        """Pass agent audio on, in frames of at most ``FRAME_BYTES``."""
+        for start in range(0, len(frame), FRAME_BYTES):
+            piece = bytes(frame[start : start + FRAME_BYTES])
+            self._put(piece, len(piece))
+
+    def close(self, code: int, reason: str) -> None:
+        """The session ended: close the connection once everything before is sent."""
+        if not self._closing:
+            self._closing = True
+            self._frames.append(_Close(code, reason))
+            self._something.set()
+
+    async def get(self) -> bytes | str | _Close:
+        """The next frame: bytes are audio."""
+        while not self._frames:
+            self._something.clear()
+            await self._something.wait()
+        frame = self._frames.popleft()
+        if not isinstance(frame, _Close):
+            self._bytes -= len(frame)
+        return frame
+
+    def _put(self, frame: bytes | str, size: int) -> None:
+        if self._closing:
+            return
+        while self._bytes + size > QUEUE_BYTES:
+            if not self._drop_audio():
+                self._frames.clear()
+                self._deps.hub.drops["ws", "control"] += 1
+                self.close(WSCloseCode.TRY_AGAIN_LATER, "slow consumer")
+                return
+        self._bytes += len(frame)
+        self._frames.append(frame)
+        self._something.set()
+
+    def _drop_audio(self) -> bool:
+        for i, frame in enumerate(self._frames):
+            if isinstance(frame, bytes):
+                self._bytes -= len(frame)
+                del self._frames[i]
+                self._deps.hub.drops["ws", "audio"] += 1
+                return True
+        return False
+
+
+async def converse(request: web.Request) -> web.StreamResponse:
+    """``GET /v1/agent/converse``."""
+    deps = request.app[DEPS]
+    offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    socket = web.WebSocketResponse(
+        protocols=[name for name in offered if name.lower() in ("token", "bearer")],
+        max_msg_size=MAX_MESSAGE_BYTES,
+        compress=False,
+        heartbeat=deps.settings.limits.ws_heartbeat_s,
+        timeout=CLOSE_S,
+        autoclose=False,
+    )
+    if not socket.can_prepare(request).ok:
+        raise MalformedRequest("This is a WebSocket endpoint: connect with a Voice Agent client, or use POST /v1/sessions.")
+    outbox = Outbox(deps)
+    session = await deps.manager.start_passthrough(agent=request.query.get("agent"), client=outbox)
+    try:
+        socket.headers["dg-request-id"] = session.request_id or request[REQUEST_ID]
+        await socket.prepare(request)
+        deps.hub.subscribers["ws"] += 1
+        try:
+            await _relay(socket, outbox, session)
+        finally:
+            deps.hub.subscribers["ws"] -= 1
+    finally:
+        session.client_left()
+    return socket
+
+
+async def _relay(socket: web.WebSocketResponse, outbox: Outbox, session: Session) -> None:
+    """Carry frames both ways until the client leaves or the session ends."""
+    async with asyncio.TaskGroup() as group:
+        writer = spawn(group, _write(socket, outbox), name=f"session:{session.id}:client_out")
+        try:
+            await _read(socket, outbox, session)
+        finally:
+            session.client_left()
+            # What was said before the end still goes out, then the close frame.
+            await asyncio.wait({writer}, timeout=CLOSE_S)
+            writer.cancel()
+            await socket.close(code=WSCloseCode.OK)
+
+
+async def _read(socket: web.WebSocketResponse, outbox: Outbox, session: Session) -> None:
+    while True:
+        message = await socket.receive()
+        try:
+            if message.type is WSMsgType.BINARY:
+                session.from_client_audio(message.data)
+            elif message.type is WSMsgType.TEXT:
+                session.from_client_text(message.data.encode())
+            else:  # CLOSE, CLOSING, CLOSED, ERROR
+                return
+        except ProtocolError as error:
+            _refuse(outbox, error.code, error.description)
+            return
+        except AgentdError as error:
+            _refuse(outbox, error.code.upper().replace("-", "_"), error.detail)
+            return
+
+
+def _refuse(outbox: Outbox, code: str, description: str) -> None:
+    """Tell the client what it did wrong, as the protocol does: an Error, then the close (docs, "Errors")."""
+    _log.info("client_refused", code=code)
+    outbox.send_text(encode(Error(code=code, description=description)))
+    outbox.close(WSCloseCode.POLICY_VIOLATION, code[:120])
+
+
+async def _write(socket: web.WebSocketResponse, outbox: Outbox) -> None:
+    try:
+        while True:
+            frame = await outbox.get()
+            async with asyncio.timeout(SEND_S):
+                if isinstance(frame, bytes):
+                    await socket.send_bytes(frame)
+                elif isinstance(frame, str):
+                    await socket.send_str(frame)
+                else:
+                    await socket.close(code=frame.code, message=frame.reason.encode()[:120])
+                    return
+    except (ConnectionError, RuntimeError):
+        return  # the client is gone; the reader sees it too
+    except TimeoutError:
+        await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"slow consumer")

@@ -1,0 +1,297 @@
+"""Events out: server-sent events (WHATWG HTML, section 9.2) with snapshot and resumption, and a JSON long poll.
+
+Snapshot, what the ring still has, and the subscription are taken without an await in between: nothing is missed, nothing
+comes twice.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+
+from agentd.errors import FieldError, InvalidRequest, TooManyRequests
+from agentd.http.accept import choose
+from agentd.http.deps import DEPS, HttpDeps, sees_words
+from agentd.http.queries import MAX_TIMEOUT_S, Query
+from agentd.http.sessions import session_of
+from agentd.hub import EVENT_TYPES, Envelope, Mailbox, Transport
+from agentd.ids import is_run_id
+from agentd.sessions.session import Session
+
+SSE: Final = "text/event-stream"
+RETRY_MS: Final = 2000
+"""How long a browser waits before it connects again."""
+
+POLL_LIMIT: Final = 1000
+_LOOK_S: Final = 5.0
+"""How often a quiet stream looks whether its reader is still there: aiohttp does not tell a handler."""
+
+Missed = int | None
+"""How many events are gone; None when that cannot be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one reader sees events.
+
+    Attributes:
+        types: names to show; None for all.
+        words: show what was said.
+        everything: every session's events, numbered by ``g``.
+    """
+
+    types: frozenset[str] | None
+    words: bool
+    everything: bool
+
+    def wants(self, envelope: Envelope) -> bool:
+        """True when the reader asked for this type."""
+        return self.types is None or envelope.type in self.types
+
+    def id_of(self, envelope: Envelope) -> str:
+        """The reader's position after this event."""
+        return str(envelope.g) if self.everything else f"{envelope.run_id}:{envelope.seq}"
+
+    def frame(self, envelope: Envelope) -> bytes:
+        """The event as it goes down a stream."""
+        head = f"event: {_one_line(envelope.type)}\nid: {self.id_of(envelope)}\ndata: "
+        return head.encode() + envelope.json(words=self.words) + b"\n\n"
+
+
+async def of_session(request: web.Request) -> web.StreamResponse:
+    """``GET …/events``."""
+    query = Query(request, "after", "wait_s", "limit", "types")
+    session = session_of(request)
+    types = _types(query)
+    if types is not None:
+        types |= {"SessionEnded"}  # readers of one session are always told of its end
+    view = View(types=types, words=sees_words(request), everything=False)
+    if _is_poll(request, query):
+        return await _poll_session(request, query, session, view)
+    deps = request.app[DEPS]
+    _admit_reader(deps)
+    last = request.headers.get("Last-Event-ID")
+    # From here to the subscription there is no await.
+    whose = {"session_id": session.id, "run_id": session.run_id}
+    first: list[dict[str, Any]] = [whose | {"type": "Snapshot", "data": session.snapshot(words=view.words)}]
+    past, missed = _after(session, last) if last else ([], 0)
+    mailbox = _subscribe(deps, view, "sse", run_id=session.run_id)
+    if not session.live:
+        mailbox.end()
+    if missed != 0:
+        first.append(whose | {"type": "Gap", "data": {"missed": missed}})
+    return await _stream(request, view, mailbox, first, past)
+
+
+async def of_all(request: web.Request) -> web.StreamResponse:
+    """``GET /v1/events``: every session's events."""
+    query = Query(request, "after", "wait_s", "limit", "types")
+    view = View(types=_types(query), words=sees_words(request), everything=True)
+    if _is_poll(request, query):
+        return await _poll_all(request, query, view)
+    deps = request.app[DEPS]
+    _admit_reader(deps)
+    last = request.headers.get("Last-Event-ID")
+    after = _number(last, "Last-Event-ID") if last else None
+    live = [session.view(words=view.words) for session in deps.manager.list() if session.live]
+    past, missed = _after_g(deps, after) if after is not None else ([], 0)
+    mailbox = _subscribe(deps, view, "sse", run_id=None)
+    first: list[dict[str, Any]] = [{"type": "Snapshot", "data": {"g": deps.hub.g, "sessions": live}}]
+    if missed != 0:
+        first.append({"type": "Gap", "data": {"missed": missed}})
+    return await _stream(request, view, mailbox, first, past)
+
+
+async def _stream(
+    request: web.Request, view: View, mailbox: Mailbox, first: Iterable[dict[str, Any]], past: Sequence[Envelope]
+) -> web.StreamResponse:
+    deps = request.app[DEPS]
+    limits = deps.settings.limits
+    response = web.StreamResponse(headers={"Content-Type": SSE, "X-Accel-Buffering": "no"})
+    try:
+        await response.prepare(request)
+        opening = [f"retry: {RETRY_MS}\n\n".encode()]
+        opening += [f"event: {one['type']}\ndata: ".encode() + orjson.dumps(one, default=str) + b"\n\n" for one in first]
+        opening += [view.frame(envelope) for envelope in past if view.wants(envelope)]
+        await _write(request, response, b"".join(opening), limits.sse_stall_s)
+        ended = bool(past) and past[-1].type == "SessionEnded" and not view.everything
+        while not ended:
+            frames = await _next(request, view, mailbox, ping_s=limits.sse_ping_s)
+            if frames is None:
+                break
+            await _write(request, response, frames, limits.sse_stall_s)
+        if mailbox.overflowed:
+            await _write(request, response, b": too slow, cut off; connect again to resume\n\n", limits.sse_stall_s)
+        return response
+    finally:
+        deps.hub.unsubscribe(mailbox)
+
+
+async def _next(request: web.Request, view: View, mailbox: Mailbox, *, ping_s: float) -> bytes | None:
+    """What to write next: every event that waits, or a ping. None at the end, or when the reader is gone."""
+    quiet_s = 0.0
+    while not mailbox.ended or len(mailbox):
+        look_s = min(_LOOK_S, ping_s - quiet_s)
+        try:
+            async with asyncio.timeout(look_s):
+                envelope = await mailbox.get()
+        except TimeoutError:
+            quiet_s += look_s
+            if request.transport is None or request.transport.is_closing():
+                return None
+            if quiet_s >= ping_s:
+                return b": ping\n\n"
+            continue
+        if envelope is None:
+            return None
+        frames = [view.frame(envelope)]
+        while len(mailbox):
+            envelope = await mailbox.get()
+            if envelope is not None:
+                frames.append(view.frame(envelope))
+        if envelope is not None and envelope.type == "SessionEnded" and not view.everything:
+            mailbox.end()
+        return b"".join(frames)
+    return None
+
+
+async def _write(request: web.Request, response: web.StreamResponse, data: bytes, stall_s: float) -> None:
+    """Write; a reader that takes nothing for ``stall_s`` seconds is cut off."""
+    try:
+        async with asyncio.timeout(stall_s):
+            await response.write(data)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the reader took nothing") from None
+
+
+async def _poll_session(request: web.Request, query: Query, session: Session, view: View) -> web.Response:
+    wait_s, limit = _poll_bounds(query)
+    after = query.text("after")
+    deps = request.app[DEPS]
+    past, missed = _after(session, after or "0")
+    mailbox = _subscribe(deps, view, "poll", run_id=session.run_id)
+    items = await _collect(mailbox, deps, view, past, wait_s=wait_s if session.live else 0.0, limit=limit)
+    if items or past:  # past without items: nothing of it is wanted, go on behind it
+        position = view.id_of(items[-1] if items else past[-1])
+    else:
+        position = after if after and missed is not None else f"{session.run_id}:0"
+    return _polled(items, view, missed, position)
+
+
+async def _poll_all(request: web.Request, query: Query, view: View) -> web.Response:
+    wait_s, limit = _poll_bounds(query)
+    deps = request.app[DEPS]
+    after = query.text("after")
+    since = _number(after, "?after") if after is not None else 0
+    past, missed = _after_g(deps, since)
+    if after is None:
+        missed = 0  # who asks for what there is has missed nothing
+    mailbox = _subscribe(deps, view, "poll", run_id=None)
+    items = await _collect(mailbox, deps, view, past, wait_s=wait_s, limit=limit)
+    position = items[-1].g if items else past[-1].g if past else min(since, deps.hub.g)
+    return _polled(items, view, missed, str(position))
+
+
+async def _collect(
+    mailbox: Mailbox, deps: HttpDeps, view: View, past: Sequence[Envelope], *, wait_s: float, limit: int
+) -> list[Envelope]:
+    """What there is, or what comes first within ``wait_s`` seconds."""
+    try:
+        items = [envelope for envelope in past if view.wants(envelope)][:limit]
+        if items or wait_s <= 0:
+            return items
+        try:
+            async with asyncio.timeout(wait_s):
+                envelope = await mailbox.get()
+        except TimeoutError:
+            return []
+        while envelope is not None:
+            items.append(envelope)
+            envelope = await mailbox.get() if len(mailbox) and len(items) < limit else None
+        return items
+    finally:
+        deps.hub.unsubscribe(mailbox)
+
+
+def _polled(items: Sequence[Envelope], view: View, missed: Missed, position: str) -> web.Response:
+    body = b",".join(envelope.json(words=view.words) for envelope in items)
+    tail = orjson.dumps({"missed": missed, "next": position})
+    return web.Response(body=b'{"items":[' + body + b"]," + tail[1:] + b"\n", content_type="application/json")
+
+
+def _after(session: Session, position: str) -> tuple[list[Envelope], Missed]:
+    """Events of this run after ``<run_id>:<seq>`` or ``<seq>``; of another run's position how many are gone is unknown."""
+    run_id, colon, seq = position.rpartition(":")
+    number = _number(seq, "position")
+    if colon and not is_run_id(run_id):
+        raise _bad_position("position")
+    if colon and run_id != session.run_id:
+        return session.events_since(0)[0], None
+    return session.events_since(number)
+
+
+def _after_g(deps: HttpDeps, g: int) -> tuple[list[Envelope], Missed]:
+    """Every session's events after number ``g``: numbers have no gaps, so what is not found is gone."""
+    if g > deps.hub.g:  # numbers of an earlier daemon
+        return [], None
+    found = [envelope for session in deps.manager.list() for envelope in session.events_since(0)[0] if envelope.g > g]
+    found.sort(key=lambda envelope: envelope.g)
+    return found, deps.hub.g - g - len(found)
+
+
+def _subscribe(deps: HttpDeps, view: View, transport: Transport, *, run_id: str | None) -> Mailbox:
+    limits = deps.settings.limits
+    return deps.hub.subscribe(
+        run_id=run_id,
+        types=view.types,
+        max_items=limits.subscriber_queue,
+        max_bytes=limits.subscriber_queue_bytes,
+        transport=transport,
+    )
+
+
+def _admit_reader(deps: HttpDeps) -> None:
+    limit = deps.settings.limits.sse_clients
+    if deps.hub.subscribers["sse"] >= limit:
+        raise TooManyRequests(f"All {limit} event streams are taken (limits.sse_clients).", retry_after_s=5)
+
+
+def _is_poll(request: web.Request, query: Query) -> bool:
+    return query.has("after", "wait_s", "limit") or choose(request, (SSE, "application/json")) == "application/json"
+
+
+def _poll_bounds(query: Query) -> tuple[float, int]:
+    wait_s = query.seconds("wait_s", default=0.0, most=MAX_TIMEOUT_S)
+    return wait_s, query.integer("limit", default=POLL_LIMIT, least=1, most=POLL_LIMIT)
+
+
+def _types(query: Query) -> frozenset[str] | None:
+    """``?types=A,B``. A name that is not known may be an upstream's newest, so any is taken."""
+    value = query.text("types")
+    if value is None:
+        return None
+    names = frozenset(name.strip() for name in value.split(",") if name.strip())
+    if not names or len(names) > 2 * len(EVENT_TYPES):
+        fault = FieldError("?types", "names of events, divided by commas")
+        raise InvalidRequest("The query parameter types cannot be used.", errors=[fault])
+    return names
+
+
+def _number(text: str, where: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise _bad_position(where)
+    return int(text)
+
+
+def _bad_position(where: str) -> InvalidRequest:
+    detail = "must be the id of an event: <run_id>:<seq>, or a number"
+    return InvalidRequest(f"The {where} cannot be used: it {detail}.", errors=[FieldError(where, detail)])
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", " ").replace("\n", " ")

@@ -1,0 +1,151 @@
+"""The middleware in front of every route: door, token, scope; errors as problems; one log line and one metric per request."""
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from aiohttp import web
+from aiohttp.http import HttpVersion11
+
+from agentd.door import Identity, require
+from agentd.errors import (
+    AgentdError,
+    InternalError,
+    MalformedRequest,
+    TooManyRequests,
+    UnsupportedMediaType,
+)
+from agentd.http import problems
+from agentd.http.deps import IDENTITY, REQUEST_ID, STARTED, HttpDeps
+from agentd.http.routes import Route
+from agentd.ids import new_request_id
+
+_log = structlog.get_logger("agentd.http")
+
+CLIENT_GONE: Final = 499
+"""The status logged and counted for a caller that left before its answer; nobody receives it."""
+NO_ROUTE: Final = "none"
+"""The route label of paths and methods that do not exist: their paths are free text."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def expect(request: web.Request) -> web.StreamResponse | None:
+    """``Expect: 100-continue`` is answered by the guard, after the token was checked: aiohttp would say "go on" to anybody."""
+    del request
+    return None
+
+
+class Guard:
+    """Decides what reaches a handler, and shapes what leaves it."""
+
+    def __init__(self, deps: HttpDeps) -> None:
+        self._deps = deps
+        self._limits = deps.settings.limits
+        self._routes: dict[web.AbstractRoute, Route] = {}
+        self._open: Counter[str] = Counter()
+        self.middleware = web.middleware(self._middleware)
+
+    def know(self, added: web.AbstractRoute, route: Route) -> None:
+        """``added`` is this line of the table. A route the guard does not know answers nobody."""
+        self._routes[added] = route
+
+    async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = time.monotonic()
+        request[REQUEST_ID] = request_id = new_request_id()
+        route = self._routes.get(request.match_info.route)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response, code = await self._answer(request, handler, route)
+            duration_s = time.monotonic() - began
+            template = route.path if route is not None else NO_ROUTE
+            self._deps.metrics.http_request(request.method, template, response.status, duration_s)
+            identity = request.get(IDENTITY)
+            _log.info(
+                "request",
+                method=request.method,
+                route=template,
+                status=response.status,
+                code=code,
+                duration_s=round(duration_s, 6),
+                token=identity.name if identity is not None else None,
+                peer=request.remote,
+            )
+        return response
+
+    async def _answer(self, request: web.Request, handler: Handler, route: Route | None) -> tuple[web.StreamResponse, str | None]:
+        """The handler's answer, or the problem; and the problem's code."""
+        error: AgentdError
+        headers: dict[str, str] = {}
+        try:
+            return await self._admitted(request, handler, route), None
+        except AgentdError as failure:
+            error = failure
+        except web.HTTPException as refusal:
+            error = problems.from_aiohttp(refusal, request)
+            if "Allow" in refusal.headers:
+                headers["Allow"] = refusal.headers["Allow"]
+        except (ConnectionResetError, BrokenPipeError):
+            return request.get(STARTED) or web.Response(status=CLIENT_GONE, reason="Client Gone"), "client-gone"
+        except Exception:  # noqa: BLE001 - the boundary: whatever happens, the caller gets a problem document without internals
+            _log.exception("request_failed", method=request.method, route=route.path if route else NO_ROUTE)
+            error = InternalError("The daemon failed at this request; its log has the details under this request_id.")
+        started = request.get(STARTED)
+        if started is not None:  # too late for another status: end the stream instead
+            if request.transport is not None:
+                request.transport.abort()
+            return started, error.code
+        if route is not None and route.compatible:
+            headers |= {"dg-error": _header(error.detail), "dg-request-id": request[REQUEST_ID]}
+        return problems.response(error, request[REQUEST_ID], headers), error.code
+
+    async def _admitted(self, request: web.Request, handler: Handler, route: Route | None) -> web.StreamResponse:
+        self._deps.door.admit(request)
+        if len(request.headers) > self._limits.headers:
+            raise MalformedRequest(f"The request has more than {self._limits.headers} header fields (limits.headers).")
+        identity = self._identify(request, route)
+        refusal = request.match_info.http_exception
+        if refusal is not None:
+            raise refusal
+        if route is None:
+            raise AssertionError("every route is in the table")
+        if route.scope is not None and identity is not None:
+            require(identity, route.scope)
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaType("Send the body uncompressed, without Content-Encoding.")
+        await _say_continue(request)
+        if identity is None:
+            return await handler(request)
+        if self._open[identity.name] >= self._limits.connections_per_token:
+            raise TooManyRequests(
+                f"{self._limits.connections_per_token} requests of this token are open (limits.connections_per_token).",
+                retry_after_s=1,
+            )
+        self._open[identity.name] += 1
+        try:
+            return await handler(request)
+        finally:
+            self._open[identity.name] -= 1
+
+    def _identify(self, request: web.Request, route: Route | None) -> Identity | None:
+        """Who asks. Paths that do not exist are only told to be so to holders of a token."""
+        is_open = route is not None and route.scope is None
+        if is_open and "Authorization" not in request.headers:
+            return None
+        identity = self._deps.door.identify(request, subprotocol=route is not None and route.compatible)
+        request[IDENTITY] = identity
+        return identity
+
+
+async def _say_continue(request: web.Request) -> None:
+    """Answer ``Expect: 100-continue`` (RFC 9110, section 10.1.1): curl waits a second for it before it uploads."""
+    if request.version < HttpVersion11 or request.headers.get("Expect", "").lower() != "100-continue":
+        return
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # the answer itself has not begun
+
+
+def _header(text: str) -> str:
+    """``text`` as a header value: one line of printable ASCII."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text)[:500]

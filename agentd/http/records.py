@@ -1,0 +1,105 @@
+"""What became of a conversation: transcript, turns, calls."""
+
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from agentd.errors import TurnNotFound
+from agentd.http.accept import choose
+from agentd.http.answers import json_answer, page
+from agentd.http.deps import sees_words
+from agentd.http.queries import Query
+from agentd.http.replies import WAV, wav
+from agentd.http.sessions import session_of
+from agentd.sessions.session import Session
+from agentd.sessions.turns import Turn
+
+_SPEAKERS = {"user": "User", "assistant": "Agent"}
+_SECONDS_PER_WORD = 0.4
+"""How long a caption stays: about 150 words a minute, as people speak."""
+
+
+async def transcript(request: web.Request) -> web.Response:
+    """``GET …/transcript`` as JSON, text or WebVTT captions."""
+    query = Query(request, "limit", "cursor")
+    session = session_of(request)
+    lines = session.transcript()
+    match choose(request, ("application/json", "text/plain", "text/vtt")):
+        case "text/plain":
+            return web.Response(text=_plain(lines), content_type="text/plain", charset="utf-8")
+        case "text/vtt":
+            return web.Response(text=_captions(lines, session.started_at), content_type="text/vtt", charset="utf-8")
+        case _:
+            numbered = list(enumerate(lines))
+            shown, cursor = page(numbered, query, key=lambda line: f"{line[0]:08d}")
+            return json_answer({"items": [line for _, line in shown], "next": cursor})
+
+
+async def turns(request: web.Request) -> web.Response:
+    """``GET …/turns``."""
+    query = Query(request, "limit", "cursor")
+    session = session_of(request)
+    shown, cursor = page(session.turns, query, key=lambda turn: f"{turn.n:08d}")
+    words = sees_words(request)
+    return json_answer({"items": [session.turn_view(turn, words=words) for turn in shown], "next": cursor})
+
+
+async def turn(request: web.Request) -> web.Response:
+    """``GET …/turns/{n}``."""
+    Query(request)
+    session = session_of(request)
+    return json_answer(session.turn_view(_turn_of(request, session), words=sees_words(request)))
+
+
+async def turn_audio(request: web.Request) -> web.Response:
+    """``GET …/turns/{n}/audio``: what the agent said, as WAV."""
+    Query(request)
+    session = session_of(request)
+    found = _turn_of(request, session)
+    choose(request, (WAV,))
+    if not found.audio:
+        raise TurnNotFound(f"Turn {found.n} has no audio: nothing was said in it, or it is no longer kept.")
+    return wav(session, found)
+
+
+async def calls(request: web.Request) -> web.Response:
+    """``GET …/calls``."""
+    query = Query(request, "limit", "cursor")
+    numbered = list(enumerate(session_of(request).calls(words=sees_words(request))))
+    shown, cursor = page(numbered, query, key=lambda call: f"{call[0]:08d}")
+    return json_answer({"items": [call for _, call in shown], "next": cursor})
+
+
+def _turn_of(request: web.Request, session: Session) -> Turn:
+    n = request.match_info["n"]
+    if not (n.isascii() and n.isdigit() and len(n) < 10):
+        raise TurnNotFound(f"Turns have numbers; {n[:40]!r} is none.")
+    return session.turn(int(n))
+
+
+def _plain(lines: list[dict[str, Any]]) -> str:
+    return "".join(f"{_SPEAKERS.get(line['role'], line['role'])}: {_one_line(line['text'])}\n" for line in lines)
+
+
+def _captions(lines: list[dict[str, Any]], started_at: float) -> str:
+    """WebVTT (W3C): a caption begins when it was said and ends with the next one, or when it can be read."""
+    starts = [max(0.0, datetime.fromisoformat(line["time"]).timestamp() - started_at) for line in lines]
+    cues = ["WEBVTT\n"]
+    for i, line in enumerate(lines):
+        end = starts[i] + max(1.0, _SECONDS_PER_WORD * len(line["text"].split()))
+        if i + 1 < len(starts) and starts[i + 1] > starts[i]:
+            end = min(end, starts[i + 1])
+        text = _one_line(line["text"]).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        cues.append(f"\n{_clock(starts[i])} --> {_clock(end)}\n<v {_SPEAKERS.get(line['role'], line['role'])}>{text}\n")
+    return "".join(cues)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _clock(seconds: float) -> str:
+    milliseconds = round(seconds * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"

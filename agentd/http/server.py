@@ -1,0 +1,56 @@
+"""Builds the application: the table of routes behind one guard, and the headers every answer has."""
+
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from agentd.http.deps import DEPS, REQUEST_ID, STARTED, HttpDeps, Readiness
+from agentd.http.guard import Guard, expect
+from agentd.http.routes import ROUTES
+
+__all__ = ["HttpDeps", "Readiness", "build_app"]
+
+_log = structlog.get_logger("agentd.http")
+
+SAFE_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def build_app(deps: HttpDeps) -> web.Application:
+    """The control API; the caller runs it on sockets of its choice.
+
+    The runner's ``keepalive_timeout`` is the deadline for request headers; ``client_max_size`` does not bound streamed
+    bodies, which the handlers count themselves.
+    """
+    guard = Guard(deps)
+    app = web.Application(middlewares=[guard.middleware], client_max_size=deps.settings.limits.json_body_bytes)
+    app[DEPS] = deps
+    for route in ROUTES:
+        added = app.router.add_route(route.method, route.path, route.handler, expect_handler=expect)
+        guard.know(added, route)
+    app.on_response_prepare.append(_complete_headers)
+    app.on_shutdown.append(_end_streams)
+    deps.metrics.watch_hub(deps.hub)
+    deps.metrics.watch_functions(lambda: deps.functions.registry.specs.keys())  # noqa: PLW0108 - a reload swaps the registry
+    return app
+
+
+async def _complete_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """The last look at an answer before its head goes out."""
+    for name, value in SAFE_HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.pop("Server", None)  # which software serves, and its version, is nobody's business
+    request_id = request.get(REQUEST_ID)
+    if request_id is not None:
+        response.headers.setdefault("X-Request-ID", request_id)
+    request[STARTED] = response
+
+
+async def _end_streams(app: web.Application) -> None:
+    """Readers of events get what waits for them, then the end."""
+    app[DEPS].hub.close()

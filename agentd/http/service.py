@@ -1,0 +1,85 @@
+"""The service itself: health, readiness, metrics, agents, and the model lists that Voice Agent clients ask for."""
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from agentd.http.answers import json_answer
+from agentd.http.deps import DEPS, identity_of, sees_words
+from agentd.http.queries import Query
+
+_PROMPTS: Final = frozenset({"prompt", "greeting", "messages", "instructions"})
+
+THINK_MODELS: Final[list[dict[str, Any]]] = [
+    {"id": "gpt-4o-mini", "name": "GPT-4o mini", "provider": "open_ai"},
+    {"id": "gpt-4.1-mini", "name": "GPT-4.1 mini", "provider": "open_ai"},
+    {"id": "claude-haiku-4-5", "name": "Claude Haiku 4.5", "provider": "anthropic"},
+]
+MODELS: Final[dict[str, Any]] = {
+    "stt": [
+        {"name": "general", "canonical_name": "nova-3", "architecture": "nova-3", "languages": ["en"], "streaming": True},
+        {"name": "flux", "canonical_name": "flux-general-en", "architecture": "flux", "languages": ["en"], "streaming": True},
+    ],
+    "tts": [{"name": "thalia", "canonical_name": "aura-2-thalia-en", "architecture": "aura-2", "languages": ["en"]}],
+}
+"""What clients need to begin: the names that profiles use. The engine maps them to its own models."""
+
+
+async def health(request: web.Request) -> web.Response:
+    """``GET /healthz``: the process serves."""
+    del request
+    return json_answer({"status": "ok"})
+
+
+async def ready(request: web.Request) -> web.Response:
+    """``GET /readyz``: a session could start now. Details need scope ``read``."""
+    readiness = request.app[DEPS].readiness()
+    answer: dict[str, Any] = {"status": "ok" if readiness.ready else "unavailable"}
+    if readiness.reason is not None:
+        answer["reason"] = readiness.reason
+    identity = identity_of(request)
+    if identity is not None and identity.allows("read"):
+        answer["details"] = readiness.details
+    return json_answer(answer, status=200 if readiness.ready else 503)
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """``GET /metrics``: Prometheus text, or OpenMetrics when the scraper accepts it."""
+    body, content_type = request.app[DEPS].metrics.render(",".join(request.headers.getall("Accept", [])))
+    return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+async def agents(request: web.Request) -> web.Response:
+    """``GET /v1/agents``."""
+    Query(request)
+    return json_answer({"items": [_seen(request, agent) for agent in request.app[DEPS].manager.agents()], "next": None})
+
+
+async def agent(request: web.Request) -> web.Response:
+    """``GET /v1/agents/{name}``."""
+    Query(request)
+    return json_answer(_seen(request, request.app[DEPS].manager.agent(request.match_info["name"])))
+
+
+async def think_models(request: web.Request) -> web.Response:
+    """``GET /v1/agent/settings/think/models``."""
+    del request
+    return json_answer({"models": THINK_MODELS})
+
+
+async def models(request: web.Request) -> web.Response:
+    """``GET /v1/models``."""
+    del request
+    return json_answer(MODELS)
+
+
+def _seen(request: web.Request, profile: dict[str, Any]) -> dict[str, Any]:
+    return profile if sees_words(request) else _without_prompts(profile)
+
+
+def _without_prompts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_prompts(item) for key, item in value.items() if key not in _PROMPTS}
+    if isinstance(value, list):
+        return [_without_prompts(item) for item in value]
+    return value
