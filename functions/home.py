@@ -32,9 +32,8 @@ async def set_light(
 ) -> str:
     """Turn lights on or off, or dim them."""
     level = (brightness or 100) if on else 0
-    for where in rooms(room):
-        for which in LIGHTS if light == "lights" else (light,):
-            await ctx.store.set(f"light/{where}/{which}", level)
+    meant = LIGHTS if light == "lights" else (light,)
+    await ctx.store.update({f"light/{where}/{which}": level for where in rooms(room) for which in meant})
     state = "off" if level == 0 else "on" if brightness is None else f"at {level} percent"
     return sentence(place(room, light), state, plural=light == "lights" or room == "everywhere")
 
@@ -46,8 +45,7 @@ async def set_heating(
     temperature: Annotated[float, Field(description="Target temperature in degrees Celsius", ge=5, le=30)],
 ) -> str:
     """Set the heating of a room to a temperature."""
-    for where in rooms(room):
-        await ctx.store.set(f"heating/{where}", temperature)
+    await ctx.store.update({f"heating/{where}": temperature for where in rooms(room)})
     return sentence(place(room, "heating"), f"set to {temperature:g} degrees")
 
 
@@ -58,8 +56,7 @@ async def set_blinds(
     position: Annotated[Position, Field(description="open, half open or closed")],
 ) -> str:
     """Open or close the blinds of a room."""
-    for where in rooms(room):
-        await ctx.store.set(f"blinds/{where}", position)
+    await ctx.store.update({f"blinds/{where}": position for where in rooms(room)})
     return sentence(place(room, "blinds"), position, plural=True)
 
 

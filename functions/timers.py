@@ -45,8 +45,8 @@ async def cancel_timer(ctx: CallContext, name: Name = "") -> str:
     if not wanted:
         raise FunctionError(f"There is no {name} timer. Running: {', '.join(title(timer) for timer in running)}.")
     if len(wanted) > 1 and not name:
-        names = ", ".join(timer.label or "the one without a name" for timer in running)
-        raise AskUser(f"Which timer: {names}?", argument="name")
+        names = " or ".join(timer.label or "the one without a name" for timer in running)
+        raise AskUser(f"Which timer, {names}?", argument="name")
     await ctx.cancel_later(wanted[0].id)
     return f"{title(wanted[0])} is cancelled."
 

@@ -45,7 +45,11 @@ class Store:
 
     async def set(self, key: str, value: Any) -> None:
         """Keep a JSON value; once this returns it is on disk."""
-        await self._ask("store.set", {"key": key, "value": value})
+        await self.update({key: value})
+
+    async def update(self, values: Mapping[str, Any]) -> None:
+        """Keep several values at once, all or none."""
+        await self._ask("store.set", {"values": dict(values)})
 
     async def delete(self, key: str) -> None:
         """Forget the key; it need not exist."""

@@ -70,5 +70,10 @@ def report(handlers: dict[str, Handler], faults: list[Fault]) -> dict[str, Any]:
     """What the daemon is told once loading is over."""
     return {
         "functions": [handler.describe() for handler in handlers.values()],
-        "problems": [{"line": fault.line, "reason": fault.reason} for fault in faults],
+        "problems": [{"line": fault.line, "reason": _json_text(fault.reason)} for fault in faults],
     }
+
+
+def _json_text(text: str) -> str:
+    """At most a screenful, without the halves of characters that no JSON can carry."""
+    return text[:2000].encode("utf-8", "replace").decode()

@@ -1,0 +1,58 @@
+"""The limits a worker process puts on itself before it runs a line of a handler.
+
+They keep an accident inside the worker: memory, processor time, descriptors, a daemon that is gone. They are no
+defence against a handler that means harm, which runs with the daemon's rights (docs/architecture.md). The number of
+processes is left to the service manager (TasksMax): RLIMIT_NPROC counts all processes of the user, not the worker's.
+"""
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+OPEN_FILES: Final = 64
+OOM_SCORE: Final = 500
+"""Of -1000 to 1000: when memory runs out, the kernel ends a worker before the daemon."""
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def confine(*, parent: int, memory_bytes: int) -> None:
+    """Limit this process for good.
+
+    Args:
+        parent: process id of the daemon; if it is gone already, this process ends.
+        memory_bytes: of address space; 0 for no limit.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("the daemon is gone")
+    # Containers may forbid it; then the worker is as likely to be ended as the daemon.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
+    if memory_bytes:
+        _lower(resource.RLIMIT_AS, memory_bytes)
+    _lower(resource.RLIMIT_NOFILE, OPEN_FILES)
+    _lower(resource.RLIMIT_CORE, 0)
+
+
+def allow_cpu(seconds: float) -> None:
+    """Let this process use ``seconds`` of processor time from now on; beyond, the kernel ends it (SIGXCPU).
+
+    The limit counts from the start of the process, so it is renewed before each call.
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = int(used.ru_utime + used.ru_stime + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def _lower(limit: int, value: int) -> None:
+    _, hard = resource.getrlimit(limit)
+    bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(limit, (bound, bound))

@@ -1,0 +1,149 @@
+"""The worker processes of one set of handler files: kept warm, one call at a time each, never more than the limit.
+
+A file's worker is started when the file is loaded and stays. Calls at the same time get workers of their own, and two
+stay per file. When all places are taken, the worker idle for longest gives way.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+
+from agentd.functions.files import HandlerFile
+from agentd.functions.process import Confinement, WorkerGone, WorkerProcess
+from agentd.supervise import Nursery
+
+WARM_PER_FILE: Final = 2
+
+_log = structlog.get_logger("agentd.functions")
+
+
+class Fleet:
+    """Workers, lent out for one call each.
+
+    Args:
+        size: most processes at once; at least the calls that run at once.
+        worker_calls: a worker is replaced after so many.
+        config: the table of each file, by the file's name.
+        nursery: owns what goes on in the background.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int,
+        worker_calls: int,
+        confinement: Confinement,
+        config: Mapping[str, Mapping[str, Any]],
+        nursery: Nursery,
+    ) -> None:
+        self._size = size
+        self._worker_calls = worker_calls
+        self._confinement = confinement
+        self._config = config
+        self._nursery = nursery
+        self._workers: set[WorkerProcess] = set()
+        self._idle: list[WorkerProcess] = []
+        self._freed = asyncio.Event()
+        self._retired = False
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    async def load(self, file: HandlerFile) -> dict[str, Any]:
+        """What the file offers, as its worker says; the worker stays warm if all is well.
+
+        Raises:
+            WorkerGone: the file keeps its worker from starting; the text says how.
+        """
+        worker = await self.acquire(file)
+        ready = worker.ready or {}
+        if ready.get("problems"):
+            worker.kill()
+        self.release(worker)
+        return ready
+
+    async def acquire(self, file: HandlerFile) -> WorkerProcess:
+        """A worker for one call; give it back with ``release`` or ``cut_short``.
+
+        Raises:
+            WorkerGone: none could be started, or the fleet is closed.
+        """
+        while True:
+            for worker in reversed(self._idle):
+                if worker.file == file:
+                    self._idle.remove(worker)
+                    return worker
+            if len(self._workers) < self._size:
+                return await self._start(file)
+            if self._idle:
+                self._idle.pop(0).kill()
+            self._freed.clear()
+            await self._freed.wait()
+
+    def release(self, worker: WorkerProcess) -> None:
+        """Its call is over."""
+        if worker.exit is not None:
+            return
+        warm = sum(idle.file == worker.file for idle in self._idle)
+        if self._retired or worker.spent or worker.calls >= self._worker_calls or warm >= WARM_PER_FILE:
+            worker.kill()
+            return
+        self._idle.append(worker)
+        self._freed.set()
+
+    def cut_short(self, worker: WorkerProcess, *, kill: bool) -> None:
+        """Its call was settled without it: see that the handler stops, in the background."""
+
+        async def stand_down() -> None:
+            await worker.stand_down(kill=kill)
+            self.release(worker)
+
+        self._nursery.start(stand_down(), name=f"functions:{worker.file.name}:stand-down")
+
+    async def close(self, *, bound_s: float = 2.0) -> None:
+        """End every process and wait until they are gone."""
+        self._retired = self._closed = True
+        self._freed.set()
+        workers = tuple(self._workers)
+        for worker in workers:
+            worker.kill()
+        for worker in workers:
+            await worker.gone(bound_s=bound_s)
+
+    def retire(self) -> None:
+        """Another fleet takes over: calls under way may end, and their workers end with them."""
+        self._retired = True
+        for worker in self._idle:
+            worker.kill()
+
+    async def _start(self, file: HandlerFile) -> WorkerProcess:
+        if self._closed:
+            raise WorkerGone("no more calls are taken")
+        worker = WorkerProcess(file, nursery=self._nursery, on_exit=self._gone)
+        self._workers.add(worker)
+        try:
+            await worker.start(self._confinement, self._config.get(file.name, {}))
+        except BaseException:
+            if worker.pid == 0:
+                self._gone(worker)
+            raise
+        return worker
+
+    def _gone(self, worker: WorkerProcess) -> None:
+        self._workers.discard(worker)
+        if worker in self._idle:
+            self._idle.remove(worker)
+        self._freed.set()
+        # A call costs a start when nothing is warm, so what ended in use is replaced before it is missed.
+        in_use = worker.calls > 0 and not any(other.file == worker.file for other in self._workers)
+        if in_use and not self._retired and len(self._workers) < self._size:
+            self._nursery.start(self._warm(worker.file), name=f"functions:{worker.file.name}:warm")
+
+    async def _warm(self, file: HandlerFile) -> None:
+        try:
+            self.release(await self._start(file))
+        except WorkerGone as gone:
+            _log.warning("function_worker_failed", file=file.path.name, reason=str(gone))

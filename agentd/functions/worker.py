@@ -1,0 +1,256 @@
+"""The worker process: runs the handlers of one file, one call at a time, and talks JSON lines with the daemon.
+
+    daemon → worker   {"load": {path, source, config, …}}            once, first
+                      {"call": {id, function, arguments, …}} · {"cancel": id}
+                      {"answer": n, "value": …} · {"answer": n, "refused": text}
+    worker → daemon   {"ready": {functions, problems}}               once, first
+                      {"done": id, "outcome": "result|error|ask|invalid|failed|cancelled", "value": …,
+                       "spent": true when something of the call still runs}
+                      {"request": n, "call": id, "op": "say", "arguments": {…}}
+
+The lines go over a socket of their own, so that what a handler prints is never taken for one. Started as
+``python -I -u -m agentd.functions.worker <descriptor> <daemon's process id>``; ends with the daemon.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import itertools
+import logging
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import uvloop
+from pydantic_core import PydanticSerializationError, to_json
+
+from agentd.functions.confine import allow_cpu, confine
+from agentd.functions.context import CallContext
+from agentd.functions.declare import AskUser, FunctionError
+from agentd.functions.loader import load, report
+from agentd.functions.schema import Handler, InvalidArguments
+from agentd.functions.wire import LINE_BYTES, OPEN_REQUESTS
+
+REQUEST_BYTES: Final = 65_536
+"""Largest request of a handler, such as a value for its store."""
+
+CPU_RESERVE_S: Final = 5.0
+"""On top of a call's time limit, for native code on several cores and for what goes on between calls."""
+
+
+class Unanswerable(Exception):
+    """A handler returned something that is no answer; the text is for the model."""
+
+
+class Worker:
+    """Runs calls, one at a time, for as long as the daemon is there."""
+
+    def __init__(self, handlers: dict[str, Handler], *, config: dict[str, Any], result_bytes: int) -> None:
+        self._handlers = handlers
+        self._config = config
+        self._result_bytes = result_bytes
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="handler")
+        self._numbers = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._call_id = ""
+
+    async def serve(self, channel: socket.socket) -> None:
+        """Work until the daemon closes its end."""
+        reader, self._writer = await asyncio.open_unix_connection(sock=channel, limit=LINE_BYTES)
+        while line := await reader.readline():
+            message: dict[str, Any] = orjson.loads(line)
+            if "call" in message:
+                self._call_id = message["call"]["id"]
+                self._task = _start(self._run(message["call"]))
+            elif "cancel" in message and message["cancel"] == self._call_id and self._task is not None:
+                self._task.cancel()
+            elif "answer" in message:
+                self._answered(message)
+
+    async def _run(self, call: dict[str, Any]) -> None:
+        outcome, value = await self._outcome(call)
+        self._send({"done": call["id"], "outcome": outcome, "value": value, "spent": await _left_over()})
+
+    async def _outcome(self, call: dict[str, Any]) -> tuple[str, Any]:
+        """Run one call. Whatever the handler does short of ending the process becomes an outcome."""
+        allow_cpu(call["limit_s"] + CPU_RESERVE_S)
+        try:
+            handler = self._handlers[call["function"]]
+            arguments = handler.read(call["arguments"])
+            if handler.context is not None:
+                arguments[handler.context] = self._context(call, handler)
+            return "result", orjson.Fragment(encode(await self._invoke(handler, arguments), self._result_bytes))
+        except InvalidArguments as error:
+            return "invalid", self._text(error)
+        except AskUser as ask:
+            return "ask", {"question": self._text(ask.question), "argument": ask.argument and self._text(ask.argument)}
+        except (FunctionError, Unanswerable) as error:
+            return "error", self._text(error)
+        except asyncio.CancelledError:
+            return "cancelled", None
+        except BaseException as error:  # noqa: BLE001 - a handler may raise anything, SystemExit included
+            traceback.print_exc()
+            return "failed", self._text(f"{type(error).__name__}: {error}")
+
+    def _text(self, text: object) -> str:
+        """A handler's words, cut to the limit and without the halves of characters that no JSON can carry."""
+        return str(text)[: self._result_bytes].encode("utf-8", "replace").decode()
+
+    async def _invoke(self, handler: Handler, arguments: dict[str, Any]) -> Any:
+        if handler.is_async:
+            return await handler.call(**arguments)
+        # A plain function may block, so it gets a thread; it cannot be cancelled there, so the daemon ends the process.
+        inside = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: inside.run(handler.call, **arguments))
+
+    def _context(self, call: dict[str, Any], handler: Handler) -> CallContext:
+        call_id: str = call["id"]
+        places = asyncio.Semaphore(OPEN_REQUESTS)
+
+        async def ask(operation: str, arguments: dict[str, Any]) -> Any:
+            async with places:
+                return await self._ask(call_id, operation, arguments)
+
+        return CallContext(
+            call_id=call_id,
+            function=handler.name,
+            session_id=call["session_id"],
+            run_id=call["run_id"],
+            agent=call["agent"],
+            metadata=call["metadata"],
+            config=self._config,
+            ask=ask,
+            loop=None if handler.is_async else asyncio.get_running_loop(),
+        )
+
+    async def _ask(self, call_id: str, operation: str, arguments: dict[str, Any]) -> Any:
+        number = next(self._numbers)
+        line = {"request": number, "call": call_id, "op": operation, "arguments": orjson.Fragment(_json(arguments))}
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._send(line)
+            return await answer
+        finally:
+            del self._answers[number]
+
+    def _answered(self, answer: dict[str, Any]) -> None:
+        waiting = self._answers.get(answer["answer"])
+        if waiting is None or waiting.done():
+            return
+        if "refused" in answer:
+            waiting.set_exception(FunctionError(answer["refused"]))
+        else:
+            waiting.set_result(answer.get("value"))
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if self._writer is None:
+            raise AssertionError("a call runs only while the channel is open")
+        self._writer.write(orjson.dumps(message) + b"\n")
+
+
+def encode(result: Any, limit_bytes: int) -> bytes:
+    """A handler's result as JSON.
+
+    Raises:
+        Unanswerable: it is no JSON, or too large to be told to a model.
+    """
+    try:
+        text = to_json(result)
+    except (PydanticSerializationError, ValueError) as error:
+        raise Unanswerable(f"The function returned something that has no JSON form: {error}"[:500]) from None
+    if len(text) > limit_bytes:
+        raise Unanswerable(f"The result is too large: {len(text)} bytes, at most {limit_bytes}. Ask for less.")
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise Unanswerable("The function returned a number that is not finite.") from None
+    return text
+
+
+def _json(arguments: dict[str, Any]) -> bytes:
+    try:
+        text = to_json(arguments)
+        orjson.loads(text)
+    except (PydanticSerializationError, ValueError) as error:
+        raise TypeError(f"only JSON values can be sent to the daemon: {error}") from None
+    if len(text) > REQUEST_BYTES:
+        raise ValueError(f"{len(text)} bytes are too much for one request, at most {REQUEST_BYTES}")
+    return text
+
+
+async def _left_over() -> bool:
+    """End what the handler left running: nothing of a call outlives it. True when something ignores that."""
+    serving = asyncio.current_task()
+    left = {task for task in asyncio.all_tasks() if task is not serving and task.get_name() != "serve"}
+    for task in left:
+        task.cancel()
+    if not left:
+        return False
+    _, deaf = await asyncio.wait(left, timeout=0.1)
+    return bool(deaf)
+
+
+def _start(run: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    # Not from agentd.supervise: its logging is the daemon's, and this process ends rather than outlive a fault.
+    return asyncio.get_running_loop().create_task(run, name="call")
+
+
+def _first_line(channel: socket.socket) -> bytes:
+    """The daemon sends one line and waits; nothing after it can be lost."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        part = channel.recv(65_536)
+        if not part or len(line) > LINE_BYTES:
+            sys.exit("the daemon did not say what to load")
+        line += part
+    return bytes(line)
+
+
+async def _serve(worker: Worker, channel: socket.socket) -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        task.set_name("serve")
+    await worker.serve(channel)
+
+
+def main() -> None:
+    """Load, report, serve; the process ends when the daemon's end of the channel closes."""
+    descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
+    os.set_inheritable(descriptor, False)
+    channel = socket.socket(fileno=descriptor)
+    order = orjson.loads(_first_line(channel))["load"]
+    confine(parent=parent, memory_bytes=order["memory_bytes"])
+    # A fork of the handler's must neither speak on the channel nor keep it open.
+    os.register_at_fork(after_in_child=lambda: _close(descriptor))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C on a terminal is the daemon's to handle
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    allow_cpu(order["load_s"] + CPU_RESERVE_S)
+    handlers, faults = load(Path(order["path"]), order["source"].encode("latin-1"))
+    channel.sendall(orjson.dumps({"ready": report(handlers, faults)}) + b"\n")
+    if faults:
+        return
+    own = os.getpid()
+    worker = Worker(handlers, config=order["config"], result_bytes=order["result_bytes"])
+    uvloop.run(_serve(worker, channel))
+    # Threads and children of a handler may still run; they must not outlive a daemon that has let go.
+    if os.getpid() == own:
+        os.killpg(own, signal.SIGKILL)
+    os._exit(0)
+
+
+def _close(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    main()
