@@ -9,15 +9,14 @@ from urllib.parse import urlsplit
 import httpx
 from deepgram import AsyncDeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
-from picows import WSError
 from pydantic import SecretStr
-from python_socks import ProxyError
 
 from agentd.config import LimitSettings
-from agentd.errors import UpstreamTimeout
+from agentd.errors import UpstreamRefused, UpstreamTimeout
 from agentd.supervise import Nursery
 from agentd.upstream.connection import Closed, Connection, Listener
-from agentd.upstream.failures import failed
+from agentd.upstream.failures import CONNECT_ERRORS, Refused, failed, refused
+from agentd.upstream.sdk_wire import open_sdk_wire
 from agentd.upstream.transport import Dial, dialling
 from agentd.upstream.wire import open_wire
 
@@ -73,7 +72,9 @@ class UpstreamClient:
         except TimeoutError:
             via = f" through the proxy {proxy}" if proxy else ""
             raise UpstreamTimeout(f"{where} did not complete the handshake within {bound_s:g} s{via}.") from None
-        except (OSError, WSError, ProxyError) as error:
+        except Refused as error:
+            raise refused(error.refusal, where=where) from None
+        except CONNECT_ERRORS as error:
             raise failed(error, where=where, proxy=proxy) from error
         return connection
 
@@ -85,9 +86,15 @@ class UpstreamClient:
         self._sdks.clear()
 
     async def _open(self, connection: Connection, target: UpstreamTarget) -> None:
+        sdk = self._sdk(target)
+        if self._transport == "sdk":
+            if target.proxy is not None:
+                raise UpstreamRefused('The SDK\'s own socket uses no proxy: set [deepgram] transport = "picows".')
+            await open_sdk_wire(connection, sdk, frame_bytes=self._limits.upstream_frame_bytes, nursery=self._nursery)
+            return
         dial = Dial()
         with dialling(dial):
-            async with self._sdk(target).agent.v1.connect():
+            async with sdk.agent.v1.connect():
                 await open_wire(
                     connection,
                     dial.url,

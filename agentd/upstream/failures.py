@@ -11,6 +11,7 @@ from typing import Final
 
 from picows import WSError, WSHandshakeError
 from python_socks import ProxyError
+from websockets.exceptions import WebSocketException
 
 from agentd.errors import (
     UpstreamAuth,
@@ -30,6 +31,10 @@ _REASON_CHARS: Final = 300
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 
 
+CONNECT_ERRORS: Final = (OSError, WSError, WebSocketException, ProxyError)
+"""All that connecting raises, by either socket; ``failed`` tells them apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """An answer to the handshake that was not 101.
@@ -42,6 +47,14 @@ class Refusal:
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+
+
+class Refused(Exception):
+    """The handshake was answered with another status than 101."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.status)
+        self.refusal = refusal
 
 
 def refused(refusal: Refusal, *, where: str) -> UpstreamError:
@@ -92,7 +105,7 @@ def failed(error: BaseException, *, where: str, proxy: str | None) -> UpstreamEr
             )
         case ProxyError():
             return UpstreamUnreachable(f"The proxy {proxy} did not connect to {where}: {error}.")
-        case WSError():
+        case WSError() | WebSocketException():
             return UpstreamRefused(f"{where} does not answer as a WebSocket server{via}: {error}.")
         case TimeoutError():
             return UpstreamTimeout(f"{where} did not answer in time{via}.")
