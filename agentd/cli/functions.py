@@ -40,10 +40,12 @@ def check(
     config: ConfigOption = None,
 ) -> None:
     """Load the handlers of a folder as the daemon would, and say what is wrong with them."""
-    from agentd.cli.output import print_table
+    from agentd.cli.output import print_table, quiet_log
     from agentd.functions.service import check_directory
 
-    registry = check_directory(directory or settings_from(config).paths.functions_dir)
+    folder = directory or settings_from(config).paths.functions_dir
+    quiet_log()
+    registry = check_directory(folder)
     print_table(
         ("NAME", "TIER", "PLACE", "ARGUMENTS"),
         [
@@ -105,4 +107,5 @@ def _arguments(words: list[str]) -> dict[str, Any]:
 
 def _print_problems(problems: list[dict[str, Any]]) -> None:
     for problem in problems:
-        print(f"not loaded: {problem.get('file')}:{problem.get('line')}: {problem.get('reason')}")
+        line = f":{problem['line']}" if problem.get("line") else ""
+        print(f"not loaded: {problem.get('file')}{line}: {problem.get('reason')}")

@@ -44,11 +44,12 @@ def doctor(
 ) -> None:
     """Look at the machine, models, handlers and settings, and say what to do about what is missing."""
     from agentd.cli.doctor import examine
+    from agentd.cli.output import print_json, quiet_log
 
-    findings = examine(settings_from(config, state_dir=state_dir), online=online)
+    settings = settings_from(config, state_dir=state_dir)
+    quiet_log()
+    findings = examine(settings, online=online)
     if json:
-        from agentd.cli.output import print_json
-
         print_json([finding.__dict__ for finding in findings])
     else:
         for finding in findings:

@@ -1,5 +1,6 @@
 """Prints what commands found: JSON for programs, columns for people."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,3 +18,11 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def quiet_log() -> None:
+    """Keep the log of what a command uses out of its output: errors alone, on standard error."""
+    from agentd import log
+    from agentd.config import LogSettings
+
+    log.configure(LogSettings(level="error"), stream=sys.stderr)

@@ -38,15 +38,12 @@ def engine(
     token_file: Annotated[
         Path | None, typer.Option("--token-file", help="File with the key that clients must send.", show_default=False)
     ] = None,
-    child: Annotated[
-        int | None, typer.Option("--child", hidden=True, help="File descriptor to report on; the daemon's own.")
-    ] = None,
 ) -> None:
     """Run the embedded engine alone: a server of the Voice Agent protocol."""
     settings = settings_from(config)
     from agentd.engine.main import run
 
-    raise typer.Exit(run(settings.engine, host=host, port=port, token_file=token_file, script=script, child_fd=child))
+    raise typer.Exit(run(settings.engine, host=host, port=port, token_file=token_file, script=script))
 
 
 def demo(

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import re
 import shlex
+import socket
 import stat
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +18,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from agentd import __version__
+
+pytestmark = pytest.mark.e2e
 
 KEY = "dg-0123456789abcdef-secret"
 
@@ -53,11 +57,12 @@ class FakeDaemon:
     """Answers what it is told to, and keeps what it was asked."""
 
     state: Path
+    key: str = "Bearer the-token"
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.Response:
-        assert request.headers["Authorization"] == "Bearer the-token"
+        assert request.headers["Authorization"] == self.key
         self.asked.append((request.method, request.path_qs, await request.json() if request.can_read_body else None))
         status, body = self.answers.get(f"{request.method} {request.path}", (200, {"items": []}))
         return web.Response(status=status, body=body) if isinstance(body, bytes) else web.json_response(body, status=status)
@@ -149,6 +154,53 @@ async def test_without_a_daemon_client_commands_say_how_to_start_it(tmp_path: Pa
     ran = await agentd("sessions", "--state-dir", state, cwd=tmp_path)
     assert ran.status == 1
     assert ran.err == "agentd: no daemon at http://127.0.0.1:9 (Connection refused). Start it with: agentd serve\n"
+
+
+async def test_functions_check_names_the_line_of_a_fault(tmp_path: Path) -> None:
+    folder = tmp_path / "handlers"
+    folder.mkdir()
+    (folder / "good.py").write_text(
+        'from agentd.functions import function\n\n@function(tier="read")\ndef ping() -> str:\n    """Answer."""\n    return ""\n'
+    )
+    good = await agentd("functions", "check", folder, cwd=tmp_path)
+    assert good.status == 0, good.out + good.err
+    assert "ping" in good.out
+    (folder / "bad.py").write_text("def f(:\n")
+    bad = await agentd("functions", "check", folder, cwd=tmp_path)
+    assert bad.status == 1
+    assert "ping" in bad.out
+    assert re.search(r"not loaded: \S+bad\.py:1: syntax error", bad.out)
+
+
+async def test_doctor_finds_what_is_wrong_and_says_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = await agentd(
+            "doctor",
+            "--json",
+            cwd=tmp_path,
+            AGENTD_SERVER__PORT=str(taken.getsockname()[1]),
+            AGENTD_ENGINE__MODE="never",
+        )
+    assert ran.status == 1, ran.err
+    findings = {finding["subject"]: finding for finding in json.loads(ran.out)}
+    assert findings["python"]["level"] == "ok"
+    for subject, level in (("address", "fail"), ("upstream", "fail"), ("functions", "warn")):
+        assert findings[subject]["level"] == level, findings[subject]
+        assert findings[subject]["remedy"]
+
+
+async def test_doctor_asks_deepgram_only_when_told_to(daemon: "FakeDaemon", tmp_path: Path) -> None:
+    asked = {"DEEPGRAM_API_KEY": KEY, "AGENTD_DEEPGRAM__REST_URL": (daemon.state / "agentd.url").read_text().strip()}
+    daemon.key = f"Token {KEY}"
+    silent = await agentd("doctor", cwd=tmp_path, **asked)
+    assert daemon.asked == []
+    assert KEY not in silent.out + silent.err
+    accepted = await agentd("doctor", "--online", cwd=tmp_path, **asked)
+    assert "accepts the key" in accepted.out
+    daemon.answers["GET /v1/projects"] = (401, {})
+    refused = await agentd("doctor", "--online", cwd=tmp_path, **asked)
+    assert refused.status == 1
+    assert "check DEEPGRAM_API_KEY" in refused.out
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
