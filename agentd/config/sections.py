@@ -232,8 +232,10 @@ class LimitSettings(Section):
     """Audio held for a slow upstream; then the oldest is dropped and counted."""
     renewal_s: Seconds = 10.0
     """How long a lost upstream connection is tried again."""
-    playback_s: Seconds = 30.0
-    """Agent audio held for a listener."""
+    turn_audio_s: Seconds = 120.0
+    """Agent audio kept of one turn, to be fetched as WAV."""
+    turn_audio_kept: Count = 4
+    """Turns of a session whose audio is kept."""
     commands: Count = 16
     """Commands of one kind that wait in a session."""
     function_calls_per_session: Count = 4
