@@ -64,7 +64,7 @@ async def hold(
     except* Exception as several:
         log.exception("conversation_failed", exc_info=several)
         ending = Hangup.failed("INTERNAL_SERVER_ERROR", "The engine met an internal fault; its log says more.")
-    if ending.code is not None:
+    if ending.code is not None and not socket.closed:
         ending = await _last_words(line, protocol, ending)
     protocol.close()
     return ending
