@@ -36,6 +36,7 @@ class Nursery:
         task = asyncio.get_running_loop().create_task(_guard(coroutine, name), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: coroutine.close())  # a task cancelled before its first step never awaits it
         return task
 
     async def close(self, *, bound_s: float = 5.0) -> None:

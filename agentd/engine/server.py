@@ -27,6 +27,7 @@ HEARTBEAT_S: Final = 20.0
 CLOSE_S: Final = 2.0
 """How long a client may take to answer our close frame."""
 
+_REQUEST_ID: Final = web.RequestKey("request_id", str)
 _log = structlog.get_logger("agentd.engine")
 
 
@@ -72,7 +73,7 @@ async def _answer_like_deepgram(
 ) -> web.StreamResponse:
     """Admit the request, and shape refusals as Deepgram does (docs, "Errors": err_code, err_msg, request_id)."""
     request_id = str(uuid4())
-    request["request_id"] = request_id
+    request[_REQUEST_ID] = request_id
     engine = request.app[_ENGINE]
     try:
         engine.admission.admit(request)
@@ -114,7 +115,7 @@ async def _hang_up_all(app: web.Application) -> None:
 async def _converse(request: web.Request) -> web.WebSocketResponse:
     """One conversation, from the upgrade to the close."""
     engine = request.app[_ENGINE]
-    request_id: str = request["request_id"]
+    request_id = request[_REQUEST_ID]
     _reserve(engine, request_id)
     socket = web.WebSocketResponse(
         protocols=engine.admission.subprotocols(request),

@@ -9,6 +9,7 @@ AgentStartedSpeaking and EndOfTurn refine it and are never needed.
 from enum import StrEnum
 from typing import Final
 
+from agentd.protocol.codec import LocalProtocolError
 from agentd.protocol.messages import (
     AgentAudioDone,
     AgentStartedSpeaking,
@@ -50,10 +51,6 @@ class Activity(StrEnum):
     LISTENING = "listening"
     THINKING = "thinking"
     SPEAKING = "speaking"
-
-
-class LocalProtocolError(Exception):
-    """We were about to break the order of messages: a defect of ours, never the peer's."""
 
 
 class ClientProtocol:

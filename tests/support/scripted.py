@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentd.config import EngineSettings
+from agentd.engine.admission import Refusal
 from agentd.engine.line import Dialogue, Line
 from agentd.engine.script import parse_script
 from agentd.engine.scripted import ScriptedPeer
@@ -59,6 +60,20 @@ class ScriptedEngine:
     key: str
     connections: list[Received] = field(default_factory=list)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _refusals: list[int] = field(default_factory=list)
+
+    def refuse(self, status: int, *, times: int) -> None:
+        """Refuse the next ``times`` handshakes with this HTTP status."""
+        self._refusals += [status] * times
+
+    def refuse_next(self) -> None:
+        """Asked at every handshake.
+
+        Raises:
+            Refusal: as ``refuse`` said.
+        """
+        if self._refusals:
+            raise Refusal(self._refusals.pop(0), "SCRIPTED", "refused by the test", {})
 
     @property
     def connection_count(self) -> int:
@@ -120,6 +135,10 @@ async def scripted_engine(
         return _Recording(peer.dialogue(line, document), received, engine)
 
     limits = settings or EngineSettings(max_sessions=1000)
-    async with serving(dialogue, limits, KEY, before_handshake=peer.before_handshake) as address:
+    def before_handshake() -> None:
+        engine.refuse_next()
+        peer.before_handshake()
+
+    async with serving(dialogue, limits, KEY, before_handshake=before_handshake) as address:
         engine.url, engine.http_url = f"ws://{address}", f"http://{address}"
         yield engine

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentd.protocol.client import GATE_REOPENS_AFTER_S, Activity, ClientPhase, ClientProtocol, LocalProtocolError
+from agentd.protocol.client import GATE_REOPENS_AFTER_S, Activity, ClientPhase, ClientProtocol
+from agentd.protocol.codec import LocalProtocolError
 from agentd.protocol.messages import (
     AgentAudioDone,
     AgentThinking,

@@ -1,0 +1,365 @@
+"""The composition root: builds everything from ``Settings`` in start order, and takes it down in the reverse order.
+
+One straight line on purpose: what stands on what, and what stops before what, can be read here from top to bottom.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import gc
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO
+
+import structlog
+import uvloop
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from agentd import log
+from agentd.config import Settings
+from agentd.door import Door, TokenStore
+from agentd.engine.child import EngineChild
+from agentd.errors import AgentdError, ConfigError, EngineNotReady, Unavailable
+from agentd.functions.service import Functions
+from agentd.http.deps import HttpDeps, Readiness
+from agentd.http.server import build_app
+from agentd.hub import Hub
+from agentd.metrics import Metrics
+from agentd.notify import notify, watchdog_s
+from agentd.sessions.manager import Manager
+from agentd.sessions.profiles import Profiles, UpstreamName
+from agentd.sessions.session import SessionDeps
+from agentd.upstream.deepgram import UpstreamClient, UpstreamTarget
+from agentd.upstream.transport import install_transport
+
+_log = structlog.get_logger("agentd.app")
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A running daemon.
+
+    Attributes:
+        url: the base of the API with the port that was really bound.
+    """
+
+    url: str
+    settings: Settings
+    manager: Manager
+    functions: Functions
+    engine: EngineChild | None
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, progress: Callable[[str], None] = lambda _: None) -> AsyncIterator[Daemon]:
+    """The daemon, listening and ready, until the block is left.
+
+    Raises:
+        ConfigError: the settings cannot be used on this machine; nothing was started.
+    """
+    async with AsyncExitStack() as stack:
+        _check_bind(settings)
+        state_dir = _state_dir(settings)
+        stack.enter_context(_only_one(state_dir))
+        tokens = TokenStore(state_dir)
+        tokens.load_or_create()
+
+        hub = Hub()
+        metrics = Metrics(CollectorRegistry())
+
+        profiles = Profiles(settings)
+        engine = _engine(settings, profiles, progress)
+        if engine is not None:
+            await engine.start()
+            stack.push_async_callback(engine.stop)
+
+        client = UpstreamClient(limits=settings.limits, transport=settings.deepgram.transport)
+        stack.push_async_callback(client.close)
+
+        managers: list[Manager] = []
+        functions = Functions(
+            directory=settings.paths.functions_dir,
+            state_dir=state_dir,
+            limits=settings.limits,
+            config=settings.functions,
+            actions=lambda session_id: managers[0].actions(session_id) if managers else None,
+        )
+        await functions.start()
+        stack.push_async_callback(functions.close)
+        for problem in functions.registry.problems:
+            _log.warning("function_file_skipped", file=str(problem.file), line=problem.line, reason=problem.reason)
+
+        manager = Manager(
+            settings,
+            SessionDeps(
+                target=lambda name: _target(name, settings, engine),
+                client=client,
+                functions=functions,
+                hub=hub,
+                metrics=metrics,
+                limits=settings.limits,
+                profiles=profiles,
+            ),
+        )
+        managers.append(manager)
+        manager.begin()
+        stack.push_async_callback(manager.close, bound_s=settings.limits.shutdown_s)
+        metrics.watch_sessions(manager.states, settings.limits.sessions)
+        metrics.watch_hub(hub)
+        metrics.watch_functions(lambda: functions.registry.specs)
+        stack.callback(hub.close)
+
+        bound = _Bound()
+        door = Door(
+            hosts=lambda: bound.hosts(settings),
+            origins=frozenset(settings.server.allowed_origins),
+            verify=tokens.verify,
+        )
+        readiness = _readiness(profiles, engine, functions)
+        app = build_app(
+            HttpDeps(
+                settings=settings,
+                manager=manager,
+                functions=functions,
+                door=door,
+                tokens=tokens,
+                metrics=metrics,
+                hub=hub,
+                readiness=readiness,
+            )
+        )
+        runner = web.AppRunner(
+            app,
+            handle_signals=False,
+            access_log=None,
+            keepalive_timeout=settings.limits.request_read_s,
+            shutdown_timeout=1.0,
+            max_line_size=settings.limits.header_line_bytes,
+            max_field_size=settings.limits.header_line_bytes,
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        url = await _listen(runner, settings, bound)
+        (state_dir / "agentd.url").write_text(url + "\n", encoding="ascii")
+        _log.info("listening", url=url, unix_socket=str(settings.server.unix_socket) if settings.server.unix_socket else None)
+
+        yield Daemon(url=url, settings=settings, manager=manager, functions=functions, engine=engine)
+
+        manager.refuse_starts()
+        await manager.close(bound_s=settings.limits.shutdown_s)  # before HTTP: streams see their session end
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit status: 0 stopped, 1 could not start."""
+    secrets = [settings.deepgram.api_key.get_secret_value()] if settings.deepgram.api_key else []
+    log.configure(settings.log, secrets=secrets)
+    if settings.deepgram.transport == "picows":
+        install_transport()
+    return uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(1)  # the second signal: now
+        notify("STOPPING=1")
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        async with running(settings, progress=_say) as daemon:
+            if daemon.engine is not None and not stop.is_set():
+                await _until_engine_ready(daemon.engine, stop)
+            gc.collect()
+            gc.freeze()
+            notify("READY=1", f"STATUS=Listening on {daemon.url}")
+            if not stop.is_set():
+                _welcome(daemon)
+            await _watch(stop)
+            _log.info("stopping")
+    except ConfigError as error:
+        _say(f"agentd: {error.detail}")
+        return 2
+    except AgentdError as error:
+        _say(f"agentd: {error.detail}")
+        return 1
+    return 0
+
+
+async def _watch(stop: asyncio.Event) -> None:
+    """Wait for the signal; meanwhile tell systemd's watchdog that the loop turns."""
+    every_s = watchdog_s()
+    while not stop.is_set():
+        try:
+            async with asyncio.timeout(every_s):
+                await stop.wait()
+        except TimeoutError:
+            notify("WATCHDOG=1")
+
+
+async def _until_engine_ready(engine: EngineChild, stop: asyncio.Event) -> None:
+    """Wait for the engine so that the first curl works; a failure is told and the daemon goes on (``/readyz`` says so)."""
+    try:
+        await engine.wait_ready(60.0)
+    except AgentdError as error:
+        if not stop.is_set():
+            _say(f"agentd: the embedded engine is not ready: {error.detail}")
+
+
+# pieces, in the order they are used
+
+
+def _check_bind(settings: Settings) -> None:
+    server = settings.server
+    if (server.tls_cert is None) != (server.tls_key is None):
+        raise ConfigError("server.tls_cert and server.tls_key go together: set both, or neither.")
+    guarded = server.tls_cert is not None or server.trusted_proxies or server.allow_plain_http
+    if server.host not in LOOPBACK and not guarded:
+        raise ConfigError(
+            f"server.host = {server.host!r} is reachable from other machines, and tokens would cross the network in the clear. "
+            "Set server.tls_cert and tls_key, or server.trusted_proxies, or accept it with server.allow_plain_http = true."
+        )
+    if server.host not in LOOPBACK and server.allow_plain_http and server.tls_cert is None:
+        _log.warning("plain_http", host=server.host, detail="tokens cross the network unencrypted")
+
+
+def _state_dir(settings: Settings) -> Path:
+    path = settings.paths.state_dir
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"The state folder {path} cannot be made: {error.strerror}. Set paths.state_dir.") from error
+    return path
+
+
+@contextlib.contextmanager
+def _only_one(state_dir: Path) -> Iterator[TextIO]:
+    """Hold the state folder's lock: two daemons on one folder would share tokens, stores and the address file."""
+    with (state_dir / "lock").open("w", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                f"Another agentd uses the state folder {state_dir}. Stop it, or give this one its own with --state-dir."
+            ) from None
+        yield file
+
+
+def _engine(settings: Settings, profiles: Profiles, progress: Callable[[str], None]) -> EngineChild | None:
+    """The embedded engine, when any agent uses it."""
+    for name in profiles.names:
+        with contextlib.suppress(Unavailable):
+            if profiles.upstream(profiles.get(name)[1]) == "engine":
+                return EngineChild(settings.engine, progress=progress)
+    return None
+
+
+def _target(name: UpstreamName, settings: Settings, engine: EngineChild | None) -> UpstreamTarget:
+    """Where an upstream is reached now."""
+    if name == "deepgram":
+        deepgram = settings.deepgram
+        if deepgram.api_key is None:
+            raise Unavailable("No Deepgram API key is set.")
+        return UpstreamTarget("deepgram", deepgram.agent_url, deepgram.rest_url, deepgram.api_key, deepgram.proxy)
+    if engine is None:
+        raise EngineNotReady("The embedded engine is switched off (engine.mode).")
+    ws_url, http_url, key = engine.target()
+    return UpstreamTarget("engine", ws_url, http_url, key, None)
+
+
+def _readiness(profiles: Profiles, engine: EngineChild | None, functions: Functions) -> Callable[[], Readiness]:
+    """What ``/readyz`` answers. It never dials the upstream."""
+
+    def ready() -> Readiness:
+        details: dict[str, object] = {
+            "functions": len(functions.registry.specs),
+            "function_problems": [
+                {"file": str(problem.file), "line": problem.line, "reason": problem.reason}
+                for problem in functions.registry.problems
+            ],
+        }
+        if engine is not None:
+            details["engine"] = {"state": engine.state, "failure": engine.failure}
+            if engine.state != "ready":
+                return Readiness(ready=False, reason="engine-" + engine.state, details=details)
+        try:
+            profiles.upstream(profiles.get(None)[1])
+        except Unavailable as error:
+            return Readiness(ready=False, reason="no-upstream", details=details | {"upstream": error.detail})
+        return Readiness(ready=True, reason=None, details=details)
+
+    return ready
+
+
+class _Bound:
+    """The address that was bound, and the Host names that belong to it."""
+
+    def __init__(self) -> None:
+        self.port = 0
+
+    def hosts(self, settings: Settings) -> frozenset[str]:
+        names = {"127.0.0.1", "localhost", "[::1]"}
+        if settings.server.host not in LOOPBACK and settings.server.host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+            names.add(settings.server.host)
+        return frozenset({f"{name}:{self.port}" for name in names} | set(settings.server.allowed_hosts))
+
+
+async def _listen(runner: web.AppRunner, settings: Settings, bound: _Bound) -> str:
+    server = settings.server
+    context: ssl.SSLContext | None = None
+    if server.tls_cert is not None and server.tls_key is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(server.tls_cert, server.tls_key)
+        except OSError as error:
+            raise ConfigError(f"server.tls_cert or tls_key cannot be read: {error.strerror or error}.") from error
+    try:
+        sock = socket.create_server((server.host, server.port), family=socket.AF_INET6 if ":" in server.host else socket.AF_INET)
+    except OSError as error:
+        raise ConfigError(
+            f"Port {server.port} on {server.host} cannot be used: {error.strerror}. "
+            "Is another agentd running? Choose another with --port (0 picks a free one)."
+        ) from error
+    bound.port = int(sock.getsockname()[1])
+    await web.SockSite(runner, sock, ssl_context=context).start()
+    if server.unix_socket is not None:
+        server.unix_socket.unlink(missing_ok=True)
+        await web.UnixSite(runner, str(server.unix_socket)).start()
+        server.unix_socket.chmod(0o660)
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    return f"{'https' if context else 'http'}://{host}:{bound.port}"
+
+
+def _welcome(daemon: Daemon) -> None:
+    """What a person needs next."""
+    state = daemon.settings.paths.state_dir
+    auth, base = f"-H @{state}/auth", daemon.url
+    _say(
+        f"""
+agentd is ready: {base}
+token:           {state}/token   (for curl: -H @{state}/auth; in a shell: eval "$(agentd env)" sets $A and $S)
+
+  curl {auth} -X PUT {base}/v1/sessions/kitchen
+  curl {auth} --json '{{"role": "user", "content": "turn on the living room lamp"}}' \\
+       "{base}/v1/sessions/kitchen/messages?wait=reply"
+  curl {auth} -X DELETE {base}/v1/sessions/kitchen
+"""
+    )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - to the person who started the daemon; the log has its own stream

@@ -1,0 +1,117 @@
+"""A real daemon in a process of its own, and a small HTTP client for it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+
+ROOT = Path(__file__).parents[2]
+READY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers and body of a response."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return orjson.loads(self.body)
+
+
+@dataclass(slots=True)
+class DaemonProcess:
+    """A running daemon; ``call`` is an authorised request."""
+
+    url: str
+    state_dir: Path
+    process: asyncio.subprocess.Process
+    http: aiohttp.ClientSession
+    stderr: list[str]
+
+    @property
+    def token(self) -> str:
+        """The first token."""
+        return (self.state_dir / "token").read_text(encoding="ascii").strip()
+
+    async def call(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **kwargs: Any) -> Answer:
+        """One request with the token (``headers`` may override it)."""
+        merged = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        async with self.http.request(method, self.url + path, headers=merged, **kwargs) as response:
+            return Answer(response.status, dict(response.headers), await response.read())
+
+    async def stop(self) -> int:
+        """SIGTERM, and wait for the exit status."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def daemon_process(
+    folder: Path, config: str, *, functions: Path | None = None, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[DaemonProcess]:
+    """``agentd serve`` on a free port, ready, with its state below ``folder``.
+
+    Args:
+        config: more TOML for its configuration file.
+        functions: the handlers' folder; the project's own by default.
+    """
+    state_dir = folder / "state"
+    file = folder / "config.toml"
+    file.write_text(
+        f'{config}\n[server]\nport = 0\n[paths]\nstate_dir = "{state_dir}"\nfunctions_dir = "{functions or ROOT / "functions"}"\n',
+        encoding="utf-8",
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTD_", "DEEPGRAM_"))}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "agentd", "serve", "--config", str(file),
+        stdout=(folder / "log.jsonl").open("wb"), stderr=asyncio.subprocess.PIPE,
+        cwd=folder, env=clean | dict(environment or {}),
+    )  # fmt: skip
+    stderr: list[str] = []
+    try:
+        async with asyncio.timeout(READY_S):
+            await _until_ready(process, stderr)
+        url = (state_dir / "agentd.url").read_text(encoding="ascii").strip()
+        async with aiohttp.ClientSession(trust_env=False) as http, asyncio.TaskGroup() as group:
+            reader = group.create_task(_drain(process, stderr), name="daemon:stderr")
+            daemon = DaemonProcess(url, state_dir, process, http, stderr)
+            try:
+                yield daemon
+            finally:
+                if process.returncode is None:
+                    await daemon.stop()
+                await reader
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _until_ready(process: asyncio.subprocess.Process, lines: list[str]) -> None:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        lines.append(line.decode())
+        if line.startswith(b"agentd is ready"):
+            return
+    raise AssertionError(f"the daemon ended with {await process.wait()}:\n{''.join(lines)}")
+
+
+async def _drain(process: asyncio.subprocess.Process, lines: list[str]) -> None:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        lines.append(line.decode())  # noqa: PERF401 - line by line, as they come
