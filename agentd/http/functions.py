@@ -1,6 +1,7 @@
 """Functions: what is loaded and what is not, calling one without a conversation, loading them again."""
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -27,13 +28,14 @@ async def index(request: web.Request) -> web.Response:
     registry = request.app[DEPS].functions.registry
     specs = sorted(registry.specs.values(), key=lambda spec: spec.name)
     shown, cursor = page(specs, query, key=lambda spec: spec.name)
-    return json_answer({"items": [_view(request, spec) for spec in shown], "next": cursor, "problems": _problems(request)})
+    counters = request.app[DEPS].functions.counters
+    return json_answer({"items": [_view(spec, counters) for spec in shown], "next": cursor, "problems": _problems(request)})
 
 
 async def show(request: web.Request) -> web.Response:
     """``GET /v1/functions/{name}``."""
     Query(request)
-    return json_answer(_view(request, _spec_of(request)))
+    return json_answer(_view(_spec_of(request), request.app[DEPS].functions.counters))
 
 
 async def invoke(request: web.Request) -> web.Response:
@@ -80,10 +82,7 @@ def _spec_of(request: web.Request) -> FunctionSpec:
     return specs[name]
 
 
-def _view(request: web.Request, spec: FunctionSpec) -> dict[str, Any]:
-    counters = dict(request.app[DEPS].functions.counters.get(spec.name, {}))
-    if not sees_words(request):
-        counters.pop("last_error", None)  # a handler's error may quote what was said
+def _view(spec: FunctionSpec, counters: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": spec.name,
         "description": spec.description,
@@ -94,7 +93,7 @@ def _view(request: web.Request, spec: FunctionSpec) -> dict[str, Any]:
         "line": spec.line,
         "sha256": spec.sha256,
         "examples": list(spec.examples),
-        "counters": counters,
+        "counters": counters.get(spec.name, {}),
     }
 
 

@@ -46,13 +46,14 @@ class Guard:
         self._limits = deps.settings.limits
         self._routes: dict[web.AbstractRoute, Route] = {}
         self._open: Counter[str] = Counter()
-        self.middleware = web.middleware(self._middleware)
 
     def know(self, added: web.AbstractRoute, route: Route) -> None:
         """``added`` is this line of the table. A route the guard does not know answers nobody."""
         self._routes[added] = route
 
-    async def _middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """One request, from the door to the log line."""
         began = time.monotonic()
         request[REQUEST_ID] = request_id = new_request_id()
         route = self._routes.get(request.match_info.route)
