@@ -1,9 +1,8 @@
 """One connection to an upstream, whatever socket carries it."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeVar
+from typing import Final, Literal, Protocol
 
 import structlog
 
@@ -11,7 +10,6 @@ from agentd.config import LimitSettings
 from agentd.upstream.outbox import Outbox
 from agentd.upstream.watchdog import Watchdog
 
-_T = TypeVar("_T")
 _log = structlog.get_logger("agentd.upstream")
 
 CLOSE_S: Final = 2.0
@@ -97,13 +95,13 @@ class Connection:
         self._paused = False
         self._ending: Closed | None = None
         self._lost = asyncio.Event()
-        self._frames = 0
+        self._signs = 0
         self._pong_s = limits.upstream_pong_s
         self._watchdog = Watchdog(
             ping_s=limits.upstream_ping_s,
             pong_s=limits.upstream_pong_s,
             ping=self._ping,
-            frames=lambda: self._frames,
+            signs=lambda: self.bytes_in + self._signs,
             dead=self._dead,
         )
 
@@ -158,31 +156,47 @@ class Connection:
             if not self._lost.is_set():
                 self._end()
 
+    def discard(self) -> None:
+        """Drop a connection that nobody was given, without telling the listener."""
+        self._ending = self._ending or Closed(None, "connecting was given up", "local")
+        self._lost.set()
+        self._watchdog.stop()
+        self._outbox.clear()
+        if self._wire is not None:
+            self._wire.abort()
+
     # from the wire
 
     def wire_open(self, wire: Wire, request_id: str | None) -> None:
         """The WebSocket is open."""
+        if self._ending is not None:  # discarded at this very moment
+            wire.abort()
+            return
         self._wire = wire
         self.request_id = request_id
         self._watchdog.start()
 
     def wire_alive(self) -> None:
         """A frame without a message came, such as a pong."""
-        self._frames += 1
+        self._signs += 1
 
     def wire_text(self, frame: bytes) -> None:
         """A text message came."""
-        self._frames += 1
         self.bytes_in += len(frame)
         if self._ending is None:
-            self._call(self._listener.on_text, frame)
+            try:
+                self._listener.on_text(frame)
+            except Exception:  # noqa: BLE001 - a listener's fault must not cost the conversation its connection
+                self._callback_failed()
 
     def wire_audio(self, frame: bytes) -> None:
         """A binary message came."""
-        self._frames += 1
         self.bytes_in += len(frame)
         if self._ending is None:
-            self._call(self._listener.on_audio, frame)
+            try:
+                self._listener.on_audio(frame)
+            except Exception:  # noqa: BLE001 - as above
+                self._callback_failed()
 
     def wire_paused(self) -> None:
         """The socket takes no more for now."""
@@ -229,12 +243,12 @@ class Connection:
         self._watchdog.stop()
         self._outbox.clear()
         self._lost.set()
-        self._call(self._listener.on_closed, self._ending)
-
-    def _call(self, callback: Callable[[_T], None], value: _T) -> None:
         try:
-            callback(value)
-        except Exception:  # noqa: BLE001 - a listener's fault must not cost the conversation its connection
-            self.callback_errors += 1
-            if self.callback_errors & (self.callback_errors - 1) == 0:  # 1, 2, 4, 8 …: a fault in every frame is no flood
-                _log.exception("upstream_callback_failed", count=self.callback_errors)
+            self._listener.on_closed(self._ending)
+        except Exception:  # noqa: BLE001 - as above
+            self._callback_failed()
+
+    def _callback_failed(self) -> None:
+        self.callback_errors += 1
+        if self.callback_errors & (self.callback_errors - 1) == 0:  # 1, 2, 4, 8 …: a fault in every frame is no flood
+            _log.exception("upstream_callback_failed", count=self.callback_errors)

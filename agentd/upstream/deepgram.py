@@ -12,10 +12,10 @@ from deepgram.environment import DeepgramClientEnvironment
 from pydantic import SecretStr
 
 from agentd.config import LimitSettings
-from agentd.errors import UpstreamRefused, UpstreamTimeout
+from agentd.errors import UpstreamRefused
 from agentd.supervise import Nursery
 from agentd.upstream.connection import Closed, Connection, Listener
-from agentd.upstream.failures import CONNECT_ERRORS, Refused, failed, refused
+from agentd.upstream.failures import CONNECT_ERRORS, failed
 from agentd.upstream.sdk_wire import open_sdk_wire
 from agentd.upstream.transport import Dial, dialling
 from agentd.upstream.wire import open_wire
@@ -63,19 +63,15 @@ class UpstreamClient:
                 ``extra`` as far as the upstream told them. The listener is not called then.
         """
         connection = Connection(listener, limits=self._limits, input_bytes_per_s=input_bytes_per_s)
-        where = _place(target.agent_url)
-        proxy = _place(target.proxy) if target.proxy else None
-        bound_s = self._limits.upstream_connect_s
         try:
-            async with asyncio.timeout(bound_s):
+            async with asyncio.timeout(self._limits.upstream_connect_s):
                 await self._open(connection, target)
-        except TimeoutError:
-            via = f" through the proxy {proxy}" if proxy else ""
-            raise UpstreamTimeout(f"{where} did not complete the handshake within {bound_s:g} s{via}.") from None
-        except Refused as error:
-            raise refused(error.refusal, where=where) from None
-        except CONNECT_ERRORS as error:
-            raise failed(error, where=where, proxy=proxy) from error
+        except BaseException as error:
+            connection.discard()
+            if isinstance(error, CONNECT_ERRORS):
+                proxy = _place(target.proxy) if target.proxy else None
+                raise failed(error, where=_place(target.agent_url), proxy=proxy) from error
+            raise
         return connection
 
     async def close(self) -> None:

@@ -31,10 +31,6 @@ _REASON_CHARS: Final = 300
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 
 
-CONNECT_ERRORS: Final = (OSError, WSError, WebSocketException, ProxyError)
-"""All that connecting raises, by either socket; ``failed`` tells them apart."""
-
-
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """An answer to the handshake that was not 101.
@@ -55,6 +51,10 @@ class Refused(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.status)
         self.refusal = refusal
+
+
+CONNECT_ERRORS: Final = (OSError, WSError, WebSocketException, ProxyError, Refused, UnicodeError)
+"""All that connecting raises, by either socket (UnicodeError: a host name that cannot be one); ``failed`` tells them apart."""
 
 
 def refused(refusal: Refusal, *, where: str) -> UpstreamError:
@@ -91,10 +91,9 @@ def failed(error: BaseException, *, where: str, proxy: str | None) -> UpstreamEr
         where: scheme, host and port of the upstream; never a URL that may hold a secret.
         proxy: host and port of the proxy, without its password.
     """
-    if isinstance(error, WSHandshakeError):
-        refusal = _refusal_of(error)
-        if refusal is not None:
-            return refused(refusal, where=where)
+    refusal = _refusal_of(error)
+    if refusal is not None:
+        return refused(refusal, where=where)
     via = f" through the proxy {proxy}" if proxy else ""
     match error:
         case ssl.SSLCertVerificationError():
@@ -108,12 +107,16 @@ def failed(error: BaseException, *, where: str, proxy: str | None) -> UpstreamEr
         case WSError() | WebSocketException():
             return UpstreamRefused(f"{where} does not answer as a WebSocket server{via}: {error}.")
         case TimeoutError():
-            return UpstreamTimeout(f"{where} did not answer in time{via}.")
+            return UpstreamTimeout(f"{where} did not complete the handshake in time{via}.")
         case _:
             return UpstreamUnreachable(f"{where} cannot be reached{via}: {_plain(error)}.")
 
 
-def _refusal_of(error: WSHandshakeError) -> Refusal | None:
+def _refusal_of(error: BaseException) -> Refusal | None:
+    if isinstance(error, Refused):
+        return error.refusal
+    if not isinstance(error, WSHandshakeError):
+        return None
     if error.response is not None and hasattr(error.response, "status"):
         status = int(error.response.status)
         if status == 101:

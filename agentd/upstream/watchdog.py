@@ -15,17 +15,17 @@ class Watchdog:
     is noticed at most ``ping_s + pong_s`` after its last frame. Timers of the loop, no task.
 
     Args:
-        frames: how many frames came so far; only compared.
+        signs: grows with everything that comes; only compared.
         dead: called once, then nothing more.
     """
 
     def __init__(
-        self, *, ping_s: float, pong_s: float, ping: Callable[[], None], frames: Callable[[], int], dead: Callable[[], None]
+        self, *, ping_s: float, pong_s: float, ping: Callable[[], None], signs: Callable[[], int], dead: Callable[[], None]
     ) -> None:
         self._pong_s = pong_s
         self._rest_s = max(ping_s - pong_s, 0.0)
         self._ping = ping
-        self._frames = frames
+        self._signs = signs
         self._dead = dead
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -43,13 +43,13 @@ class Watchdog:
             self._timer = None
 
     def _ask(self) -> None:
-        self._seen = self._frames()
+        self._seen = self._signs()
         self._due = self._loop.time() + self._pong_s
         self._timer = self._loop.call_at(self._due, self._check)
         self._ping()
 
     def _check(self) -> None:
-        if self._frames() != self._seen:
+        if self._signs() != self._seen:
             self._timer = self._loop.call_later(self._rest_s, self._ask)
         elif self._loop.time() - self._due > LATE_S:
             self._ask()

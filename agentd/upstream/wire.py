@@ -42,6 +42,7 @@ class _Frames(WSListener):
         self._parts_bytes = 0
         self._parts_text = False
         self._peers_close: tuple[int, str] | None = None
+        self._we_close = False
 
     # from picows
 
@@ -55,14 +56,14 @@ class _Frames(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        if kind == _BINARY and frame.fin:
+        if kind is _BINARY and frame.fin and not self._parts:
             # One copy: the frame lies in the receive buffer and is gone when this returns.
             self._connection.wire_audio(frame.get_payload_as_bytes())
-        elif kind == _TEXT and frame.fin:
+        elif kind is _TEXT and frame.fin and not self._parts:
             self._connection.wire_text(frame.get_payload_as_bytes())
         elif kind in {_TEXT, _BINARY, _CONTINUATION}:
             self._fragment(transport, frame, kind)
-        elif kind == _CLOSE:
+        elif kind is _CLOSE:
             self._peer_closes(transport, frame)
         else:
             self._connection.wire_alive()
@@ -73,8 +74,9 @@ class _Frames(WSListener):
         elif transport.is_close_frame_sent:
             handshake: Any = transport.close_handshake  # its stub takes codes for plain enums; they are ints
             self._connection.wire_lost(int(handshake.sent.code), handshake.sent.reason, "transport")
-            # What picows found wrong lies in a future that complains when nobody looks at it.
-            self._nursery.start(_look_at_fault(transport), name="upstream:fault")
+            if not self._we_close:
+                # What picows found wrong lies in a future that complains when nobody looks at it.
+                self._nursery.start(_look_at_fault(transport), name="upstream:fault")
         else:
             self._connection.wire_lost(None, "the connection broke without a close frame", "transport")
 
@@ -96,6 +98,7 @@ class _Frames(WSListener):
 
     def start_close(self, code: int) -> None:
         if self._transport is not None:
+            self._we_close = True
             _send_close(self._transport, code)
 
     def abort(self) -> None:
@@ -106,12 +109,12 @@ class _Frames(WSListener):
 
     def _fragment(self, transport: WSTransport, frame: WSFrame, kind: WSMsgType) -> None:
         """A message that comes in several frames (RFC 6455, 5.4)."""
-        starts = kind != _CONTINUATION
+        starts = kind is not _CONTINUATION
         if starts == bool(self._parts):
             self._refuse(transport, WSCloseCode.PROTOCOL_ERROR, "fragments out of order")
             return
         if starts:
-            self._parts_text = kind == _TEXT
+            self._parts_text = kind is _TEXT
         self._parts.append(frame.get_payload_as_bytes())
         self._parts_bytes += frame.payload_size
         if self._parts_bytes > self._frame_bytes:
