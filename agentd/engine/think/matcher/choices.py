@@ -1,0 +1,162 @@
+"""Values out of a closed vocabulary: enums, examples and booleans, by their words, by states, by words alike, by sound."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from agentd.engine.think.matcher.lexicon import ALIKE, EVERYTHING, PARTICLES, STANDS_IN, STOP_WORDS, Sense
+from agentd.engine.think.matcher.near import nearest
+from agentd.engine.think.matcher.parameters import Choice, Kind, Parameter
+from agentd.engine.think.matcher.reading import Reading
+from agentd.engine.think.matcher.sentence import Form
+from agentd.engine.think.matcher.words import stem
+
+EXACT: Final = 0.6
+STATE: Final = 0.6
+SAME_KIND: Final = 0.45
+NEAR: Final = 0.4
+WHOLE: Final = 0.4
+
+_GROUPS: Final = tuple(frozenset(map(stem, group)) for group in ALIKE)
+_LONGEST: Final = 5
+"""Words in the longest phrase that is looked for."""
+
+
+def alike(word: str, other: str) -> bool:
+    """Whether two stems stand for one another in general English."""
+    return any(word in group and other in group for group in _GROUPS)
+
+
+def fill_exact(reading: Reading, *, bare: bool = False) -> None:
+    """Choices said in their own words; the longest first, so that "ceiling light" is not "light".
+
+    Args:
+        bare: the sentence answers a question, so that small words ("on", "all") are values too.
+    """
+    found: list[tuple[int, int, Parameter, Choice]] = []
+    for parameter in reading.open_parameters():
+        for choice in parameter.choices:
+            if bare or not all(word in STOP_WORDS or word in PARTICLES for word in choice.phrases[0]):
+                found.extend((start, end, parameter, choice) for start, end in _places(reading, choice))
+    verb = reading.sentence.verb
+    places: dict[str, list[int]] = {}
+    for start, end, parameter, choice in sorted(found, key=lambda item: (item[0] - item[1], item[0] == verb, item[0])):
+        if not reading.free(range(start, end)):
+            continue
+        if parameter.many or parameter.name not in reading.values:
+            reading.put(parameter, choice.value)
+            reading.claim(range(start, end), EXACT)
+            places.setdefault(parameter.name, []).append(start)
+        elif choice.value != reading.values[parameter.name] and _joined(
+            reading, min(start, *places[parameter.name]), max(start, *places[parameter.name])
+        ):
+            reading.more.setdefault(parameter.name, []).append(choice.value)
+            reading.claim(range(start, end), 0.0)
+            places[parameter.name].append(start)
+
+
+def _joined(reading: Reading, start: int, end: int) -> bool:
+    """Whether an "and" stands between two places."""
+    return any(word.text == "and" for word in reading.sentence.words[start:end])
+
+
+def _places(reading: Reading, choice: Choice) -> Iterator[tuple[int, int]]:
+    words = reading.sentence.words
+    stems = tuple(word.stem for word in words)
+    for phrase in choice.phrases:
+        for start in range(len(words) - len(phrase) + 1):
+            if stems[start : start + len(phrase)] == phrase:
+                yield start, start + len(phrase)
+        if len(phrase) == 1:  # "bed room" for "bedroom"
+            for size in (2, 3):
+                for start in range(len(words) - size + 1):
+                    if stem("".join(word.text for word in words[start : start + size])) == phrase[0]:
+                        yield start, start + size
+
+
+def fill_states(reading: Reading) -> None:
+    """States asked for ("turn … off", "closed") into the parameter that takes them; the rest is noted as unmet."""
+    looking = reading.function.reads and reading.sentence.form is Form.QUESTION
+    for sense, indexes in reading.sentence.senses:
+        if looking or not reading.free(indexes):
+            continue
+        for wanted in (sense, *STANDS_IN.get(sense, ())):
+            found = _taker(reading, wanted)
+            if found is not None:
+                reading.put(*found)
+                reading.claim(indexes, STATE)
+                reading.met.add(sense)
+                break
+        else:
+            if sense in reading.met:
+                reading.claim(indexes, 0.0)
+            else:
+                reading.unmet.append(sense)
+
+
+def _taker(reading: Reading, sense: Sense) -> tuple[Parameter, object] | None:
+    for parameter in reading.open_parameters():
+        if parameter.name in reading.values:
+            continue
+        if sense in parameter.states:
+            return parameter, parameter.states[sense]
+        takers = [choice for choice in parameter.choices if sense in choice.senses]
+        if takers:
+            return parameter, takers[0].value
+    return None
+
+
+def fill_alike(reading: Reading) -> None:
+    """Choices said by a word of the same meaning: "is the lamp on" asks about the lights."""
+    words = reading.sentence.words
+    for parameter in reading.open_parameters():
+        if parameter.kind is not Kind.CHOICE or parameter.name in reading.values:
+            continue
+        for index, word in enumerate(words):
+            if index in reading.claims or word.text in STOP_WORDS:
+                continue
+            takers = [
+                choice for choice in parameter.choices if any(len(p) == 1 and alike(word.stem, p[0]) for p in choice.phrases)
+            ]
+            if len(takers) == 1:
+                reading.put(parameter, takers[0].value)
+                reading.claim([index], SAME_KIND)
+                break
+
+
+def fill_everything(reading: Reading) -> None:
+    """Put "everything" and "all" into the choice that means all, where nothing narrower was said."""
+    said = [index for index, word in enumerate(reading.sentence.words) if word.text in EVERYTHING]
+    for parameter in reading.open_parameters():
+        if not said or parameter.name in reading.values:
+            continue
+        whole = [choice for choice in parameter.choices if set(choice.phrases[0]) & {stem(word) for word in EVERYTHING}]
+        if whole:
+            reading.put(parameter, whole[0].value)
+            reading.claim(said[:1], WHOLE)
+
+
+def fill_near(reading: Reading, *, evidence: float = NEAR) -> None:
+    """Choices that were nearly heard: one to three unclaimed words that look and sound like one ("lamb" for "lamp")."""
+    words = reading.sentence.words
+    for parameter in reading.open_parameters():
+        if parameter.name in reading.values:
+            continue
+        known = {"".join(phrase): choice for choice in parameter.choices for phrase in choice.phrases}
+        best: tuple[float, range, Choice] | None = None
+        for size in (3, 2, 1):
+            for start in range(len(words) - size + 1):
+                span = range(start, start + size)
+                if (
+                    not reading.free(span)
+                    or words[start].text in STOP_WORDS
+                    or words[span[-1]].text in STOP_WORDS
+                    or reading.sentence.verb in span
+                ):
+                    continue
+                heard = "".join(words[index].text for index in span[:-1]) + words[span[-1]].stem
+                match = nearest(heard, known)
+                if match is not None and (best is None or match[1] > best[0]):
+                    best = (match[1], span, known[match[0]])
+        if best is not None:
+            reading.put(parameter, best[2].value)
+            reading.claim(best[1], evidence)

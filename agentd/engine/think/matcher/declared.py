@@ -1,0 +1,166 @@
+"""A declared function as the matcher sees it: words to recognise it by, and parameters by the kind of value they take.
+
+Everything comes from the declaration: name, description, example sentences, JSON schema.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from agentd.engine.think.matcher.lexicon import (
+    ADJECTIVES,
+    GENERIC_NOUNS,
+    PARTICLE_VERBS,
+    PARTICLES,
+    READING,
+    STATES,
+    STOP_WORDS,
+    VERBS,
+    Sense,
+)
+from agentd.engine.think.matcher.parameters import Parameter, compile_parameter, resolve
+from agentd.engine.think.matcher.words import name_words, split, stem
+
+_EXAMPLES: Final = re.compile(r"\b(?:examples?|for example|e\.g\.)\s*:?\s+(.+)$", re.IGNORECASE | re.DOTALL)
+_QUOTED: Final = re.compile(r"[\"“”']([^\"“”]{4,120}?)[\"“”'](?=[\s,.;)]|$)")
+_SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|\n+")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function as declared, prepared for matching.
+
+    Attributes:
+        name: as declared.
+        summary: the first sentence of the description, without its full stop.
+        parameters: in the order declared.
+        reads: it only tells something, so questions fit; otherwise it does something, and commands fit.
+        verbs: stems of the verbs in its name.
+        told_verbs: stems of the verbs its description and examples begin with.
+        families: what those verbs ask for.
+        states: states its name speaks of; "open_garage" opens and does nothing else.
+        nouns: stems of the other words of its name, with the weight each has as a sign that the function is meant.
+        words: stems of content words in its description, its parameters and its examples.
+        examples: example sentences, each as stems.
+    """
+
+    name: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+    reads: bool
+    verbs: frozenset[str]
+    told_verbs: frozenset[str]
+    families: frozenset[Sense]
+    states: frozenset[Sense]
+    nouns: Mapping[str, float]
+    words: frozenset[str]
+    examples: frozenset[tuple[str, ...]]
+
+    def parameter(self, name: str) -> Parameter | None:
+        """The parameter of that name."""
+        return next((parameter for parameter in self.parameters if parameter.name == name), None)
+
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        """Stems that belong to this function's subject: the words of its name and the choices of its parameters."""
+        choices = {
+            word for parameter in self.parameters for choice in parameter.choices for phrase in choice.phrases for word in phrase
+        }
+        return frozenset(self.nouns) | choices
+
+
+def compile_function(declaration: Mapping[str, Any]) -> Function:
+    """Prepare a declaration; the same one is prepared once."""
+    return _compile(orjson.dumps(declaration, option=orjson.OPT_SORT_KEYS, default=str))
+
+
+@lru_cache(maxsize=512)
+def _compile(encoded: bytes) -> Function:
+    declaration: dict[str, Any] = orjson.loads(encoded)
+    name = str(declaration.get("name", ""))
+    description, examples = _take_examples(declaration)
+    schema = declaration.get("parameters")
+    parameters = _parameters(schema if isinstance(schema, dict) else {})
+    named, summary = name_words(name), _summary(description, name)
+    verbs, nouns = _verbs_and_nouns(named)
+    openings = [words for words in (split(text) for text in (summary, *examples)) if words]
+    told = {words[0].text for words in openings} | {words[0].stem for words in openings}
+    families = {VERBS[verb] for verb in verbs | told if verb in VERBS}
+    states = {sense for word in named if (sense := _state(word)) is not None and sense in STATES}
+    content = {word.stem for text in (description, *examples) for word in split(text) if word.text not in STOP_WORDS}
+    for parameter in parameters:
+        content |= parameter.words
+    return Function(
+        name=name,
+        summary=summary,
+        parameters=parameters,
+        reads=_reads(named, summary, states=bool(states)),
+        verbs=frozenset(map(stem, verbs)),
+        told_verbs=frozenset(stem(word) for word in told if word in VERBS or word in PARTICLE_VERBS or word not in STOP_WORDS),
+        families=frozenset(families),
+        states=frozenset(states),
+        nouns=nouns,
+        words=frozenset(content),
+        examples=frozenset(tuple(word.stem for word in split(text)) for text in examples),
+    )
+
+
+def _parameters(schema: dict[str, Any]) -> tuple[Parameter, ...]:
+    properties, required = schema.get("properties"), schema.get("required")
+    if not isinstance(properties, dict):
+        return ()
+    needed = required if isinstance(required, list) else []
+    return tuple(
+        compile_parameter(str(name), resolve(prop, schema), required=name in needed)
+        for name, prop in properties.items()
+        if isinstance(prop, dict)
+    )
+
+
+def _take_examples(declaration: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """(description without its example sentences, the example sentences)."""
+    description = str(declaration.get("description") or "")
+    given = declaration.get("examples")
+    examples = [text for text in given if isinstance(text, str)] if isinstance(given, list) else []
+    if (found := _EXAMPLES.search(description)) is not None:
+        quoted = _QUOTED.findall(found.group(1))
+        examples += quoted or [text for text in _SENTENCE.split(found.group(1)) if text]
+        description = description[: found.start()].rstrip(" (\n")
+    return description, tuple(examples)
+
+
+def _summary(description: str, name: str) -> str:
+    first = next((text.strip() for text in _SENTENCE.split(description) if text.strip()), "")
+    return first.rstrip(".!") or " ".join(name_words(name))
+
+
+def _verbs_and_nouns(named: tuple[str, ...]) -> tuple[frozenset[str], dict[str, float]]:
+    """The first word of a name is its verb, if more follow; the rest tells what it is about."""
+    first_is_verb = len(named) > 1 and (named[0] in VERBS or named[0] in PARTICLE_VERBS or named[0] not in STOP_WORDS)
+    verbs = frozenset(word for at, word in enumerate(named) if (at == 0 and (first_is_verb or word in VERBS)))
+    about = [
+        word
+        for at, word in enumerate(named)
+        if not (at == 0 and first_is_verb) and (word not in STOP_WORDS or word in {"home", "house"}) and word not in PARTICLES
+    ]
+    telling = [stem(word) for word in about if word not in GENERIC_NOUNS and word not in {"home", "house"}]
+    weight = 1.0 if len(telling) == 1 else 0.7
+    return verbs, {stem(word): weight if stem(word) in telling else 0.3 for word in about}
+
+
+def _state(word: str) -> Sense | None:
+    return PARTICLES.get(word) or ADJECTIVES.get(word) or VERBS.get(word)
+
+
+def _reads(named: tuple[str, ...], summary: str, *, states: bool) -> bool:
+    first = named[0] if named else ""
+    if first in READING:
+        return True
+    if first in VERBS or states:
+        return False
+    opening = summary.split(" ", 1)[0].lower()
+    return opening in READING or opening in {"the", "a"}

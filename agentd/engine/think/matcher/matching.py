@@ -1,0 +1,323 @@
+"""Which function a sentence calls, if any. Precision comes first: a call that was not asked for is worse than none.
+
+A function is called only if enough speaks for it (its verb, its noun, values of its parameters) and nothing of
+substance in the sentence is left over. What counts how much is in the constants here and in ``choices`` and ``quantities``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from agentd.engine.think.matcher import choices, quantities
+from agentd.engine.think.matcher.choices import alike
+from agentd.engine.think.matcher.declared import Function
+from agentd.engine.think.matcher.freetext import fill_text
+from agentd.engine.think.matcher.lexicon import (
+    BARE_WITHOUT_PARTICLE,
+    EVERYTHING,
+    GENERIC_VERBS,
+    NEGATIONS,
+    STATES,
+    STOP_WORDS,
+    SUBORDINATORS,
+    VERBS,
+    Sense,
+)
+from agentd.engine.think.matcher.near import nearest
+from agentd.engine.think.matcher.numbers import Number
+from agentd.engine.think.matcher.parameters import Kind, Parameter
+from agentd.engine.think.matcher.reading import Reading
+from agentd.engine.think.matcher.sentence import Form, Sentence, read_sentence
+
+ENOUGH: Final = 1.0
+"""Evidence from which a function may be called."""
+
+_COVERED: Final = 0.75
+"""Share of the content that must be accounted for when the function's subject was named; else all of it must be."""
+
+_VERB: Final = 0.8
+_TOLD_VERB: Final = 0.3
+_COMMON_VERB: Final = 0.3
+_FITS: Final = 0.2
+_ALIKE_NOUN: Final = 0.8
+_NEAR_NOUN: Final = 0.4
+_TOLD_WORD: Final = 0.25
+_PARAMETER_WORD: Final = 0.3
+_SIBLING: Final = 0.3
+_SAME_EXAMPLE: Final = 1.0
+_TELLING: Final = 0.5
+"""Weight from which a noun names the function's subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A function that the sentence calls.
+
+    Attributes:
+        ask: parameters to ask for before the call can be made.
+    """
+
+    reading: Reading
+    score: float
+    ask: tuple[Parameter, ...]
+
+    @property
+    def function(self) -> Function:
+        """The function to call."""
+        return self.reading.function
+
+
+def read(text: str, functions: Sequence[Function], today: date) -> Sentence:
+    """Analyse a sentence with the verbs of ``functions`` known."""
+    verbs = {verb for function in functions for verb in function.verbs if verb not in STOP_WORDS}
+    return read_sentence(text, today=today, verbs=verbs)
+
+
+def rank(sentence: Sentence, functions: Sequence[Function]) -> list[Candidate]:
+    """Every function the sentence may call, the likeliest first; equal ones in the order declared."""
+    candidates = [found for function in functions if (found := _assess(function, sentence, functions)) is not None]
+    return sorted(candidates, key=lambda candidate: -candidate.score)
+
+
+def fill(reading: Reading, *, bare: Parameter | None = None) -> None:
+    """Find values for the parameters, the surest kinds of evidence first."""
+    choices.fill_exact(reading, bare=bare is not None)
+    choices.fill_states(reading)
+    quantities.fill_quantities(reading, bare=bare)
+    choices.fill_alike(reading)
+    choices.fill_everything(reading)
+
+
+def _assess(function: Function, sentence: Sentence, functions: Sequence[Function]) -> Candidate | None:
+    if not _form_fits(function, sentence):
+        return None
+    reading = Reading(function, sentence)
+    fill(reading)
+    fits = _claim_verb(reading)
+    _claim_subject(reading)
+    if fits is None or not _states_fit(reading):
+        return None
+    choices.fill_near(reading)
+    _claim_near_subject(reading)
+    _claim_parameter_words(reading)
+    if reading.evidence + fits + _told_at_most(reading) >= ENOUGH:
+        fill_text(reading)
+    _claim_told(reading)
+    if function.reads:
+        _claim_siblings(reading, functions)
+    evidence = reading.evidence + fits
+    if tuple(word.stem for word in sentence.words) in function.examples:
+        evidence += _SAME_EXAMPLE
+    if evidence < ENOUGH or not _covered(reading, functions):
+        return None
+    ask = _to_ask(reading)
+    if sentence.form is Form.FRAGMENT and (ask or not (reading.named or reading.met)):
+        return None  # a few words that may not have been meant for us
+    return Candidate(reading, evidence - 0.1 * len(ask) + 0.01 * len(reading.values), tuple(ask))
+
+
+def _form_fits(function: Function, sentence: Sentence) -> bool:
+    """Questions are for functions that read, commands for functions that act; statements are for none."""
+    match sentence.form:
+        case Form.STATEMENT | Form.FORBIDDING:
+            return False
+        case Form.QUESTION:
+            return function.reads
+        case Form.WISH | Form.FRAGMENT:
+            return True
+        case Form.COMMAND:
+            verb = sentence.words[sentence.verb or 0]
+            asks = VERBS.get(verb.text) is Sense.GET
+            own = verb.stem in function.verbs or verb.stem in function.told_verbs
+            return own or asks == function.reads
+
+
+def _claim_verb(reading: Reading) -> float | None:
+    """Account for the leading verb. None: it asks for something else than the function does."""
+    sentence, function = reading.sentence, reading.function
+    if sentence.verb is None:
+        return _FITS
+    verb = sentence.words[sentence.verb]
+    if verb.stem in function.verbs:
+        reading.claim(sentence.verb_words, _COMMON_VERB if verb.text in GENERIC_VERBS else _VERB)
+        return _FITS
+    told = verb.stem in function.told_verbs
+    if told or any(alike(verb.stem, own) for own in function.verbs):
+        specific = not told and verb.text not in GENERIC_VERBS and any(own not in GENERIC_VERBS for own in function.verbs)
+        reading.claim(sentence.verb_words, 0.75 * _VERB if specific else _TOLD_VERB)
+        return _FITS
+    asked = VERBS.get(verb.text)
+    if sentence.verb in reading.claims:  # the verb was a value: "open the blinds"
+        return _FITS
+    state = next((sense for sense, words in sentence.senses if sentence.verb in words), None)
+    if state is not None and (state in function.families or state in function.states or state in reading.unmet):
+        reading.claim(sentence.verb_words, 0.0)  # whether the state can be met is judged in _states_fit
+        return _FITS
+    if asked in function.families or (asked is None and len(sentence.verb_words) > 1):
+        reading.claim(sentence.verb_words, 0.0)
+        return _FITS
+    makes = asked is Sense.MAKE or verb.text in {"make", "turn", "put", "bring", "leave", "keep"}
+    if makes and Sense.END not in function.families - {Sense.MAKE} and not function.reads:
+        reading.claim(sentence.verb_words, 0.0)
+        return _FITS
+    return None
+
+
+def _states_fit(reading: Reading) -> bool:
+    """Whether every state that was asked for is one the function brings about."""
+    function = reading.function
+    if function.reads:
+        return True
+    asked = {sense for sense, _ in reading.sentence.senses}
+    for sense in reading.unmet:
+        if sense in function.states or sense in function.families:
+            continue
+        if sense in {Sense.UP, Sense.DOWN} and any(parameter.kind is Kind.NUMBER for parameter in function.parameters):
+            continue
+        if reading.about and (sense, True) in {
+            (Sense.ON, bool(function.families & {Sense.MAKE, Sense.PLAY})),
+            (Sense.OFF, Sense.END in function.families),
+        }:
+            continue
+        return False
+    bound = function.states & STATES
+    return not bound or bool(bound & asked)
+
+
+def _claim_subject(reading: Reading) -> None:
+    """The words of the function's name, or words alike."""
+    function = reading.function
+    for index, word in enumerate(reading.sentence.words):
+        if index == reading.sentence.verb:
+            continue
+        weight = function.nouns.get(word.stem)
+        if weight is not None:
+            reading.named = reading.named or weight >= _TELLING
+        elif word.text not in STOP_WORDS and index not in reading.measured:
+            others = (held for noun, held in function.nouns.items() if alike(word.stem, noun))
+            weight = max((_ALIKE_NOUN * held for held in others), default=None)
+        if weight is not None:
+            reading.claim([index], weight)
+            reading.about = reading.about or weight >= _TELLING
+
+
+def _claim_parameter_words(reading: Reading) -> None:
+    """A parameter called by its name: "the brightness"."""
+    for index, word in enumerate(reading.sentence.words):
+        known = any(word.stem in parameter.words for parameter in reading.function.parameters)
+        if known and index not in reading.claims and word.text not in STOP_WORDS:
+            reading.claim([index], _PARAMETER_WORD)
+
+
+def _claim_near_subject(reading: Reading) -> None:
+    if reading.about:
+        return
+    nouns = [noun for noun, weight in reading.function.nouns.items() if weight >= _TELLING]
+    for index, word in enumerate(reading.sentence.words):
+        if (
+            index not in reading.claims
+            and word.text not in STOP_WORDS
+            and index != reading.sentence.verb
+            and nearest(word.stem, nouns)
+        ):
+            reading.claim([index], _NEAR_NOUN)
+            reading.about = True
+            return
+
+
+def _told_at_most(reading: Reading) -> float:
+    """What the description's words could add, for the decision to look for free text at all."""
+    held = {word.stem for index, word in enumerate(reading.sentence.words) if index not in reading.claims}
+    return min(2 * _TOLD_WORD, _TOLD_WORD * len(held & reading.function.words))
+
+
+def _claim_told(reading: Reading) -> None:
+    """Words of the description, the parameters and the examples; two of them count, the rest are only explained."""
+    counted = 0
+    for index, word in enumerate(reading.sentence.words):
+        if index in reading.claims or index in reading.text_words or word.text in STOP_WORDS:
+            continue
+        if word.stem in reading.function.words or any(alike(word.stem, told) for told in reading.function.words):
+            reading.claim([index], _TOLD_WORD if counted < 2 else 0.0)
+            counted += 1
+
+
+def _claim_siblings(reading: Reading, functions: Sequence[Function]) -> None:
+    """Words of a function that shares a choice with this one: what can be set somewhere can be asked about there."""
+    shared = {str(value) for value in reading.values.values()}
+    siblings = [
+        other
+        for other in functions
+        if other is not reading.function
+        and any(str(choice.value) in shared for parameter in other.parameters for choice in parameter.choices)
+    ]
+    known = {word for other in siblings for word in other.vocabulary}
+    for index, word in enumerate(reading.sentence.words):
+        if index not in reading.claims and word.text not in STOP_WORDS and word.stem in known:
+            reading.claim([index], _SIBLING)
+    for _, indexes in reading.sentence.senses:
+        if shared and reading.free(indexes):
+            reading.claim(indexes, _FITS)
+
+
+def _covered(reading: Reading, functions: Sequence[Function]) -> bool:
+    """Whether nothing of substance is left over.
+
+    A word that belongs to another function's subject weighs double ("turn off the heating" is not for the lights), and
+    a time, a number, a condition or a negation that nothing takes is always too much: acting without it is acting wrongly.
+    """
+    sentence, claims = reading.sentence, reading.claims
+    taken = reading.text_words
+    for entity in sentence.entities:
+        span = range(entity.start, entity.end)
+        telling = [index for index in span if index not in taken and sentence.words[index].text not in STOP_WORDS]
+        if telling and not any(index in claims for index in span) and not isinstance(entity, Number):
+            return False
+        if isinstance(entity, Number) and reading.free(span) and not taken & set(span):
+            return False
+    foreign = {word for other in functions if other is not reading.function for word in other.vocabulary}
+    explained = left = 0.0
+    for index, word in enumerate(sentence.words):
+        if index in taken:
+            continue
+        if index in claims:
+            explained += claims[index] is not None
+        elif word.text in NEGATIONS or (word.text in SUBORDINATORS and sentence.form is not Form.QUESTION):
+            return False
+        elif word.text not in STOP_WORDS and word.text not in EVERYTHING:
+            left += 2 if word.stem in foreign else 1
+    if not left:
+        return True
+    return reading.about and explained / (explained + left) >= _COVERED
+
+
+def _to_ask(reading: Reading) -> list[Parameter]:
+    """Required parameters that nothing filled, values that were wrong, and what "brighter" or a bare "turn" leaves open."""
+    ask = [
+        parameter
+        for parameter in reading.function.parameters
+        if parameter in reading.missing or parameter.name in reading.problems
+    ]
+    if {Sense.UP, Sense.DOWN} & set(reading.unmet):
+        numbers = [parameter for parameter in reading.function.parameters if parameter.kind is Kind.NUMBER]
+        if numbers and not any(number.name in reading.values or number in ask for number in numbers):
+            ask.append(numbers[0])
+    verb = reading.sentence.verb
+    if verb is not None and reading.sentence.words[verb].text in BARE_WITHOUT_PARTICLE and len(reading.sentence.verb_words) == 1:
+        states = [parameter for parameter in reading.function.parameters if parameter.states and parameter.kind is Kind.BOOLEAN]
+        open_states = [state for state in states if state.name not in reading.values and state not in ask]
+        ask += open_states[:1] if not reading.met else []
+    return _neutral(reading, ask)
+
+
+def _neutral(reading: Reading, ask: list[Parameter]) -> list[Parameter]:
+    """A required enum with one value, or with a plainly general one, is not worth a question."""
+    left = []
+    for parameter in ask:
+        plain = [choice for choice in parameter.choices if choice.value in {"general", "default", "normal", "other"}]
+        if parameter.kind is Kind.CHOICE and (plain or len(parameter.choices) == 1):
+            reading.put(parameter, (plain or list(parameter.choices))[0].value)
+        else:
+            left.append(parameter)
+    return left

@@ -1,0 +1,233 @@
+"""Values that are counted or measured: numbers with their units, durations, times, dates, spelled digits."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from agentd.engine.think.matcher.dates import Date
+from agentd.engine.think.matcher.numbers import Number, read_digit, read_number
+from agentd.engine.think.matcher.parameters import Kind, Parameter
+from agentd.engine.think.matcher.reading import Reading
+from agentd.engine.think.matcher.times import Duration, Time, read_time, unit_seconds
+
+UNIT: Final = 0.5
+DURATION: Final = 0.4
+MOMENT: Final = 0.3
+BARE: Final = 0.2
+
+_UNITS: Final = {
+    "percent": "percent",
+    "percentage": "percent",
+    "degree": "degrees",
+    "degrees": "degrees",
+    "celsius": "degrees",
+    "fahrenheit": "degrees",
+    "c": "degrees",
+}
+_ENDS: Final = {"full": 1.0, "maximum": 1.0, "max": 1.0, "highest": 1.0, "half": 0.5, "minimum": 0.0, "lowest": 0.0}
+
+
+def fill_quantities(reading: Reading, *, bare: Parameter | None = None) -> None:
+    """Give every measured value in the sentence to the parameter that takes its kind.
+
+    Args:
+        bare: the parameter that was asked for; a number alone is its value.
+    """
+    _fill_durations(reading, bare=bare)
+    for parameter in reading.open_parameters():
+        match parameter.kind:
+            case Kind.NUMBER:
+                _fill_number(reading, parameter, sole=parameter is bare)
+            case Kind.MOMENT:
+                _fill_moment(reading, parameter)
+            case Kind.DATE:
+                _take(reading, parameter, ((day, day.value.isoformat()) for day in _found(reading, Date)))
+            case Kind.TIME:
+                times = _found(reading, Time) or (
+                    [found] if parameter is bare and (found := read_time(reading.sentence.words, 0, bare=True)) else []
+                )
+                _take(reading, parameter, ((moment, f"{moment.value:%H:%M}") for moment in times))
+            case Kind.DIGITS:
+                _fill_digits(reading, parameter)
+            case _:
+                pass
+
+
+def _found(reading: Reading, kind: "type[Any]") -> list[Any]:
+    entities = [entity for entity in reading.sentence.entities if isinstance(entity, kind)]
+    return [entity for entity in entities if reading.free(range(entity.start, entity.end))]
+
+
+def _take(reading: Reading, parameter: Parameter, found: Iterable[tuple[Any, Any]]) -> None:
+    for entity, value in found:
+        if parameter.name not in reading.values:
+            reading.put(parameter, value)
+            reading.claim(range(entity.start, entity.end), MOMENT)
+
+
+def _fill_durations(reading: Reading, *, bare: Parameter | None) -> None:
+    takers = [parameter for parameter in reading.open_parameters() if parameter.kind is Kind.DURATION]
+    if not takers:
+        return
+    units = [parameter.unit for parameter in takers if isinstance(parameter.unit, int)]
+    for duration in _found(reading, Duration):
+        span = range(duration.start, duration.end)
+        if len(set(units)) == len(takers) > 1:
+            _share_out(reading, takers, duration)
+            return
+        parameter = next((taker for taker in takers if taker.name not in reading.values), None)
+        if parameter is None:
+            return
+        _put_duration(reading, parameter, duration.seconds, span)
+    if len(takers) == 1 and takers[0].name not in reading.values and isinstance(takers[0].unit, int):
+        for number in _found(reading, Number):  # "set a timer for ten"
+            if takers[0] is bare or (
+                number.start > 0 and reading.sentence.words[number.start - 1].text in {"for", "of", "by", "to"}
+            ):
+                _put_duration(reading, takers[0], number.value * takers[0].unit, range(number.start, number.end))
+                return
+
+
+def _put_duration(reading: Reading, parameter: Parameter, seconds: float, span: range) -> None:
+    reading.claim(span, DURATION)
+    if not isinstance(parameter.unit, int):
+        reading.put(parameter, iso_duration(seconds))
+        return
+    value = seconds / parameter.unit
+    _put_number(reading, parameter, value)
+
+
+def _share_out(reading: Reading, takers: list[Parameter], duration: Duration) -> None:
+    """Hours, minutes and seconds as parameters of their own."""
+    left = duration.seconds
+    for parameter in sorted(takers, key=lambda taker: -int(taker.unit or 1)):
+        unit = int(parameter.unit or 1)
+        whole, left = divmod(left, unit)
+        if whole or parameter.required:
+            reading.put(parameter, int(whole) if parameter.integer else whole)
+    reading.claim(range(duration.start, duration.end), DURATION)
+
+
+def iso_duration(seconds: float) -> str:
+    """ISO 8601: PT1H30M."""
+    minutes, left = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    parts = (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "") + (f"{left:g}S" if left else "")
+    return f"PT{parts or '0S'}"
+
+
+def _fill_number(reading: Reading, parameter: Parameter, *, sole: bool) -> None:
+    """The number whose unit fits best; a number with a foreign unit is never taken."""
+    words = reading.sentence.words
+    best: tuple[float, range, float] | None = None
+    for number in _found(reading, Number):
+        following = words[number.end] if number.end < len(words) else None
+        before = {word.stem for word in words[max(0, number.start - 3) : number.start]}
+        unit = _UNITS.get(following.text) if following is not None else None
+        span, fit = range(number.start, number.end), BARE
+        if unit is None and number.end == number.start + 1 and words[number.start].text in _ENDS:
+            continue  # "half brightness" is half of its range, not 0.5
+        if unit is not None:
+            if parameter.unit not in {unit, None}:
+                continue
+            end = number.end + (2 if number.end + 1 < len(words) and words[number.end + 1].text in _UNITS else 1)
+            span, fit = range(number.start, end), UNIT if parameter.unit == unit else BARE
+        elif following is not None and following.stem in parameter.words:
+            span, fit = range(number.start, number.end + 1), UNIT
+        elif following is not None and unit_seconds(following.text) is not None:
+            continue
+        elif before & parameter.words:
+            fit = 2 * BARE
+        if best is None or fit > best[0]:
+            best = (fit, span, number.value)
+    if best is None and (parameter.unit == "percent" or sole):
+        best = _named_end(reading, parameter)
+    if best is not None:
+        reading.claim(best[1], best[0])
+        reading.measured |= set(best[1])
+        _put_number(reading, parameter, best[2])
+
+
+def _named_end(reading: Reading, parameter: Parameter) -> tuple[float, range, float] | None:
+    """Full, half, minimum: a share of the parameter's range."""
+    if parameter.maximum is None:
+        return None
+    low = parameter.minimum or 0.0
+    for index, word in enumerate(reading.sentence.words):
+        if word.text in _ENDS and index not in reading.claims:
+            share = _ENDS[word.text]
+            return BARE, range(index, index + 1), low if share == 0 else round(parameter.maximum * share)
+    return None
+
+
+def _put_number(reading: Reading, parameter: Parameter, value: float) -> None:
+    low, high = parameter.minimum, parameter.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        limits = (
+            f"between {low:g} and {high:g}"
+            if low is not None and high is not None
+            else f"at least {low:g}"
+            if low is not None
+            else f"at most {high:g}"
+        )
+        reading.problems[parameter.name] = f"The {parameter.spoken} has to be {limits}."
+        return
+    if parameter.integer and value != int(value):
+        reading.problems[parameter.name] = f"The {parameter.spoken} has to be a whole number."
+        return
+    reading.put(parameter, int(value) if parameter.integer or value == int(value) else value)
+
+
+def _fill_moment(reading: Reading, parameter: Parameter) -> None:
+    """A day, an hour, or both, as one ISO 8601 moment; a day alone stays a date."""
+    days, times = _found(reading, Date), _found(reading, Time)
+    if not days and not times:
+        return
+    used = [*days[:1], *times[:1]]
+    if days and times:
+        value = datetime.combine(days[0].value, times[0].value).isoformat(timespec="minutes")
+    else:
+        value = days[0].value.isoformat() if days else f"{times[0].value:%H:%M}"
+    reading.put(parameter, value)
+    for entity in used:
+        reading.claim(range(entity.start, entity.end), MOMENT)
+
+
+def _fill_digits(reading: Reading, parameter: Parameter) -> None:
+    """A number that is spelled, "one two three four", or letters and digits, "A P T 17"."""
+    words = reading.sentence.words
+    at = 0
+    while at < len(words):
+        end, digits = at, ""
+        while end < len(words) and reading.free([end]):
+            text = words[end].text
+            if text.isdecimal():
+                digits += text
+            elif text in {"double", "triple"} and (digit := read_digit(words, end + 1)) is not None:
+                digits, end = digits + str(digit) * (2 if text == "double" else 3), end + 1
+            elif (digit := read_digit(words, end)) is not None:
+                digits += str(digit)
+            elif (
+                not digits
+                and (number := read_number(words, end)) is not None
+                and number.value == int(number.value)
+                and not number.ordinal
+                and number.end - number.start > 1
+            ):
+                digits, end = str(int(number.value)), number.end - 1
+            else:
+                break
+            end += 1
+        if digits:
+            prefixed = (
+                at > 0
+                and reading.free([at - 1])
+                and len(words[at - 1].text) <= 4
+                and reading.sentence.slice(at - 1, at - 1).isupper()
+            )
+            start = at - 1 if prefixed and words[at - 1].text != "i" else at
+            prefix = reading.sentence.slice(start, start) if start < at else ""
+            reading.put(parameter, prefix + digits)
+            reading.claim(range(start, end), MOMENT)
+            return
+        at = max(end, at + 1)

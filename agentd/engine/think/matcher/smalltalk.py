@@ -1,0 +1,117 @@
+"""The few things one says without wanting anything done. Nothing here pretends: no feelings, no promises."""
+
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import Final
+
+from agentd.engine.providers import AgentText, CallMade, ChatMessage
+from agentd.engine.think.matcher.abilities import abilities
+from agentd.engine.think.matcher.declared import Function
+from agentd.engine.think.matcher.words import name_words, split
+
+
+class _Talk(Enum):
+    GREETING = auto()
+    THANKS = auto()
+    FAREWELL = auto()
+    PRAISE = auto()
+    LEAVE_IT = auto()
+    HELP = auto()
+    WHO = auto()
+    HOW = auto()
+    AGAIN = auto()
+    WHAT_DONE = auto()
+
+
+_PHRASES: Final = {
+    phrase: talk
+    for talk, phrases in {
+        _Talk.GREETING: "hello|hi|hey|good morning|good evening|good afternoon|good day",
+        _Talk.THANKS: ("thanks|thank you|thank you very much|thank you so much|thanks a lot|many thanks|great thanks|cheers"),
+        _Talk.FAREWELL: (
+            "bye|goodbye|good bye|bye bye|good night|see you|see you later|that is all|that will be all|have a nice day"
+        ),
+        _Talk.PRAISE: ("great|perfect|nice|good|very good|well done|cool|awesome|good job|wonderful|excellent|yes|okay|ok|fine"),
+        _Talk.LEAVE_IT: (
+            "never mind|nevermind|forget it|forget about it|cancel|cancel that|stop|stop it|quit|abort|"
+            "no|nope|no thanks|no thank you|"
+            "nothing|leave it|do not|do not bother|skip it|be quiet|shut up"
+        ),
+        _Talk.HELP: (
+            "help|help me|what can you do|what can you do for me|what else can you do|what can i say|"
+            "what can i ask|what can i ask you|"
+            "what do you do|what are you able to do|how can you help me|what can you help me with|"
+            "what are your functions"
+        ),
+        _Talk.WHO: ("who are you|what are you|what is your name|are you a robot|are you human|are you a person|are you an ai"),
+        _Talk.HOW: "how are you|how are you doing|how is it going|how do you do|what is up",
+        _Talk.AGAIN: ("repeat|repeat that|say that again|say again|come again|pardon|what did you say|what was that|sorry"),
+        _Talk.WHAT_DONE: (
+            "what did you do|what did you just do|what have you done|what have you just done|"
+            "what was the result|"
+            "what was the last thing you did|what did you call|which function did you call"
+        ),
+    }.items()
+    for phrase in phrases.split("|")
+}
+_AROUND: Final = frozenset(
+    "please now then again just so well oh um uh ok okay alexa computer assistant there everyone can could you will would".split(),
+)
+"""Words that change nothing at the edges of such a phrase."""
+
+_ALL_SPOKEN: Final = 12
+"""Abilities named when they were asked for; more is not to be listened to."""
+
+
+def wants_nothing(text: str) -> bool:
+    """Whether the user takes back what was asked, or says no."""
+    return _recognise(text) is _Talk.LEAVE_IT
+
+
+def small_talk(text: str, messages: Sequence[ChatMessage], functions: Sequence[Function]) -> str | None:
+    """The answer to a greeting, thanks, a farewell, a question about the agent itself; None for everything else."""
+    talk = _recognise(text)
+    match talk:
+        case None:
+            return None
+        case _Talk.HELP:
+            return abilities(functions, most=_ALL_SPOKEN)
+        case _Talk.WHO:
+            return f"I am a voice assistant, a program. {abilities(functions, most=3)}"
+        case _Talk.AGAIN:
+            said = next((message.text for message in reversed(messages) if isinstance(message, AgentText)), None)
+            return said or "I have not said anything yet."
+        case _Talk.WHAT_DONE:
+            return _what_done(messages)
+        case _:
+            return _ANSWERS[talk]
+
+
+_ANSWERS: Final = {
+    _Talk.GREETING: "Hello. What can I do for you?",
+    _Talk.THANKS: "You're welcome.",
+    _Talk.FAREWELL: "Goodbye.",
+    _Talk.PRAISE: "All right.",
+    _Talk.LEAVE_IT: "All right.",
+    _Talk.HOW: "I am ready. What can I do for you?",
+}
+
+
+def _recognise(text: str) -> _Talk | None:
+    words = [word.text for word in split(text)]
+    if (talk := _PHRASES.get(" ".join(words))) is not None:
+        return talk
+    while words and words[0] in _AROUND:
+        words.pop(0)
+    while words and words[-1] in _AROUND:
+        words.pop()
+    return _PHRASES.get(" ".join(words))
+
+
+def _what_done(messages: Sequence[ChatMessage]) -> str:
+    call = next((message for message in reversed(messages) if isinstance(message, CallMade)), None)
+    if call is None:
+        return "I have not called any function yet."
+    given = ", ".join(f"{' '.join(name_words(name))} {value}" for name, value in call.arguments.items())
+    result = f" The answer was: {call.result}" if call.result else ""
+    return f"I called {' '.join(name_words(call.name))}{f' with {given}' if given else ''}.{result}"
