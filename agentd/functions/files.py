@@ -72,7 +72,7 @@ def _read(path: Path) -> HandlerFile | str:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return "is not a regular file"
@@ -81,7 +81,10 @@ def _read(path: Path) -> HandlerFile | str:
         distrusted = _distrust(status)
         if distrusted:
             return distrusted
-        source = file.read(MAX_BYTES)
+        # A regular file gives all there is, up to the size asked for.
+        source = os.read(descriptor, MAX_BYTES)
+    finally:
+        os.close(descriptor)
     return HandlerFile(path=path, source=source, sha256=hashlib.sha256(source).hexdigest())
 
 

@@ -172,7 +172,7 @@ class Functions:
         except Rejected as rejected:
             return CallOutcome(rejected.outcome, rejected.content, None, arguments), rejected.outcome
         except NoSlot:
-            return CallOutcome("denied", "Too many functions are running; try again in a moment.", None, arguments), "busy"
+            return CallOutcome("error", "Too many functions are running; try again in a moment.", None, arguments), "busy"
         except TimeoutError:
             text = f"The function {request.name} did not finish in time; whether it had an effect is unknown."
             return CallOutcome("timeout", text, None, arguments), "timeout"

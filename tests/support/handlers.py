@@ -1,0 +1,121 @@
+"""A folder of handlers under test, with real worker processes."""
+
+import asyncio
+import itertools
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+from agentd.config import LimitSettings
+from agentd.functions.service import CallOutcome, CallRequest, Functions
+
+IMPORTS = "import asyncio, os, sys, time\nfrom typing import Any\nfrom agentd.functions import *\n"
+"""The first three lines of every handler file made by ``Bench.write``."""
+
+
+class RecordedSession:
+    """A session as handlers see it, that notes what they do to it."""
+
+    def __init__(self) -> None:
+        self.did: list[tuple[Any, ...]] = []
+        self.changed = asyncio.Event()
+        self.say_takes_s = 0.0
+        self.say_raises: list[Exception] = []
+
+    async def say(self, text: str, *, behavior: str = "queue") -> None:
+        if self.say_raises:
+            raise self.say_raises.pop(0)
+        await asyncio.sleep(self.say_takes_s)
+        self._note("say", text, behavior)
+
+    async def update_prompt(self, text: str) -> None:
+        self._note("update_prompt", text)
+
+    async def end_session(self, *, after_speech: bool = True) -> None:
+        self._note("end_session", after_speech)
+
+    def _note(self, *what: Any) -> None:
+        self.did.append(what)
+        self.changed.set()
+
+
+@dataclass
+class Bench:
+    """A folder of handlers, the machinery over it, and one live session called "s"."""
+
+    directory: Path
+    state_dir: Path
+    session: RecordedSession = field(default_factory=RecordedSession)
+    limits: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, dict[str, Any]] = field(default_factory=dict)
+    functions: Functions = field(init=False)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def write(self, name: str, source: str, *, imports: bool = True) -> Path:
+        path = self.directory / name
+        path.write_text((IMPORTS if imports else "") + dedent(source))
+        return path
+
+    async def start(self) -> None:
+        self.functions = Functions(
+            directory=self.directory,
+            state_dir=self.state_dir,
+            limits=LimitSettings(**self.limits),
+            config=self.config,
+            actions=lambda name: self.session if name == "s" else None,
+        )
+        await self.functions.start()
+
+    async def call(
+        self, name: str, /, *, call_id: str | None = None, session_id: str | None = "s", **arguments: Any
+    ) -> CallOutcome:
+        return await self.functions.call(self.request(name, call_id=call_id, session_id=session_id, **arguments))
+
+    def request(self, name: str, /, *, call_id: str | None = None, session_id: str | None = "s", **arguments: Any) -> CallRequest:
+        return CallRequest(
+            call_id=call_id or f"c{next(self._numbers)}",
+            name=name,
+            arguments=arguments,
+            session_id=session_id,
+            run_id="run",
+            agent="home",
+            allowed=frozenset(self.functions.registry.specs),
+            metadata={"room": "kitchen"},
+        )
+
+
+async def eventually(true: Callable[[], bool], what: str, *, bound_s: float = 5.0) -> None:
+    """Wait until ``true()``; the bound is generous because the machine may be busy."""
+    end = time.monotonic() + bound_s
+    while not true():
+        assert time.monotonic() < end, f"not within {bound_s} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+async def within(bound_s: float, awaited: Awaitable[Any]) -> Any:
+    """The result of ``awaited``, which takes no longer than the bound."""
+    async with asyncio.timeout(bound_s):
+        return await awaited
+
+
+def children(pid: int | None = None) -> list[int]:
+    """Child processes of this one that are not zombies of somebody else's making."""
+    found = Path(f"/proc/{pid or os.getpid()}/task/{pid or os.getpid()}/children").read_text(encoding="ascii").split()
+    return [int(child) for child in found]
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def is_alive(pid: int) -> bool:
+    """True while the process exists and is no zombie."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"

@@ -1,0 +1,20 @@
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from agentd.functions.loader import load
+from agentd.functions.schema import Fault, Handler
+
+Loaded = tuple[dict[str, Handler], list[Fault]]
+
+
+@pytest.fixture
+def load_source(tmp_path: Path) -> Callable[[str], Loaded]:
+    """Load a handler file's text as a worker does."""
+
+    def load_text(source: str) -> Loaded:
+        return load(tmp_path / "made.py", dedent(source).encode())
+
+    return load_text

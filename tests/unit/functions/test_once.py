@@ -1,0 +1,24 @@
+from agentd.functions.once import Once
+
+
+async def test_an_id_is_known_from_its_first_use_on() -> None:
+    once: Once[str] = Once()
+    assert once.earlier("run", "1") is None
+    once.open("run", "1").set_result("done")
+    earlier = once.earlier("run", "1")
+    assert earlier is not None
+    assert earlier.result() == "done"
+    assert once.earlier("other run", "1") is None
+
+
+async def test_settled_ids_are_forgotten_oldest_first_and_open_ones_are_not() -> None:
+    once: Once[str] = Once(kept=2)
+    once.open(None, "open")
+    for number in range(5):
+        once.open(None, str(number)).set_result("")
+    assert once.earlier(None, "open") is not None
+
+    once = Once(kept=2)
+    for number in range(5):
+        once.open(None, str(number)).set_result("")
+    assert [once.earlier(None, str(number)) is not None for number in range(5)] == [False, False, False, True, True]
