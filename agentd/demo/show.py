@@ -137,7 +137,7 @@ def _show(turn: dict[str, Any], console: Console, file: Path) -> None:
     latency = turn["latency"]
     if latency["total_s"] is not None:
         parts = [f"{stage} {latency[stage + '_s'] * 1000:.0f}" for stage in _STAGES if latency[stage + "_s"] is not None]
-        start = "end of speech" if latency["basis"] == "upstream" else "text"
+        start = "the text" if turn["cause"] == "text" else "end of speech"
         console.print(
             f"took      {latency['total_s'] * 1000:.0f} ms from {start} to first audio  [dim]= {' + '.join(parts)} ms[/]"
         )

@@ -172,12 +172,7 @@ class Control:
     async def interrupt(self) -> None:
         """Stop the agent's speech here: what was not played yet is thrown away."""
         self._alive()
-        now = self._loop.time()
-        conversation = self._conversation
-        conversation.tracker.user_started(now, conversation.playback.left_bytes(now))
-        conversation.playback.cut(now)
-        if conversation.link is not None:
-            conversation.link.protocol.interrupt()
+        self._conversation.cut(self._loop.time())
 
     # speech in
 

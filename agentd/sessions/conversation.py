@@ -141,6 +141,13 @@ class Conversation:
         """Speech or a command: the idle time begins anew."""
         self.last_active = self._loop.time()
 
+    def cut(self, now: float) -> None:
+        """Our own barge-in: what is not played yet is thrown away."""
+        self.tracker.user_started(now, self._unplayed(now))
+        self.playback.cut(now)
+        if self.link is not None:
+            self.link.protocol.interrupt()
+
     def count_audio(self) -> None:
         """Add what went by since the last time to the metrics; not per frame, where it would cost more than the frame."""
         now_in, now_out = self.feed.sent_bytes, self.audio_out_bytes
@@ -173,10 +180,14 @@ class Conversation:
         now = self._loop.time()
         self._metrics.upstream_message(self.upstream, "in", message.type)
         self._relay(link, message, frame)
+        if not isinstance(message, LatencyReport):  # before what follows from it
+            body = message.wire()
+            body.pop("type", None)
+            self.publish(message.type, body)
         match message:
             case UserStartedSpeaking():
                 self.touch()
-                self.tracker.user_started(now, self.playback.left_bytes(now))
+                self.tracker.user_started(now, self._unplayed(now))
                 self.playback.cut(now)
             case ConversationText(role="user"):
                 self.touch()
@@ -212,10 +223,6 @@ class Conversation:
         kind = ACKNOWLEDGEMENTS.get(message.type)
         if kind is not None:
             self.acknowledged[kind] += 1
-        if not isinstance(message, LatencyReport):
-            body = message.wire()
-            body.pop("type", None)
-            self.publish(message.type, body)
         self.changes.notify()
 
     def on_agent_audio(self, link: Link, frame: bytes, *, heard: bool) -> None:
@@ -243,6 +250,10 @@ class Conversation:
         _log.warning("upstream_frame_unreadable", detail=detail)
 
     # effects
+
+    def _unplayed(self, now: float) -> int:
+        """Bytes a barge-in cuts: with no listener all that was received counts as played (api.md, Turn)."""
+        return self.playback.left_bytes(now) if self.client is not None else 0
 
     def _relay(self, link: Link, message: Message, frame: bytes) -> None:
         renewed = link.n > 1 and isinstance(message, Welcome | SettingsApplied)

@@ -138,9 +138,7 @@ class Manager:
             raise SessionNotFound(f"There is no session {key!r}; GET /v1/sessions lists them.")
         return session
 
-    def list(
-        self, *, state: str | None = None, agent: str | None = None, metadata: Mapping[str, str] | None = None
-    ) -> Sessions:
+    def list(self, *, state: str | None = None, agent: str | None = None, metadata: Mapping[str, str] | None = None) -> Sessions:
         """Sessions that fit the filters, the newest first."""
         found = sorted(self._by_run.values(), key=lambda session: session.run_id, reverse=True)
         return [

@@ -184,6 +184,7 @@ class TurnTracker:
         self._own_texts: deque[str] = deque(maxlen=_OWN_TEXTS)
         self._expected_echo: deque[str] = deque(maxlen=_OWN_TEXTS)
         self._model_must_speak = False
+        self._still_speaking: Turn | None = None
 
     # what the user does
 
@@ -192,8 +193,9 @@ class TurnTracker:
 
         Args:
             now: monotonic seconds.
-            played_bytes_left: bytes of agent audio received and not yet played.
+            played_bytes_left: bytes of agent audio a listener has received and not yet played; 0 when nobody listens.
         """
+        self._still_speaking = None
         turn = self.current or (self.turns[-1] if self.turns else None)
         if turn is None or (self.current is None and played_bytes_left <= 0):
             return None
@@ -227,6 +229,8 @@ class TurnTracker:
             self._end("interrupted" if current.cause != "agent" else "completed", now)
         turn = self._open("text" if injected else "speech", now)
         turn.heard = text
+        if injected:  # nobody spoke, so the upstream may go on with what it is saying before it answers
+            self._still_speaking = current
         self.user_turns += 1
         return turn
 
@@ -255,6 +259,9 @@ class TurnTracker:
 
     def agent_said(self, text: str, now: float) -> bool:
         """ConversationText of the agent; True when it is one of our own injections."""
+        if self._still_speaking is not None and not self._still_speaking.said:
+            self._still_speaking.said.append(Said(text, 0))
+            return False
         own = next((pending for pending in self._own_texts if text in pending), None)
         if own is not None and own.endswith(text):  # an upstream may say a long text sentence by sentence
             self._own_texts.remove(own)
@@ -263,20 +270,24 @@ class TurnTracker:
         if own is None or turn.cause == "agent":
             self._model_must_speak = False
             turn.first_text_at = turn.first_text_at or now
+            self._still_speaking = None
         return own is not None
 
     def agent_audio(self, frame: bytes | memoryview, now: float) -> None:
         """A binary frame that may be heard."""
-        turn = self.current or self._open("agent", now)
+        turn = self._still_speaking or self.current or self._open("agent", now)
         turn.first_audio_at = turn.first_audio_at or now
         turn.audio_bytes += len(frame)
         if len(turn.audio) + len(frame) <= self.audio_limit_bytes:
             turn.audio += frame
-        if not turn.said and not self._own_texts and not turn.calls:
-            self._model_must_speak = False
+        if turn is self.current and not turn.said and not self._own_texts and not turn.calls:
+            self._model_must_speak = False  # an upstream that sends no text for what it says
 
     def agent_done(self, now: float) -> Turn | None:
         """AgentAudioDone. Returns the turn when this ends it."""
+        if self._still_speaking is not None:
+            self._still_speaking = None
+            return None
         turn = self.current
         if turn is None or self._model_must_speak or any(call.outcome is None for call in turn.calls):
             return None
@@ -340,7 +351,7 @@ class TurnTracker:
         if turn is None:
             raise AssertionError("only an open turn can end")
         turn.outcome, turn.ended_at = outcome, now
-        self.current = None
+        self.current = self._still_speaking = None
         self._model_must_speak = False
         self._finished(turn)
         return turn

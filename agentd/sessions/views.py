@@ -19,7 +19,7 @@ def session_view(session: "Session", *, words: bool) -> dict[str, Any]:
         "run_id": session.run_id,
         "agent": session.agent,
         "state": session.state,
-        "activity": conversation.activity,
+        "activity": conversation.activity if session.live else "idle",
         "upstream": session.upstream,
         "request_id": session.request_id,
         "started_at": rfc3339(session.started_at),

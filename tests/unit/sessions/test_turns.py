@@ -104,6 +104,18 @@ def test_speech_after_the_reply_was_played_interrupts_nothing(tracker: TurnTrack
     assert not ended[0].interrupted
 
 
+def test_a_text_typed_into_the_greeting_is_answered_after_it(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.agent_said("Hello, what can I do for you?", 1.0)
+    tracker.user_said("lamp on", 1.1, injected=True)
+    tracker.agent_audio(SECOND, 1.2)
+    tracker.agent_done(1.3)
+    assert [turn.cause for turn in ended] == ["agent"], "that was the greeting's end"
+    tracker.agent_said("Done.", 1.4)
+    tracker.agent_audio(SECOND, 1.4)
+    tracker.agent_done(1.5)
+    assert [(turn.said_text, turn.audio_bytes) for turn in ended] == [("Hello, what can I do for you?", 100), ("Done.", 100)]
+
+
 def test_the_echo_of_an_injected_text_opens_no_second_turn(tracker: TurnTracker) -> None:
     tracker.user_said("what time is it", 1.0, injected=True)
     assert tracker.user_said("what time is it", 1.1) is None
