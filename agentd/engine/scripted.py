@@ -263,7 +263,7 @@ class ScriptedDialogue:
             finally:
                 self._awaited = None
         if last and step.wait:
-            await self._after_result()
+            await self._after_result(self._result)
 
     def _take_answer(self, response: wire.FunctionCallResponse) -> None:
         """Echo the client's answer, as the real server does, and go on with what waited for it."""
@@ -276,7 +276,7 @@ class ScriptedDialogue:
         if self._awaited is not None and self._awaited[0] == call_id:
             self._awaited[1].set_result(None)
         else:
-            self._turns.add(self._after_result())
+            self._turns.add(self._after_result(response.content))
 
     def _settle(self, response: wire.FunctionCallResponse) -> None:
         self._result = response.content
@@ -287,9 +287,10 @@ class ScriptedDialogue:
             )
             self._send(wire.History(function_calls=[done]))
 
-    async def _after_result(self) -> None:
+    async def _after_result(self, result: str) -> None:
         """Answer a result that no step waits for: by its rule, else by saying it."""
-        rule = self._rules.answer("function_result", self._result)
+        self._result = result
+        rule = self._rules.answer("function_result", result)
         await self._play((Step(say="{result}", audio_s=0.3),) if rule is None else rule.steps)
 
     # -- small things -----------------------------------------------------------------------------------------------

@@ -156,8 +156,9 @@ class Mouth:
                 if sentence.cut_at is None and not (sentence.complete and sentence.end <= now):
                     sentence.cut_at = now
             speech.stop()
-            self._memory.agent_said(speech.sentences)
         self._audio_done()
+        for speech in stopped:
+            self._memory.agent_said(speech.sentences)
 
     async def run(self) -> None:
         """Speak until cancelled."""
