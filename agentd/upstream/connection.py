@@ -103,6 +103,7 @@ class Connection:
             ping=self._ping,
             signs=lambda: self.bytes_in + self._signs,
             dead=self._dead,
+            loop=asyncio.get_running_loop(),
         )
 
     @property

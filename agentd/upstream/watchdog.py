@@ -20,14 +20,21 @@ class Watchdog:
     """
 
     def __init__(
-        self, *, ping_s: float, pong_s: float, ping: Callable[[], None], signs: Callable[[], int], dead: Callable[[], None]
+        self,
+        *,
+        ping_s: float,
+        pong_s: float,
+        ping: Callable[[], None],
+        signs: Callable[[], int],
+        dead: Callable[[], None],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._pong_s = pong_s
         self._rest_s = max(ping_s - pong_s, 0.0)
         self._ping = ping
         self._signs = signs
         self._dead = dead
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
         self._seen = 0
         self._due = 0.0
