@@ -17,6 +17,7 @@ from agentd.audio.decode import PIECE_BYTES, Decoder, open_decoder
 from agentd.config import LimitSettings
 from agentd.errors import MalformedRequest, PayloadTooLarge, RequestTimeout
 from agentd.http.answers import json_answer
+from agentd.http.bodies import go_on
 from agentd.http.deps import DEPS
 from agentd.http.queries import Query
 from agentd.http.replies import prefers_audio, reply
@@ -75,6 +76,7 @@ class Upload:
         length = self.request.content_length
         if self.limited and length is not None:
             self._check_size(length)
+        await go_on(self.request)
         received = 0
         while chunk := await self._read():
             received += len(chunk)

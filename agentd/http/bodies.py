@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
 from aiohttp import web
+from aiohttp.http import HttpVersion11
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentd.config import LimitSettings
@@ -62,6 +63,7 @@ async def read_bytes(request: web.Request) -> bytes | None:
         return None
     if request.content_length is not None and request.content_length > limits.json_body_bytes:
         raise _too_large(limits)
+    await go_on(request)
     body = bytearray()
     try:
         async with asyncio.timeout(limits.request_read_s):
@@ -72,6 +74,13 @@ async def read_bytes(request: web.Request) -> bytes | None:
     except TimeoutError:
         raise RequestTimeout(f"The body did not arrive within {limits.request_read_s:g} s.") from None
     return bytes(body) or None
+
+
+async def go_on(request: web.Request) -> None:
+    """Answer ``Expect: 100-continue`` (RFC 9110, section 10.1.1) now that the body is wanted: curl waits a second for it."""
+    if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer itself has not begun
 
 
 def parse_json(raw: bytes, limits: LimitSettings) -> Any:

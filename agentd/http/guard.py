@@ -7,7 +7,6 @@ from typing import Final
 
 import structlog
 from aiohttp import web
-from aiohttp.http import HttpVersion11
 
 from agentd.door import Identity, require
 from agentd.errors import (
@@ -33,7 +32,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 async def expect(request: web.Request) -> web.StreamResponse | None:
-    """``Expect: 100-continue`` is answered by the guard, after the token was checked: aiohttp would say "go on" to anybody."""
+    """Say nothing yet: aiohttp would tell anybody to go on. ``bodies.go_on`` says it when the body is wanted."""
     del request
     return None
 
@@ -115,7 +114,6 @@ class Guard:
             require(identity, route.scope)
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise UnsupportedMediaType("Send the body uncompressed, without Content-Encoding.")
-        await _say_continue(request)
         if identity is None:
             return await handler(request)
         if self._open[identity.name] >= self._limits.connections_per_token:
@@ -137,14 +135,6 @@ class Guard:
         identity = self._deps.door.identify(request, subprotocol=route is not None and route.compatible)
         request[IDENTITY] = identity
         return identity
-
-
-async def _say_continue(request: web.Request) -> None:
-    """Answer ``Expect: 100-continue`` (RFC 9110, section 10.1.1): curl waits a second for it before it uploads."""
-    if request.version < HttpVersion11 or request.headers.get("Expect", "").lower() != "100-continue":
-        return
-    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    request.writer.output_size = 0  # the answer itself has not begun
 
 
 def _header(text: str) -> str:

@@ -115,6 +115,13 @@ class Answer:
         return problem
 
 
+async def eventually(condition: Callable[[], bool], *, timeout_s: float = 5.0) -> None:
+    """Look at every turn of the loop until ``condition`` holds."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - what is watched has no event to wait for
+            await asyncio.sleep(0.001)
+
+
 ApiOf = Callable[..., Awaitable[Api]]
 
 
@@ -156,7 +163,9 @@ async def _serve(stack: AsyncExitStack, made: World, folder: Path) -> Api:
         hub=made.hub,
         readiness=lambda: readiness[0],
     )
-    runner = web.AppRunner(build_app(deps), access_log=None, keepalive_timeout=settings.limits.request_read_s, shutdown_timeout=0.5)
+    runner = web.AppRunner(
+        build_app(deps), access_log=None, keepalive_timeout=settings.limits.request_read_s, shutdown_timeout=0.5
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, "127.0.0.1", 0)

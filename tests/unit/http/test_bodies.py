@@ -1,0 +1,88 @@
+import asyncio
+
+import pytest
+
+from tests.unit.http.conftest import Api, ApiOf
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"{", "not JSON"),
+        (b'{"agent": NaN}', "NaN"),
+        (b'{"max_duration_s": 1e999}', "too large"),
+        (b'{"max_duration_s": ' + b"9" * 5000 + b"}", "number"),
+        (b'{"agent": "a", "agent": "b"}', "twice"),
+        (b'{"settings": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "deeper"),
+        (b'{"settings": {"a": ' + b"[" * 40 + b"]" * 40 + b"}}", "deeper"),
+        (b'{"prompt": "\\ud800"}', "surrogate"),
+        (b'{"\\ud800": 1}', "surrogate"),
+        (b'{"prompt": "\xff"}', "UTF-8"),
+        (b'\xef\xbb\xbf{"agent": "test"}', "JSON"),
+    ],
+)
+async def test_bodies_that_cannot_be_read_are_400(api: Api, body: bytes, says: str) -> None:
+    problem = (await api.call("POST", "/v1/sessions", data=body, headers=JSON)).problem(400, "malformed-request")
+    assert says in problem["detail"]
+
+
+async def test_a_body_that_is_no_object_is_422(api: Api) -> None:
+    (await api.call("POST", "/v1/sessions", data=b"[]", headers=JSON)).problem(422, "invalid-request")
+
+
+async def test_what_curl_sends_on_its_own_is_415_with_the_flag_to_add(api: Api) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    problem = (await api.call("POST", "/v1/sessions", data=b"{}", headers=form)).problem(415, "unsupported-media-type")
+    assert "--json" in problem["detail"]
+    assert "Content-Type: application/json" in problem["detail"]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json; charset=utf-16", "text/json", "application/jsonx"])
+async def test_other_content_types_are_415(api: Api, kind: str) -> None:
+    answer = await api.call("POST", "/v1/sessions", data=b"{}", headers={"Content-Type": kind})
+    answer.problem(415, "unsupported-media-type")
+
+
+async def test_a_body_without_a_content_type_is_415_and_no_body_needs_none(api: Api) -> None:
+    answer = await api.call("POST", "/v1/sessions", data=b"{}", skip_auto_headers={"Content-Type"})
+    answer.problem(415, "unsupported-media-type")
+    assert (await api.call("POST", "/v1/sessions", headers=JSON)).status == 201
+
+
+async def test_a_body_over_the_limit_is_413_with_and_without_a_length(api: Api) -> None:
+    large = b'{"prompt": "' + b"x" * 262_144 + b'"}'
+
+    async def chunks():  # type: ignore[no-untyped-def]
+        for start in range(0, len(large), 50_000):
+            yield large[start : start + 50_000]
+
+    (await api.call("POST", "/v1/sessions", data=large, headers=JSON)).problem(413, "payload-too-large")
+    (await api.call("POST", "/v1/sessions", data=chunks(), headers=JSON)).problem(413, "payload-too-large")
+
+
+async def test_a_body_that_does_not_arrive_is_408(api_of: ApiOf) -> None:
+    api = await api_of(request_read_s=0.2)
+
+    async def trickle():  # type: ignore[no-untyped-def]
+        yield b'{"prompt": "'
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(5):
+        (await api.call("POST", "/v1/sessions", data=trickle(), headers=JSON)).problem(408, "request-timeout")
+
+
+async def test_query_parameters_that_are_not_known_are_refused_and_named(api: Api) -> None:
+    problem = (await api.call("POST", "/v1/sessions?wiat=none")).problem(422, "invalid-request")
+    assert problem["errors"][0]["pointer"] == "?wiat"
+    assert "wait" in problem["errors"][0]["detail"]
+    (await api.call("POST", "/v1/sessions?wait=none&wait=ready")).problem(422, "invalid-request")
+    (await api.call("POST", "/v1/sessions?wait=soon")).problem(422, "invalid-request")
+
+
+async def test_formats_nobody_can_produce_are_406(api: Api) -> None:
+    await api.session()
+    (await api.call("GET", "/v1/sessions/kitchen/transcript", headers={"Accept": "application/pdf"})).problem(
+        406, "not-acceptable"
+    )

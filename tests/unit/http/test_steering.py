@@ -1,0 +1,175 @@
+import io
+import wave
+from typing import Any
+
+import pytest
+
+from tests.unit.http.conftest import Api, ApiOf
+
+PROMPT = "/v1/sessions/kitchen/prompt"
+
+
+async def test_the_prompt_is_shown_replaced_and_added_to(api: Api) -> None:
+    await api.session()
+    assert (await api.call("GET", PROMPT)).json["prompt"] == "You are a test."
+    assert (await api.call("PUT", PROMPT, json={"prompt": "Be kind."})).json == {"state": "applied"}
+    assert (await api.call("PATCH", PROMPT, json={"append": "And brief."})).json == {"state": "applied"}
+    assert (await api.call("GET", PROMPT)).json["prompt"] == "Be kind.\n\nAnd brief."
+    sent = api.world.peer.connections[0]
+    assert sent.of_type("UpdateThink")[0]["think"]["prompt"] == "Be kind."
+    assert sent.of_type("UpdateThink")[0]["think"]["functions"][0]["name"] == "set_light"
+    assert sent.of_type("UpdatePrompt")[0]["prompt"] == "And brief."
+
+
+async def test_a_prompt_may_be_plain_text(api: Api) -> None:
+    await api.session()
+    text = {"Content-Type": "text/plain; charset=utf-8"}
+    assert (await api.call("PUT", PROMPT, data="Sei höflich.".encode(), headers=text)).status == 200
+    assert (await api.call("GET", PROMPT)).json["prompt"] == "Sei höflich."
+
+
+async def test_a_prompt_that_is_too_long_is_refused_and_nothing_is_sent(api: Api) -> None:
+    await api.session()
+    problem = (await api.call("PUT", PROMPT, json={"prompt": "x" * 25_001})).problem(422, "invalid-request")
+    assert problem["errors"][0]["pointer"] == "/prompt"
+    assert api.world.peer.connections[0].of_type("UpdateThink") == []
+
+
+async def test_prompts_are_words(api: Api) -> None:
+    await api.session()
+    (await api.call("GET", PROMPT, headers=api.auth("control"))).problem(403, "forbidden")
+
+
+async def test_blocks_are_merged_and_sent_whole(api: Api) -> None:
+    await api.session()
+    body = {"provider": {"model": "aura-2-orion-en"}}
+    assert (await api.call("PUT", "/v1/sessions/kitchen/speak", json=body)).json == {"state": "applied"}
+    sent = api.world.peer.connections[0].of_type("UpdateSpeak")[0]["speak"]
+    assert sent["provider"] == {"type": "deepgram", "model": "aura-2-orion-en"}
+    assert (await api.call("PUT", "/v1/sessions/kitchen/think?wait=none", json={"provider": {"temperature": 0.1}})).status == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"endpoint": {"url": "http://evil.example/v1"}}, 422, "invalid-settings"),
+        ([1], 422, "invalid-request"),
+        (None, 422, "invalid-request"),
+    ],
+)
+async def test_blocks_that_cannot_be_are_refused(api: Api, body: Any, status: int, code: str) -> None:
+    await api.session()
+    options = {} if body is None else {"json": body}
+    (await api.call("PUT", "/v1/sessions/kitchen/think", **options)).problem(status, code)
+
+
+async def test_a_message_that_waits_answers_the_turn_with_its_calls(api: Api) -> None:
+    await api.session()
+    turn = (
+        await api.call("POST", "/v1/sessions/kitchen/messages?wait=reply", json={"role": "user", "content": "the lamp, please"})
+    ).json
+    assert turn["heard"] == "the lamp, please"
+    assert turn["said"] == "Done. The lamp in the living room is on."
+    assert turn["outcome"] == "completed"
+    assert [(call["name"], call["outcome"]) for call in turn["calls"]] == [("set_light", "ok")]
+
+
+async def test_without_scope_transcripts_a_reply_has_no_words(api: Api) -> None:
+    await api.session()
+    answer = await api.call(
+        "POST", "/v1/sessions/kitchen/messages?wait=reply", json={"content": "the lamp, please"}, headers=api.auth("control")
+    )
+    assert answer.status == 200
+    assert answer.json["outcome"] == "completed"
+    assert answer.json["calls"][0]["name"] == "set_light"
+    for word in (b"lamp", b"Done", b"living"):
+        assert word not in answer.body
+
+
+async def test_a_reply_can_be_had_as_sound(api: Api) -> None:
+    await api.session()
+    answer = await api.call(
+        "POST", "/v1/sessions/kitchen/messages?wait=reply", json={"content": "hello"}, headers={"Accept": "audio/wav"}
+    )
+    assert answer.headers["Content-Type"] == "audio/wav"
+    with wave.open(io.BytesIO(answer.body)) as sound:
+        assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (16000, 1, 2)
+        assert sound.getnframes() == pytest.approx(3200, abs=400)
+
+
+async def test_sound_is_words_and_needs_a_wait(api: Api) -> None:
+    await api.session()
+    sound = {"Accept": "audio/wav"}
+    path = "/v1/sessions/kitchen/messages"
+    (await api.call("POST", path, json={"content": "hello"}, headers=sound)).problem(422, "invalid-request")
+    problem = await api.call("POST", f"{path}?wait=reply", json={"content": "hello"}, headers=sound | api.auth("control"))
+    problem.problem(403, "forbidden")
+    assert (await api.call("GET", "/v1/sessions/kitchen/turns")).json["items"] == []
+
+
+async def test_an_accepted_message_answers_at_once_with_the_number_of_its_turn(api: Api) -> None:
+    await api.session()
+    answer = await api.call("POST", "/v1/sessions/kitchen/messages", data=b"hello", headers={"Content-Type": "text/plain"})
+    assert answer.json == {"state": "accepted", "turn": 1}
+
+
+async def test_the_agent_can_be_made_to_say_something(api: Api) -> None:
+    await api.session()
+    assert (await api.call("POST", "/v1/sessions/kitchen/say", json={"text": "Dinner is ready."})).json == {"state": "spoken"}
+    assert (await api.call("POST", "/v1/sessions/kitchen/messages", json={"role": "assistant", "content": "Soon."})).json == {
+        "state": "accepted"
+    }
+    sent = api.world.peer.connections[0].of_type("InjectAgentMessage")
+    assert [(message["message"], message["behavior"]) for message in sent] == [
+        ("Dinner is ready.", "queue"),
+        ("Soon.", "default"),
+    ]
+
+
+async def test_a_refused_injection_is_409(api_of: ApiOf) -> None:
+    api = await api_of(script={"on": [{"event": "inject_agent", "steps": [{"refuse": "The user is speaking."}]}]})
+    await api.session()
+    answer = await api.call("POST", "/v1/sessions/kitchen/messages", json={"role": "assistant", "content": "Hello."})
+    assert "speaking" in answer.problem(409, "injection-refused")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("messages", {"content": ""}),
+        ("messages", {"content": "x" * 4001}),
+        ("messages", {"role": "system", "content": "x"}),
+        ("messages", {"content": "x", "behavior": "queue"}),
+        ("messages", {}),
+        ("messages?wait=reply", {"role": "assistant", "content": "x"}),
+        ("messages?timeout_s=301", {"content": "x"}),
+        ("messages?timeout_s=nan", {"content": "x"}),
+        ("say", {"text": " "}),
+        ("say", {"text": "x", "behavior": "shout"}),
+    ],
+)
+async def test_messages_that_cannot_be_are_422(api: Api, path: str, body: dict[str, Any]) -> None:
+    await api.session()
+    answer = await api.call("POST", f"/v1/sessions/kitchen/{path}", json=body)
+    assert answer.status == 422, answer.body
+
+
+async def test_a_reply_that_does_not_come_is_504(api_of: ApiOf) -> None:
+    api = await api_of(script={"on": [{"event": "user", "steps": [{"stall_s": 20}]}]})
+    await api.session()
+    answer = await api.call("POST", "/v1/sessions/kitchen/messages?wait=reply&timeout_s=0.3", json={"content": "hello"})
+    assert "timeout_s" in answer.problem(504, "upstream-timeout")["detail"]
+
+
+async def test_turns_are_ended_and_speech_is_stopped(api: Api) -> None:
+    await api.session()
+    assert (await api.call("POST", "/v1/sessions/kitchen/end-turn")).status == 200
+    assert (await api.call("POST", "/v1/sessions/kitchen/interrupt")).status == 200
+    await api.world.peer.wait_for(lambda peer: bool(peer.connections[0].of_type("ForceEndTurn")))
+
+
+async def test_an_ended_session_takes_no_commands(api: Api) -> None:
+    await api.session()
+    await api.call("DELETE", "/v1/sessions/kitchen")
+    (await api.call("PUT", PROMPT, json={"prompt": "x"})).problem(409, "session-ended")
+    (await api.call("POST", "/v1/sessions/kitchen/messages", json={"content": "x"})).problem(409, "session-ended")
