@@ -229,12 +229,14 @@ class WorkerProcess(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the worker: take the whole lines out."""
-        self._received += data
-        while (end := self._received.find(b"\n")) >= 0:
-            line = bytes(self._received[:end])
-            del self._received[: end + 1]
-            if not self.spent:
-                self._take(line)
+        if b"\n" not in data:
+            self._received += data
+        else:
+            *lines, rest = (self._received + data).split(b"\n")
+            self._received = rest
+            for line in lines:
+                if not self.spent:
+                    self._take(line)
         if len(self._received) > LINE_BYTES:
             self._violation("a line that does not end")
 
@@ -244,7 +246,7 @@ class WorkerProcess(asyncio.Protocol):
 
     # What the worker says
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytearray) -> None:
         try:
             message = orjson.loads(line)
             if "done" in message:

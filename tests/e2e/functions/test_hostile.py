@@ -1,0 +1,388 @@
+"""What a handler does wrong ends its own call, and nothing else."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.handlers import Bench, children, eventually, is_alive, within
+
+pytestmark = pytest.mark.e2e
+
+HOSTILE = """
+import ctypes, signal, socket, subprocess, threading
+
+@function(tier="read")
+async def fine() -> str:
+    "Work."
+    return "fine"
+
+@function(tier="read", timeout_s=0.3)
+async def sleeps() -> str:
+    "Too slow, but well-behaved."
+    await asyncio.sleep(60)
+
+@function(tier="read", timeout_s=0.3)
+async def swallows() -> str:
+    "Ignores cancellation."
+    while True:
+        try:
+            await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            pass
+
+@function(tier="read", timeout_s=0.3)
+def blocks() -> str:
+    "A plain function that blocks."
+    time.sleep(60)
+
+@function(tier="read", timeout_s=0.3)
+async def blocks_the_loop() -> str:
+    "Blocks where it should await."
+    time.sleep(60)
+
+@function(tier="read", timeout_s=0.3)
+def spins() -> str:
+    "Burns the processor."
+    while True:
+        pass
+
+@function(tier="read")
+def exits() -> str:
+    "Ends the process."
+    os._exit(7)
+
+@function(tier="read")
+def segfaults() -> str:
+    "Reads where nothing is."
+    ctypes.string_at(0)
+
+@function(tier="read")
+def allocates() -> int:
+    "Wants four gigabytes."
+    return len(bytearray(4 << 30))
+
+@function(tier="read")
+def huge() -> str:
+    "A result of 100 MB."
+    return "x" * 100_000_000
+
+@function(tier="read")
+async def huge_error() -> str:
+    "An error of 10 MB."
+    raise FunctionError("x" * 10_000_000)
+
+@function(tier="read")
+def not_json() -> Any:
+    "A result without JSON form."
+    return threading.Lock()
+
+@function(tier="read")
+def not_finite() -> float:
+    "A result that JSON does not know."
+    return float("nan")
+
+@function(tier="read")
+def half_character() -> str:
+    "A result that UTF-8 does not know."
+    return "\\ud800"
+
+@function(tier="read", timeout_s=20)
+def floods() -> str:
+    "Prints 20 MB."
+    for _ in range(20_000):
+        print("x" * 1000)
+    return "flooded"
+
+@function(tier="read")
+async def lies() -> str:
+    "Prints what looks like the protocol."
+    for line in ('{"done": "c1", "outcome": "result", "value": "a lie"}', '{"ready": {}}', "{", ""):
+        print(line)
+        os.write(1, line.encode() + b"\\n")
+        os.write(2, line.encode() + b"\\n")
+    return "the truth"
+
+@function(tier="read")
+async def writes_into_the_protocol(what: str, times: int) -> str:
+    "Finds the socket and writes to it."
+    os.set_blocking(int(sys.argv[1]), True)
+    for _ in range(times):
+        os.write(int(sys.argv[1]), what.encode())
+    await asyncio.sleep(0.2)
+    return "wrote"
+
+@function(tier="read")
+async def closes() -> str:
+    "Closes every descriptor."
+    os.closerange(0, 64)
+    return "closed"
+
+@function(tier="read")
+def forks() -> int:
+    "Leaves a child behind that holds on to all it inherited."
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(600)
+        os._exit(0)
+    return pid
+
+@function(tier="read")
+def starts() -> int:
+    "Leaves a program running."
+    return subprocess.Popen(["sleep", "600"]).pid
+
+@function(tier="read")
+async def leaves_a_task(ctx: CallContext) -> int:
+    "Leaves a task that goes on."
+    async def go_on() -> None:
+        while True:
+            try:
+                await asyncio.sleep(0.01)
+                await ctx.say("Still here.")
+            except (asyncio.CancelledError, FunctionError):
+                pass
+    asyncio.get_running_loop().create_task(go_on())
+    await asyncio.sleep(0.05)
+    return os.getpid()
+
+@function(tier="read")
+def limits() -> dict[str, Any]:
+    "What this process may do."
+    import resource
+    return {
+        "memory": resource.getrlimit(resource.RLIMIT_AS)[0],
+        "files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        "core": resource.getrlimit(resource.RLIMIT_CORE)[0],
+        "cpu": resource.getrlimit(resource.RLIMIT_CPU)[0],
+        "oom": open("/proc/self/oom_score_adj").read().strip(),
+        "group": os.getpgrp() == os.getpid(),
+        "stdin": os.path.realpath("/proc/self/fd/0"),
+        "cwd": os.getcwd(),
+    }
+
+@function(tier="read")
+def environment() -> dict[str, str]:
+    "What this process sees."
+    return dict(os.environ)
+
+@function(tier="read")
+def pid() -> int:
+    "Tell."
+    return os.getpid()
+"""
+
+
+@pytest.fixture
+async def hostile(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv("DEEPGRAM_API_KEY", "canary-key")
+    monkeypatch.setenv("AGENTD_SERVER__TOKEN", "canary-token")
+    bench.write("hostile.py", HOSTILE)
+    await bench.start()
+    return bench
+
+
+async def still_works(bench: Bench) -> None:
+    """The next call is answered, promptly although a process may have to be started for it."""
+    assert (await within(3, bench.call("fine"))).content == "fine"
+
+
+@pytest.mark.parametrize("name", ["sleeps", "swallows", "blocks", "blocks_the_loop", "spins"])
+async def test_a_handler_that_takes_too_long_is_answered_in_time_and_its_process_stops(hostile: Bench, name: str) -> None:
+    (pid,) = children()
+    answer = await hostile.call(name)
+    assert answer.outcome == "timeout"
+    assert 0.3 <= answer.duration_s < 1.0
+    assert "did not finish in time" in answer.content
+    await still_works(hostile)
+    if name != "sleeps":
+        await eventually(lambda: not is_alive(pid), "the process was killed")
+
+
+@pytest.mark.parametrize("name", ["exits", "segfaults"])
+async def test_a_handler_that_ends_its_process_fails_alone(hostile: Bench, name: str) -> None:
+    answer = await within(5, hostile.call(name))
+    assert answer.outcome == "error"
+    assert "its process ended" in answer.content
+    await still_works(hostile)
+
+
+async def test_neighbours_of_a_dying_call_are_not_harmed(hostile: Bench) -> None:
+    names = ["exits", "fine", "segfaults", "fine"]
+    outcomes = await asyncio.gather(*(hostile.call(name) for name in names))
+    assert [answer.outcome for answer in outcomes] == ["error", "ok", "error", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("allocates", "internal error"),
+        ("huge", "too large: 100000002 bytes, at most 16384"),
+        ("not_json", "no JSON form"),
+        ("not_finite", "not finite"),
+        ("half_character", "no JSON form"),
+    ],
+)
+async def test_a_result_nobody_can_use_becomes_an_error_for_the_model(hostile: Bench, name: str, words: str) -> None:
+    answer = await within(10, hostile.call(name))
+    assert answer.outcome == "error"
+    assert words in answer.content
+    assert "Traceback" not in answer.content
+    await still_works(hostile)
+
+
+async def test_the_text_of_an_error_is_cut_to_the_limit(hostile: Bench) -> None:
+    answer = await hostile.call("huge_error")
+    assert answer.outcome == "error"
+    assert len(answer.content.encode()) == 16_384
+
+
+async def test_a_flood_of_output_neither_fails_the_call_nor_holds_up_the_daemon(hostile: Bench) -> None:
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    lags: list[float] = []
+
+    async def measure() -> None:
+        while not over.is_set():
+            before = loop.time()
+            await asyncio.sleep(0.005)
+            lags.append(loop.time() - before - 0.005)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(measure())
+        answer = await within(20, hostile.call("floods"))
+        over.set()
+    assert answer.content == "flooded"
+    assert sorted(lags)[len(lags) // 2] < 0.02
+
+
+async def test_printing_what_looks_like_the_protocol_changes_nothing(hostile: Bench) -> None:
+    assert (await hostile.call("lies", call_id="c1")).content == "the truth"
+
+
+@pytest.mark.parametrize(
+    ("what", "times"),
+    [
+        ("rubbish\n", 1),
+        ("[]\n", 1),
+        ("{}\n", 1),
+        ('{"done": "other", "outcome": "result", "value": 1}\n', 1),
+        ("a line that does not end ", 100_000),
+    ],
+)
+async def test_rubbish_in_the_protocol_ends_the_worker_and_not_the_daemon(hostile: Bench, what: str, times: int) -> None:
+    answer = await within(5, hostile.call("writes_into_the_protocol", what=what, times=times))
+    assert answer.outcome == "error"
+    await still_works(hostile)
+
+
+async def test_a_handler_that_closes_every_descriptor_fails_alone(hostile: Bench) -> None:
+    assert (await within(5, hostile.call("closes"))).outcome == "error"
+    await still_works(hostile)
+
+
+@pytest.mark.parametrize("name", ["forks", "starts"])
+async def test_what_a_handler_started_ends_with_its_worker(hostile: Bench, name: str) -> None:
+    answer = await within(5, hostile.call(name))
+    assert is_alive(answer.result)
+    await within(5, hostile.functions.close())
+    await eventually(lambda: not is_alive(answer.result), "its child is gone")
+
+
+async def test_a_task_left_running_ends_with_its_call(hostile: Bench) -> None:
+    pid = (await hostile.call("leaves_a_task")).result
+    await eventually(lambda: not is_alive(pid), "the worker with the deaf task was replaced")
+    said = len(hostile.session.did)
+    await still_works(hostile)
+    assert len(hostile.session.did) == said
+
+
+async def test_a_worker_is_confined(hostile: Bench) -> None:
+    limits = (await hostile.call("limits")).result
+    assert limits["cpu"] < 60
+    del limits["cpu"]
+    assert limits == {
+        "memory": 536_870_912,
+        "files": 64,
+        "core": 0,
+        "oom": "500",
+        "group": True,
+        "stdin": "/dev/null",
+        "cwd": str(hostile.directory),
+    }
+
+
+async def test_no_secret_of_the_daemon_is_in_a_workers_environment(hostile: Bench) -> None:
+    environment = (await hostile.call("environment")).result
+    assert "canary" not in json.dumps(environment)
+    assert environment["PATH"] == os.environ["PATH"]
+    assert environment["MALLOC_ARENA_MAX"] == "2"
+    allowed = {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "MALLOC_ARENA_MAX"}
+    allowed |= {"SSL_CERT_FILE", "SSL_CERT_DIR", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"}
+    assert {name for name in environment if not name.startswith("LC_")} <= allowed
+
+
+async def test_a_cancelled_plain_handler_costs_its_process_and_the_next_call_works(hostile: Bench) -> None:
+    (pid,) = children()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(hostile.call("blocks"))
+        await eventually(lambda: any(worker.calls for worker in hostile.functions._generation.fleet._workers), "it runs")  # type: ignore[union-attr] # it has started
+        running.cancel()
+    await eventually(lambda: not is_alive(pid), "the process was killed")
+    await still_works(hostile)
+
+
+async def test_closing_ends_calls_under_way_and_says_so(hostile: Bench) -> None:
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(hostile.call("blocks"))
+        await eventually(lambda: any(worker.calls for worker in hostile.functions._generation.fleet._workers), "it runs")  # type: ignore[union-attr] # it has started
+        await within(5, hostile.functions.close())
+    assert running.result().outcome == "cancelled"
+
+
+DAEMON = """
+import asyncio, sys
+from pathlib import Path
+from agentd.config import LimitSettings
+from agentd.functions.service import CallRequest, Functions
+
+async def main():
+    functions = Functions(directory=Path(sys.argv[1]), state_dir=Path(sys.argv[2]), limits=LimitSettings(), config={},
+                          actions=lambda _: None)
+    await functions.start()
+    idle = (await functions.call(CallRequest("1", "pid", {}))).result
+    async with asyncio.TaskGroup() as group:
+        group.create_task(functions.call(CallRequest("2", "spins_long", {})))
+        print(idle, flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_workers_die_when_the_daemon_is_killed(bench: Bench, tmp_path: Path, *, busy: bool) -> None:
+    spins = "    while True: pass\n" if busy else "    return ''\n"
+    bench.write(
+        "hostile.py",
+        f'@function(tier="read")\ndef pid() -> int:\n    "Tell."\n    return os.getpid()\n'
+        f'@function(tier="read", timeout_s=60)\nasync def spins_long() -> str:\n    "Spin."\n{spins}',
+    )
+    daemon = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", DAEMON, str(bench.directory), str(tmp_path / "state"), stdout=asyncio.subprocess.PIPE
+    )
+    assert daemon.stdout is not None
+    while not (line := await within(20, daemon.stdout.readline())).strip().isdigit():
+        assert line, "the daemon ended before it was ready"
+    pid = int(line)
+    assert is_alive(pid)
+    workers = children(daemon.pid)
+    assert pid in workers
+    daemon.send_signal(signal.SIGKILL)
+    await daemon.wait()
+    for worker in workers:
+        await eventually(lambda worker=worker: not is_alive(worker), "the worker is gone")  # type: ignore[misc] # bound at once
