@@ -34,7 +34,7 @@ OWN_EVENTS: Final = frozenset(
 EVENT_TYPES: Final = OWN_EVENTS | frozenset(SERVER_MESSAGES)
 
 _WORD_KEYS: Final = frozenset(
-    {"arguments", "content", "function_calls", "greeting", "heard", "message", "played", "prompt", "result", "said", "text"}
+    {"arguments", "content", "greeting", "heard", "message", "played", "prompt", "response", "result", "said", "text"}
 )
 """Members that are left out whole, whatever they hold."""
 

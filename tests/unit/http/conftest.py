@@ -13,6 +13,7 @@ from aiohttp import web
 
 from agentd.config import Settings
 from agentd.door import Door, TokenStore
+from agentd.http.runner import make_runner
 from agentd.http.server import HttpDeps, Readiness, build_app
 from agentd.metrics import Metrics
 from agentd.sessions.session import Session
@@ -163,9 +164,7 @@ async def _serve(stack: AsyncExitStack, made: World, folder: Path) -> Api:
         hub=made.hub,
         readiness=lambda: readiness[0],
     )
-    runner = web.AppRunner(
-        build_app(deps), access_log=None, keepalive_timeout=settings.limits.request_read_s, shutdown_timeout=0.5
-    )
+    runner = make_runner(build_app(deps), settings.limits)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, "127.0.0.1", 0)

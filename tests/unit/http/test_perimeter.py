@@ -135,6 +135,26 @@ async def test_compressed_bodies_are_refused(api: Api) -> None:
     answer.problem(415, "unsupported-media-type")
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00 TLS where HTTP is spoken\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 9000 + b"\r\n\r\n",
+        b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -3\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 500 + b"\r\n",
+    ],
+)
+async def test_what_is_not_even_http_is_a_problem_document_too(api: Api, request_: bytes) -> None:
+    answer = await api.raw(request_)
+    assert answer.split(b"\r\n")[0].split()[1] == b"400", answer[:300]
+    assert b"application/problem+json" in answer
+    assert b'"code":"malformed-request"' in answer
+    assert b"aiohttp" not in answer
+    assert (await api.call("GET", "/v1/sessions")).status == 200
+
+
 async def test_too_many_header_fields_are_refused(api: Api) -> None:
     answer = await api.call("GET", "/v1/sessions", headers={f"X-{i}": "1" for i in range(70)})
     answer.problem(400, "malformed-request")

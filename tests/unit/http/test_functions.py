@@ -1,0 +1,52 @@
+from pathlib import Path
+
+from tests.unit.http.conftest import HANDLERS, Api, ApiOf
+
+
+async def test_functions_are_listed_with_schema_source_and_what_did_not_load(api_of: ApiOf) -> None:
+    api = await api_of(handlers=HANDLERS | {"broken.py": "def oops(:\n"})
+    answer = (await api.call("GET", "/v1/functions")).json
+    (function,) = answer["items"]
+    assert function["name"] == "set_light"
+    assert function["tier"] == "low"
+    assert function["parameters"]["required"] == ["room"]
+    assert Path(function["file"]).name == "home.py"
+    (problem,) = answer["problems"]
+    assert Path(problem["file"]).name == "broken.py"
+    assert problem["line"] == 1
+    assert (await api.call("GET", "/v1/functions/set_light")).json == function
+    (await api.call("GET", "/v1/functions/fly")).problem(404, "function-not-found")
+
+
+async def test_a_function_is_invoked_through_the_gate(api: Api) -> None:
+    path = "/v1/functions/set_light/invoke"
+    answer = (await api.call("POST", path, json={"arguments": {"room": "kitchen"}})).json
+    assert answer["outcome"] == "ok"
+    assert answer["content"] == "The lamp in the kitchen is on."
+    (await api.call("POST", path, json={"arguments": {"room": 7}})).problem(422, "invalid-request")
+    (await api.call("POST", path)).problem(422, "invalid-request")
+    (await api.call("POST", "/v1/functions/fly/invoke")).problem(404, "function-not-found")
+    counters = (await api.call("GET", "/v1/functions/set_light")).json["counters"]
+    assert (counters["ok"], counters["invalid"]) == (1, 2)
+    metrics = (await api.call("GET", "/metrics")).body.decode()
+    assert 'agentd_function_calls_total{function="set_light",outcome="ok"} 1.0' in metrics
+
+
+async def test_what_a_function_says_is_words(api: Api) -> None:
+    answer = await api.call(
+        "POST", "/v1/functions/set_light/invoke", json={"arguments": {"room": "kitchen"}}, headers=api.auth("control")
+    )
+    assert answer.json["outcome"] == "ok"
+    assert b"kitchen" not in answer.body
+
+
+async def test_a_reload_is_all_or_nothing(api: Api) -> None:
+    folder = api.deps.settings.paths.functions_dir
+    (folder / "more.py").write_text(HANDLERS["home.py"].replace("set_light", "set_blinds"))
+    answer = (await api.call("POST", "/v1/functions/reload")).json
+    assert [function["name"] for function in answer["items"]] == ["set_blinds", "set_light"]
+    (folder / "bad.py").write_text("import nothing_of_that_name\n")
+    problem = (await api.call("POST", "/v1/functions/reload")).problem(422, "invalid-request")
+    assert "bad.py" in str(problem["errors"])
+    assert len((await api.call("GET", "/v1/functions")).json["items"]) == 2
+    (await api.call("POST", "/v1/functions/reload", headers=api.auth("control"))).problem(403, "forbidden")
