@@ -4,6 +4,7 @@ Copy it and put your own calls where the values are stored. Each thing has a key
 two calls may run at the same time.
 """
 
+from collections import Counter
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
@@ -17,6 +18,7 @@ Position = Literal["open", "half open", "closed"]
 
 ROOMS: tuple[str, ...] = get_args(Room)
 LIGHTS = ("ceiling light", "lamp")
+THINGS = {"lights": LIGHTS, "heating": ("heating",), "blinds": ("blinds",)}
 
 RoomOrAll = Annotated[Place, Field(description='The room, or "everywhere" for the whole home')]
 
@@ -34,8 +36,8 @@ async def set_light(
     level = (brightness or 100) if on else 0
     meant = LIGHTS if light == "lights" else (light,)
     await ctx.store.update({f"light/{where}/{which}": level for where in rooms(room) for which in meant})
-    state = "off" if level == 0 else "on" if brightness is None else f"at {level} percent"
-    return sentence(place(room, light), state, plural=light == "lights" or room == "everywhere")
+    what = "off" if level == 0 else "on" if brightness is None else f"at {level} percent"
+    return done(room, light, what)
 
 
 @function(tier="medium", examples=["Set the bedroom heating to 21 degrees.", "Make the office nineteen and a half degrees."])
@@ -46,7 +48,7 @@ async def set_heating(
 ) -> str:
     """Set the heating of a room to a temperature."""
     await ctx.store.update({f"heating/{where}": temperature for where in rooms(room)})
-    return sentence(place(room, "heating"), f"set to {temperature:g} degrees")
+    return done(room, "heating", f"set to {temperature:g} degrees")
 
 
 @function(tier="medium", examples=["Close the blinds in the living room.", "Open all the blinds."])
@@ -57,7 +59,7 @@ async def set_blinds(
 ) -> str:
     """Open or close the blinds of a room."""
     await ctx.store.update({f"blinds/{where}": position for where in rooms(room)})
-    return sentence(place(room, "blinds"), position, plural=True)
+    return done(room, "blinds", position)
 
 
 @function(tier="read", examples=["Is the kitchen light on?", "What is the state of the bedroom?"])
@@ -69,13 +71,11 @@ async def get_home_state(
     ] = "everything",
 ) -> str:
     """Tell the state of lights, heating and blinds."""
-    state = await ctx.store.items()
-    asked = ("lights", "heating", "blinds") if device == "everything" else (device,)
-    if room != "everywhere":
-        return sentence(f"In the {room},", ", ".join(describe(state, room, kind) for kind in asked), verb="")
-    return " ".join(
-        sentence(f"In the {where},", ", ".join(describe(state, where, kind) for kind in asked), verb="") for where in ROOMS
-    )
+    stored = await ctx.store.items()
+    things = [thing for kind, things in THINGS.items() if device in {"everything", kind} for thing in things]
+    if room == "everywhere":
+        return " ".join(across_rooms(thing, {where: state(stored, thing, where) for where in ROOMS}) for thing in things)
+    return sentence(f"in the {room}, " + listed([f"the {thing} {verb(thing)} {state(stored, thing, room)}" for thing in things]))
 
 
 def rooms(room: Place) -> tuple[str, ...]:
@@ -83,29 +83,39 @@ def rooms(room: Place) -> tuple[str, ...]:
     return ROOMS if room == "everywhere" else (room,)
 
 
-def place(room: Place, thing: str) -> str:
-    """The thing as one says it: "the kitchen lamp", "the lamp everywhere"."""
-    return f"the {thing} everywhere" if room == "everywhere" else f"the {room} {thing}"
+def done(room: Place, thing: str, what: str) -> str:
+    """What is told after an act: The kitchen lamp is on. The blinds are closed everywhere."""
+    where = f"the {room} {thing}" if room != "everywhere" else f"the {thing}"
+    return sentence(f"{where} {verb(thing)} {what}{' everywhere' if room == 'everywhere' else ''}")
 
 
-def describe(state: dict[str, Any], room: str, kind: str) -> str:
-    """One part of a room's state: "the lamp is on and the ceiling light is off"."""
-    if kind == "heating":
-        return f"the heating is set to {state.get(f'heating/{room}', 20):g} degrees"
-    if kind == "blinds":
-        return f"the blinds are {state.get(f'blinds/{room}', 'open')}"
-    levels = {which: state.get(f"light/{room}/{which}", 0) for which in LIGHTS}
-    return " and ".join(f"the {which} is {spoken_level(level)}" for which, level in levels.items())
-
-
-def spoken_level(level: int) -> str:
-    """0 is off, 100 is on, anything between is said in percent."""
+def state(stored: dict[str, Any], thing: str, room: str) -> str:
+    """How one thing is: off, on, on at 40 percent, set to 21.5 degrees, half open."""
+    if thing == "heating":
+        return f"set to {stored.get(f'heating/{room}', 20):g} degrees"
+    if thing == "blinds":
+        return str(stored.get(f"blinds/{room}", "open"))
+    level = stored.get(f"light/{room}/{thing}", 0)
     return {0: "off", 100: "on"}.get(level, f"on at {level} percent")
 
 
-def sentence(subject: str, state: str, *, plural: bool = False, verb: str | None = None) -> str:
-    """One sentence to be spoken, with a capital and a full stop."""
-    if verb is None:
-        verb = "are" if plural else "is"
-    words = " ".join(part for part in (subject, verb, state) if part)
+def across_rooms(thing: str, states: dict[str, str]) -> str:
+    """One thing in all rooms, told by what differs: The blinds are closed in the office and open everywhere else."""
+    usual, _ = Counter(states.values()).most_common(1)[0]
+    others = [f"{what} in the {room}" for room, what in states.items() if what != usual]
+    return sentence(f"the {thing} {verb(thing)} {listed([*others, usual])} everywhere{' else' if others else ''}")
+
+
+def verb(thing: str) -> str:
+    """The lamp is, the blinds are."""
+    return "are" if thing in {"lights", "blinds"} else "is"
+
+
+def listed(parts: list[str]) -> str:
+    """Parts joined as one says them: a, b and c."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
+def sentence(words: str) -> str:
+    """A capital and a full stop."""
     return f"{words[0].upper()}{words[1:]}."
