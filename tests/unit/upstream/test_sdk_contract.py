@@ -67,7 +67,7 @@ async def test_the_headers_are_the_sdks_and_worked_out_once() -> None:
 def test_our_transport_is_installed_once_for_the_whole_process() -> None:
     install_transport()
     install_transport()
-    assert type(agent_client.websockets_client_connect).__name__ == "_AsyncTransportShim"
+    assert type(vars(agent_client)["websockets_client_connect"]).__name__ == "_AsyncTransportShim"
 
 
 def test_the_sdk_says_what_to_use_when_somebody_else_connects_it_in_this_process() -> None:
