@@ -42,6 +42,16 @@ SCRIPT: dict[str, Any] = {
 }
 
 
+FAILING = '''
+from agentd.functions import FunctionError, function
+
+@function(tier="read")
+def fail() -> str:
+    """Fail."""
+    raise FunctionError("as it should")
+'''
+
+
 async def promtool(*words: str | Path, given: bytes = b"") -> str:
     """Run promtool; a fault it finds fails the test."""
     assert PROMTOOL is not None
@@ -132,36 +142,48 @@ def alert_operands() -> dict[str, str]:
     return found
 
 
+@asynccontextmanager
+async def scripted_daemon(folder: Path) -> AsyncIterator[DaemonProcess]:
+    """A daemon whose upstream is scripted, with the project's handlers and one that fails."""
+    functions = folder / "functions"
+    shutil.copytree(ROOT / "functions", functions, ignore=shutil.ignore_patterns("__pycache__"))
+    (functions / "failing.py").write_text(FAILING, encoding="utf-8")
+    async with scripted_engine(SCRIPT) as upstream:
+        config = f'[deepgram]\napi_key = "{upstream.key}"\nagent_url = "{upstream.url}"\nrest_url = "{upstream.http_url}"\n'
+        async with daemon_process(folder, config, functions=functions) as daemon:
+            yield daemon
+
+
 async def converse(daemon: DaemonProcess) -> None:
-    """One conversation: a turn with a function call, a reader of events, a good end."""
+    """One conversation: a turn with a function call and a good end; and a function that fails, for the alert on that."""
     started = await daemon.call("PUT", "/v1/sessions/kitchen")
     assert started.status == 201, started.body
     turn = await daemon.call(
         "POST", "/v1/sessions/kitchen/messages?wait=reply", json={"role": "user", "content": "kitchen lamp on"}
     )
     assert turn.json["said"] == "Done.", turn.body
+    failed = await daemon.call("POST", "/v1/functions/fail/invoke", json={"arguments": {}})
+    assert failed.json["outcome"] == "error", failed.body
     ended = await daemon.call("DELETE", "/v1/sessions/kitchen")
     assert ended.status == 200, ended.body
 
 
 @pytest.mark.timeout(120)
 async def test_every_query_finds_series_after_one_conversation(tmp_path: Path) -> None:
-    async with scripted_engine(SCRIPT) as upstream:
-        config = f'[deepgram]\napi_key = "{upstream.key}"\nagent_url = "{upstream.url}"\nrest_url = "{upstream.http_url}"\n'
-        async with daemon_process(tmp_path, config) as daemon:
-            token_file = tmp_path / "metrics-token"
-            await make_token(daemon, token_file)
-            target = daemon.url.removeprefix("http://")
-            async with prometheus(tmp_path, target, token_file) as base, aiohttp.ClientSession(trust_env=False) as http:
-                # A rate needs a scrape before the conversation, or its first events would be the starting point.
-                assert await found(http, base, 'up{job="agentd"} == 1'), "Prometheus could not scrape the daemon"
-                await converse(daemon)
-                queries = dashboard_queries() | alert_operands()
-                results = await asyncio.gather(*(found(http, base, query) for query in queries.values()))
-                empty = [f"{name}: {query}" for (name, query), series in zip(queries.items(), results, strict=True) if not series]
-                assert not empty, "\n".join(empty)
-                counted = await found(http, base, 'agentd_function_calls_total{function="set_light", outcome="ok"} == 1')
-                assert counted, "the call is not counted under its name"
+    async with scripted_daemon(tmp_path) as daemon:
+        token_file = tmp_path / "metrics-token"
+        await make_token(daemon, token_file)
+        target = daemon.url.removeprefix("http://")
+        async with prometheus(tmp_path, target, token_file) as base, aiohttp.ClientSession(trust_env=False) as http:
+            # A rate needs a scrape before the conversation, or its first events would be the starting point.
+            assert await found(http, base, 'up{job="agentd"} == 1'), "Prometheus could not scrape the daemon"
+            await converse(daemon)
+            queries = dashboard_queries() | alert_operands()
+            results = await asyncio.gather(*(found(http, base, query) for query in queries.values()))
+            empty = [f"{name}: {query}" for (name, query), series in zip(queries.items(), results, strict=True) if not series]
+            assert not empty, "\n".join(empty)
+            counted = await found(http, base, 'agentd_function_calls_total{function="set_light", outcome="ok"} == 1')
+            assert counted, "the call is not counted under its name"
 
 
 async def make_token(daemon: DaemonProcess, file: Path) -> None:
@@ -175,11 +197,9 @@ async def make_token(daemon: DaemonProcess, file: Path) -> None:
 
 
 async def test_what_the_daemon_exposes_is_well_formed(tmp_path: Path) -> None:
-    async with scripted_engine(SCRIPT) as upstream:
-        config = f'[deepgram]\napi_key = "{upstream.key}"\nagent_url = "{upstream.url}"\nrest_url = "{upstream.http_url}"\n'
-        async with daemon_process(tmp_path, config) as daemon:
-            await converse(daemon)
-            exposed = await daemon.call("GET", "/metrics")
+    async with scripted_daemon(tmp_path) as daemon:
+        await converse(daemon)
+        exposed = await daemon.call("GET", "/metrics")
     await promtool("check", "metrics", given=exposed.body)
 
 
