@@ -8,6 +8,8 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Deepgram's SDK of the generation before, with which tests talk to the daemon.
+SDK4 := .venv-sdk4
 UV := $(BIN)/uv
 # The first interpreter that is new enough; PYTHON=/path/to/python overrides it for a new .venv.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -15,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 # --isolated: nothing of the machine's pip configuration decides what is installed. PIP_FLAGS= for a company mirror.
 PIP_FLAGS ?= --isolated
 # The locks are complete, so nothing is resolved; hashes are checked, nothing is compiled from source.
-INSTALL := $(UV) pip install --python $(BIN)/python --no-deps --require-hashes --only-binary :all: --compile-bytecode
+INSTALL := $(UV) pip install --no-deps --require-hashes --only-binary :all: --compile-bytecode
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --only-binary :all: --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 
 # What is read, typed and tested. Folders that an installation lacks are left out.
@@ -40,7 +42,7 @@ demo: setup  ## set up, then hold one spoken conversation by itself (ARGS="--out
 
 ##@ Change
 .PHONY: test
-test: $(VENV)/.dev system lint types layers tests  ## set up what tests need, then lint, types, layers, tests
+test: $(VENV)/.dev $(SDK4)/.done system lint types layers tests  ## set up what tests need, then lint, types, layers, tests
 
 .PHONY: check
 check: fmt  ## format, then everything `make test` does
@@ -85,6 +87,7 @@ lock: $(VENV)/.bootstrap  ## write the lock files anew (UPGRADE=1 for newer vers
 	$(COMPILE) pyproject.toml --extra local --group dev --output-file requirements/dev.lock
 	$(COMPILE) --no-deps requirements/aarch64.in | tee -a requirements/run.lock >> requirements/dev.lock
 	$(COMPILE) requirements/bootstrap.in --output-file requirements/bootstrap.lock
+	$(COMPILE) requirements/sdk4.in --output-file requirements/sdk4.lock
 
 .PHONY: system
 system: $(VENV)/.bootstrap  ## fetch the servers that tests talk to, where apt may
@@ -92,7 +95,7 @@ system: $(VENV)/.bootstrap  ## fetch the servers that tests talk to, where apt m
 
 .PHONY: clean
 clean:  ## remove .venv, caches and build results
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist htmlcov .coverage .coverage.* demo-out
+	rm -rf $(VENV) $(SDK4) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist htmlcov .coverage .coverage.* demo-out
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: a step runs again only when what it installs has changed.
@@ -105,12 +108,18 @@ $(VENV)/.bootstrap: requirements/bootstrap.lock
 
 $(VENV)/.run: requirements/run.lock pyproject.toml $(VENV)/.bootstrap
 	@echo "setup: dependencies and speech models (about 150 MB the first time)"
-	@$(INSTALL) -r $<
+	@$(INSTALL) --python $(BIN)/python -r $<
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock pyproject.toml $(VENV)/.bootstrap
 	@echo "setup: dependencies, speech models and development tools"
-	@$(INSTALL) -r $<
+	@$(INSTALL) --python $(BIN)/python -r $<
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $(VENV)/.run $@
+
+$(SDK4)/.done: requirements/sdk4.lock $(VENV)/.bootstrap
+	@echo "setup: deepgram-sdk 4 for the tests of older clients, in $(SDK4)"
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(SDK4)
+	@$(INSTALL) --quiet --python $(SDK4)/bin/python -r $<
+	@touch $@
