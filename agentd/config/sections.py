@@ -133,6 +133,8 @@ class EngineSettings(Section):
     """How long the engine waits for the answer to a function call."""
     threads: int = Field(default=2, ge=1, le=64)
     """Threads for speech recognition and synthesis. More than cores makes speech start later."""
+    allowed_hosts: tuple[str, ...] = ()
+    """More names that `agentd engine` answers to, such as "engine.lan:8691"."""
 
 
 class SecuritySettings(Section):
@@ -233,9 +235,7 @@ class LimitSettings(Section):
     renewal_s: Seconds = 10.0
     """How long a lost upstream connection is tried again."""
     turn_audio_s: Seconds = 120.0
-    """Agent audio kept of one turn, to be fetched as WAV."""
-    turn_audio_kept: Count = 4
-    """Turns of a session whose audio is kept."""
+    """Agent audio kept per session, to be fetched as WAV by turn; the oldest turns give way."""
     commands: Count = 16
     """Commands of one kind that wait in a session."""
     function_calls_per_session: Count = 4

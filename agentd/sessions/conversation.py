@@ -102,7 +102,7 @@ class Conversation:
             max_events=limits.event_ring,
             max_bytes=limits.event_ring_bytes,
         )
-        self.tracker = TurnTracker(finished=self._turn_finished, wall=time.time, kept_audio=limits.turn_audio_kept)
+        self.tracker = TurnTracker(finished=self._turn_finished, wall=time.time)
         self.calls = Calls(functions, caller, self._call_settled)
         self.adopt(document)
 

@@ -134,6 +134,7 @@ class Feed:
         """The session ended: nobody talks any more."""
         for talker in list(self._queue):
             self.leave(talker)
+        self.confirmed()
 
     @property
     def talking(self) -> bool:

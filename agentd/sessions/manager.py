@@ -21,6 +21,8 @@ from agentd.supervise import Nursery
 _log = structlog.get_logger("agentd.sessions")
 
 IDEMPOTENCY_KEYS: Final = 1000
+ENDED_WITH_AUDIO: Final = 8
+"""The sessions that ended last keep their replies' audio a little longer; memory must not grow with calls made."""
 Sessions = list[Session]
 Views = list[dict[str, Any]]
 
@@ -231,6 +233,8 @@ class Manager:
 
     def _retire(self, session: Session) -> None:
         self._ended.append(session)
+        for old in list(self._ended)[:-ENDED_WITH_AUDIO]:
+            old.erase_audio()
         while len(self._ended) > self._settings.limits.ended_sessions:
             old = self._ended.popleft()
             self._by_run.pop(old.run_id, None)

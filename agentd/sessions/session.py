@@ -208,6 +208,10 @@ class Session:
         if self.state in (State.STOPPING, State.ENDED) or self._stop.is_set():
             raise SessionEnded(f"Session {self.id} has ended ({self.end_reason or 'stopping'}); start it again.")
 
+    def erase_audio(self) -> None:
+        """Forget the replies' audio."""
+        self.conversation.tracker.forget_audio()
+
     def erase(self) -> None:
         """Forget every word, all audio and all events of an ended run (purge)."""
         self.conversation.tracker.turns.clear()

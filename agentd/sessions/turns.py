@@ -160,8 +160,7 @@ class TurnTracker:
         finished: called once for each turn as it ends.
         wall: Unix seconds, for ``started_at`` of the records.
         kept: turns kept in memory; older ones are forgotten.
-        kept_audio: turns whose audio is kept.
-        audio_limit_bytes: audio kept of one turn.
+        audio_limit_bytes: agent audio kept; that of the oldest turns gives way, of one longer turn its beginning stays.
     """
 
     def __init__(
@@ -170,7 +169,6 @@ class TurnTracker:
         finished: Callable[[Turn], None],
         wall: Callable[[], float],
         kept: int = 500,
-        kept_audio: int = 4,
         audio_limit_bytes: int = 5_760_000,
     ) -> None:
         self.turns: deque[Turn] = deque(maxlen=kept)
@@ -179,12 +177,12 @@ class TurnTracker:
         self.user_turns = 0
         self._finished = finished
         self._wall = wall
-        self._kept_audio = kept_audio
         self.audio_limit_bytes = audio_limit_bytes
         self._own_texts: deque[str] = deque(maxlen=_OWN_TEXTS)
         self._expected_echo: deque[str] = deque(maxlen=_OWN_TEXTS)
         self._model_must_speak = False
         self._still_speaking: Turn | None = None
+        self._kept_bytes = 0
 
     # what the user does
 
@@ -278,8 +276,7 @@ class TurnTracker:
         turn = self._still_speaking or self.current or self._open("agent", now)
         turn.first_audio_at = turn.first_audio_at or now
         turn.audio_bytes += len(frame)
-        if len(turn.audio) + len(frame) <= self.audio_limit_bytes:
-            turn.audio += frame
+        self._keep(turn, frame)
         if turn is self.current and not turn.said and not self._own_texts and not turn.calls:
             self._model_must_speak = False  # an upstream that sends no text for what it says
 
@@ -336,15 +333,34 @@ class TurnTracker:
         if turn is not None and turn.cause != "agent":
             turn.reported |= values
 
+    def forget_audio(self) -> None:
+        """Keep no audio of the turns so far."""
+        self._kept_bytes = 0
+        for turn in self.turns:
+            turn.audio.clear()
+
     def _open(self, cause: TurnCause, now: float) -> Turn:
         self.count += 1
+        if len(self.turns) == self.turns.maxlen:
+            self._kept_bytes -= len(self.turns[0].audio)
         turn = Turn(n=self.count, cause=cause, started=self._wall(), started_at=now)
         self.turns.append(turn)
         self.current = turn
         self._model_must_speak = cause != "agent"
-        for old in list(self.turns)[: -self._kept_audio]:
-            old.audio.clear()
         return turn
+
+    def _keep(self, turn: Turn, frame: bytes | memoryview) -> None:
+        if self._kept_bytes + len(frame) > self.audio_limit_bytes:
+            for old in self.turns:
+                if old is not turn:
+                    self._kept_bytes -= len(old.audio)
+                    old.audio.clear()
+                if self._kept_bytes + len(frame) <= self.audio_limit_bytes:
+                    break
+            else:
+                return
+        turn.audio += frame
+        self._kept_bytes += len(frame)
 
     def _end(self, outcome: TurnOutcome, now: float) -> Turn:
         turn = self.current

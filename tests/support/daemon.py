@@ -72,16 +72,14 @@ async def daemon_process(
     """
     state_dir = folder / "state"
     file = folder / "config.toml"
-    file.write_text(
-        f'{config}\n[server]\nport = 0\n[paths]\nstate_dir = "{state_dir}"\nfunctions_dir = "{functions or ROOT / "functions"}"\n',
-        encoding="utf-8",
-    )
+    paths = f'[paths]\nstate_dir = "{state_dir}"\nfunctions_dir = "{functions or ROOT / "functions"}"\n'
+    file.write_text(f"{config}\n[server]\nport = 0\n{paths}", encoding="utf-8")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTD_", "DEEPGRAM_"))}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agentd", "serve", "--config", str(file),
-        stdout=(folder / "log.jsonl").open("wb"), stderr=asyncio.subprocess.PIPE,
-        cwd=folder, env=clean | dict(environment or {}),
-    )  # fmt: skip
+    with (folder / "log.jsonl").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "agentd", "serve", "--config", str(file),
+            stdout=log, stderr=asyncio.subprocess.PIPE, cwd=folder, env=clean | dict(environment or {}),
+        )  # fmt: skip
     stderr: list[str] = []
     try:
         async with asyncio.timeout(READY_S):

@@ -174,14 +174,18 @@ def test_a_turn_nobody_ends_times_out(tracker: TurnTracker, ended: list[Turn]) -
     assert ended[0].outcome == "timeout"
 
 
-def test_old_audio_is_forgotten_and_old_turns_too() -> None:
-    tracker = TurnTracker(finished=lambda _: None, wall=lambda: 0.0, kept=3, kept_audio=2)
+def test_old_audio_gives_way_and_old_turns_too() -> None:
+    tracker = TurnTracker(finished=lambda _: None, wall=lambda: 0.0, kept=3, audio_limit_bytes=250)
     for i in range(5):
         tracker.user_said(f"turn {i}", float(i))
         tracker.agent_said("yes", i + 0.1)
         tracker.agent_audio(SECOND, i + 0.1)
         tracker.agent_done(i + 0.2)
     assert [(turn.n, len(turn.audio)) for turn in tracker.turns] == [(3, 0), (4, 100), (5, 100)]
+    tracker.user_said("a long one", 9.0)
+    for _ in range(4):
+        tracker.agent_audio(SECOND, 9.1)
+    assert [len(turn.audio) for turn in tracker.turns] == [0, 0, 200], "the beginning of the long one"
 
 
 def spoken(tracker: TurnTracker, heard: str, said: str, at: float) -> None:
