@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-LATE_S: Final = 0.5
-"""A check that comes later than this says that our own loop was busy: frames may wait unread, so it asks again."""
+LAST_LOOK_S: Final = 0.1
+"""When our own loop was busy, the pong may lie unread in the socket while the timer already fires: so the loop gets to read
+once more before the verdict."""
 
 
 class Watchdog:
     """Pings, and reports a peer from which nothing at all came within ``pong_s`` of a ping.
 
     Any frame counts as life, not only the pong: the pong of a peer that is sending may stand in its queue. A dead peer
-    is noticed at most ``ping_s + pong_s`` after its last frame. Timers of the loop, no task.
+    is noticed ``LAST_LOOK_S`` after ``ping_s + pong_s`` at the latest. Timers of the loop, no task.
 
     Args:
         signs: grows with everything that comes; only compared.
@@ -37,7 +38,6 @@ class Watchdog:
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
         self._seen = 0
-        self._due = 0.0
 
     def start(self) -> None:
         """Begin: the first ping goes out after the interval."""
@@ -51,15 +51,20 @@ class Watchdog:
 
     def _ask(self) -> None:
         self._seen = self._signs()
-        self._due = self._loop.time() + self._pong_s
-        self._timer = self._loop.call_at(self._due, self._check)
+        self._timer = self._loop.call_later(self._pong_s, self._check)
         self._ping()
 
     def _check(self) -> None:
-        if self._signs() != self._seen:
-            self._timer = self._loop.call_later(self._rest_s, self._ask)
-        elif self._loop.time() - self._due > LATE_S:
-            self._ask()
-        else:
+        if not self._answered():
+            self._timer = self._loop.call_later(LAST_LOOK_S, self._judge)
+
+    def _judge(self) -> None:
+        if not self._answered():
             self._timer = None
             self._dead()
+
+    def _answered(self) -> bool:
+        if self._signs() == self._seen:
+            return False
+        self._timer = self._loop.call_later(self._rest_s, self._ask)
+        return True
