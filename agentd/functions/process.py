@@ -158,7 +158,15 @@ class WorkerProcess(asyncio.Protocol):
         finally:
             os.close(writable)
         self._output = Output(readable, file=self.file.path.name, limit_bytes=log_bytes)
-        self._pidfd = os.pidfd_open(self._process.pid)
+        try:
+            self._pidfd = os.pidfd_open(self._process.pid)
+        except OSError:
+            # No descriptor is left: nothing would tell us of its end, so it ends here.
+            self.kill()
+            self._process.wait()
+            self._output.close()
+            self._process = None
+            raise
         self._loop.add_reader(self._pidfd, self._exited)
 
     async def call(self, call: dict[str, Any], *, limit_s: float, serve: Serve) -> Reply:
@@ -290,6 +298,9 @@ class WorkerProcess(asyncio.Protocol):
             answer = {"answer": number, "value": await running.serve(operation, arguments)}
         except Refused as refused:
             answer = {"answer": number, "refused": str(refused)}
+        except Exception:  # noqa: BLE001 - part of the function runner's guard: a handler must get an answer
+            _log.exception("function_request_failed", file=self.file.path.name, operation=operation)
+            answer = {"answer": number, "refused": f"{operation} failed because of an internal error"}
         finally:
             running.requests -= 1
             running.deadline.resume()

@@ -129,6 +129,12 @@ class Functions:
             self._adopt(generation)
         return self.registry
 
+    async def try_load(self) -> Registry:
+        """What the folder would bring, without taking it over."""
+        generation = await self._load()
+        await generation.fleet.close()
+        return generation.registry
+
     async def close(self) -> None:
         """Stop every call and process; nothing is left afterwards."""
         self._closed = True
@@ -287,8 +293,6 @@ class Functions:
             self._retired = [fleet for fleet in (*self._retired, self._generation.fleet) if len(fleet)]
         self._generation = generation
         self.registry = generation.registry
-        for problem in self.registry.problems:
-            _log.warning("function_file_problem", file=str(problem.file), line=problem.line, reason=problem.reason)
         _log.info("functions_loaded", functions=sorted(self.registry.specs), problems=len(self.registry.problems))
 
     def _count(self, request: CallRequest, outcome: CallOutcome, kind: str) -> None:
@@ -315,8 +319,7 @@ def check_directory(directory: Path) -> Registry:
                 directory=directory, state_dir=Path(state), limits=LimitSettings(), config={}, actions=lambda _: None
             )
             try:
-                await functions.start()
-                return functions.registry
+                return await functions.try_load()
             finally:
                 await functions.close()
 

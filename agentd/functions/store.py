@@ -80,7 +80,11 @@ class FileStore:
 
     async def _loaded(self) -> dict[str, Any]:
         if self._values is None:
-            self._values = await asyncio.to_thread(_read, self._path)
+            try:
+                self._values = await asyncio.to_thread(_read, self._path)
+            except OSError as error:
+                _log.error("function_store_failed", path=str(self._path), error=str(error))
+                raise StoreError("the stored values cannot be read") from error
         return self._values
 
 

@@ -279,6 +279,13 @@ async def test_what_the_session_refuses_is_told_to_the_handler(bench: Bench) -> 
     assert await outcome(bench.call("act")) == ("error", "The user is speaking.")
 
 
+async def test_a_fault_of_ours_in_a_request_answers_the_handler(bench: Bench) -> None:
+    bench.write("acting.py", ACTING)
+    await bench.start()
+    bench.session.say_raises = [RuntimeError("a bug")]
+    assert await outcome(bench.call("act")) == ("error", "say failed because of an internal error")
+
+
 async def test_stored_values_outlive_worker_and_daemon(bench: Bench) -> None:
     bench.limits["function_worker_calls"] = 1
     bench.write("acting.py", ACTING)

@@ -53,3 +53,9 @@ async def test_a_disk_that_takes_nothing_refuses_and_keeps_the_old_values(tmp_pa
     with pytest.raises(StoreError):
         await store.change({"a": 2})
     assert await store.items("") == {"a": 1}
+
+
+async def test_values_that_cannot_be_read_are_no_empty_store(tmp_path: Path) -> None:
+    (tmp_path / "home.json").mkdir()
+    with pytest.raises(StoreError):
+        await FileStore(tmp_path / "home.json").items("")
