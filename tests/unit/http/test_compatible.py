@@ -1,0 +1,175 @@
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from agentd.http.compatible import FRAME_BYTES, QUEUE_BYTES, Outbox
+from agentd.sessions.state import EndReason
+from tests.unit.http.conftest import Api, ApiOf, eventually
+
+CONVERSE = "/v1/agent/converse"
+SETTINGS: dict[str, Any] = {
+    "type": "Settings",
+    "audio": {"input": {"encoding": "linear16", "sample_rate": 16000}, "output": {"encoding": "linear16", "sample_rate": 16000}},
+    "agent": {
+        "listen": {"provider": {"type": "deepgram", "model": "nova-3"}},
+        "think": {"provider": {"type": "open_ai", "model": "gpt-4o-mini"}, "prompt": "Client's own."},
+        "speak": {"provider": {"type": "deepgram", "model": "aura-2-thalia-en"}},
+    },
+}
+
+
+@asynccontextmanager
+async def client(api: Api, path: str = CONVERSE, **options: Any) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    options.setdefault("headers", {"Authorization": f"Token {api.token}"})
+    async with api.http.ws_connect(api.base + path, **options) as socket:
+        yield socket
+
+
+async def text(socket: aiohttp.ClientWebSocketResponse, type_: str) -> dict[str, Any]:
+    """The next text frame of a type; others and audio are passed over."""
+    async with asyncio.timeout(5):
+        while True:
+            frame = await socket.receive()
+            if frame.type is aiohttp.WSMsgType.TEXT:
+                message: dict[str, Any] = orjson.loads(frame.data)
+                if message["type"] == type_:
+                    return message
+            elif frame.type is not aiohttp.WSMsgType.BINARY:
+                raise AssertionError(f"{frame.type.name} {frame.data} before {type_}")
+
+
+async def test_a_voice_agent_client_holds_a_conversation_and_is_a_session(api: Api) -> None:
+    async with client(api) as socket:
+        welcome = await text(socket, "Welcome")
+        await socket.send_json(SETTINGS)
+        await text(socket, "SettingsApplied")
+        (session,) = (await api.call("GET", "/v1/sessions")).json["items"]
+        assert session["agent"] == "passthrough"
+        assert session["request_id"] == welcome["request_id"]
+        await socket.send_json({"type": "InjectUserMessage", "content": "hello"})
+        assert (await text(socket, "ConversationText"))["content"] == "hello"
+        assert (await text(socket, "ConversationText"))["content"] == "I heard: hello"
+        await text(socket, "AgentAudioDone")
+    live = api.world.manager.get(session["id"])
+    async with asyncio.timeout(5):
+        await live.ended.wait()
+    assert live.end_reason == EndReason.CLIENT_LEFT
+    assert live.turns[0].said_text == "I heard: hello"
+    assert api.deps.hub.subscribers["ws"] == 0
+
+
+@pytest.mark.parametrize("scheme", ["Token", "token", "Bearer", "bearer"])
+async def test_every_form_of_the_authorization_header_opens(api: Api, scheme: str) -> None:
+    async with client(api, headers={"Authorization": f"{scheme} {api.token}"}) as socket:
+        await text(socket, "Welcome")
+
+
+@pytest.mark.parametrize("word", ["token", "bearer", "Token"])
+async def test_a_browser_opens_by_subprotocol_which_is_echoed(api: Api, word: str) -> None:
+    async with client(api, headers={}, protocols=[word, api.token]) as socket:
+        assert socket.protocol == word
+        await text(socket, "Welcome")
+
+
+async def test_refusals_come_before_the_upgrade_with_the_reason(api: Api) -> None:
+    for headers, status in (({}, 401), ({"Authorization": "Token nobody-at-all"}, 401), (api.auth("read"), 403)):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with client(api, headers=headers):
+                pass
+        assert refused.value.status == status
+        assert refused.value.headers is not None
+        assert refused.value.headers["dg-error"]
+        assert refused.value.headers["dg-request-id"]
+    with pytest.raises(aiohttp.WSServerHandshakeError) as unknown:
+        async with client(api, CONVERSE + "?agent=nobody"):
+            pass
+    assert unknown.value.status == 404
+    (await api.call("GET", CONVERSE)).problem(400, "malformed-request")
+    assert api.world.peer.connections == []
+
+
+async def test_an_upstream_without_room_is_503_before_the_upgrade(api_of: ApiOf) -> None:
+    api = await api_of(script={"refuse": 429})
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        async with client(api):
+            pass
+    assert refused.value.status == 503
+    assert refused.value.headers is not None
+    assert int(refused.value.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize("frame", ["not json", "[]", '{"type": 7}', '{"type": "KeepAlive"}'])
+async def test_a_client_that_breaks_the_protocol_is_told_and_let_go(api: Api, frame: str) -> None:
+    async with client(api) as socket:
+        await text(socket, "Welcome")
+        await socket.send_str(frame)
+        error = await text(socket, "Error")
+        assert error["code"] in ("UNPARSABLE_CLIENT_MESSAGE", "NON_SETTINGS_MESSAGE_BEFORE_SETTINGS")
+        closed = await socket.receive(timeout=5)
+        assert closed.type is aiohttp.WSMsgType.CLOSE
+        assert closed.data == 1008
+    await eventually(lambda: not [session for session in api.world.manager.list() if session.live])
+
+
+async def test_a_session_that_is_stopped_closes_its_client(api: Api) -> None:
+    async with client(api) as socket:
+        await text(socket, "Welcome")
+        await socket.send_json(SETTINGS)
+        await text(socket, "SettingsApplied")
+        (session,) = api.world.manager.list()
+        assert (await api.call("DELETE", f"/v1/sessions/{session.id}")).json["end_reason"] == "stopped"
+        async with asyncio.timeout(5):
+            async for _ in socket:
+                pass
+        assert socket.close_code == 1000
+
+
+async def test_a_client_whose_connection_breaks_leaves_nothing_behind(api: Api) -> None:
+    async with client(api) as socket:
+        await text(socket, "Welcome")
+        assert socket._response.connection is not None
+        assert socket._response.connection.transport is not None
+        socket._response.connection.transport.abort()
+        (session,) = api.world.manager.list()
+        async with asyncio.timeout(5):
+            await session.ended.wait()
+    assert session.end_reason == EndReason.CLIENT_LEFT
+
+
+async def test_agent_audio_goes_out_in_frames_of_at_most_64_kib(api: Api) -> None:
+    outbox = Outbox(api.deps)
+    outbox.send_audio(b"x" * (FRAME_BYTES * 2 + 5))
+    frames = [await outbox.get() for _ in range(3)]
+    assert [len(frame) for frame in frames if isinstance(frame, bytes)] == [FRAME_BYTES, FRAME_BYTES, 5]
+
+
+async def test_a_slow_client_loses_its_oldest_audio_and_no_text(api: Api) -> None:
+    outbox = Outbox(api.deps)
+    outbox.send_text(b'{"type":"First"}')
+    for i in range(QUEUE_BYTES // FRAME_BYTES + 10):
+        outbox.send_audio(bytes([i % 256]) * FRAME_BYTES)
+    outbox.send_text(b'{"type":"Last"}')
+    outbox.close(1000, "done")
+    frames = []
+    while isinstance(frame := await outbox.get(), bytes | str):
+        frames.append(frame)
+    assert frames[0] == '{"type":"First"}'
+    assert frames[-1] == '{"type":"Last"}'
+    assert isinstance(frames[1], bytes)
+    assert frames[1][0] > 5
+    assert sum(map(len, frames)) <= QUEUE_BYTES
+    assert api.deps.hub.drops["ws", "audio"] > 0
+
+
+async def test_a_client_that_takes_no_text_is_cut_off(api: Api) -> None:
+    outbox = Outbox(api.deps)
+    for _ in range(QUEUE_BYTES // 1_000_000 + 2):
+        outbox.send_text(b"x" * 1_000_000)
+    closing = await outbox.get()
+    assert not isinstance(closing, bytes | str)
+    assert closing.code == 1013

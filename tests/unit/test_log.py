@@ -1,0 +1,130 @@
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from agentd import log
+from agentd.config import LogSettings
+
+
+@pytest.fixture
+def lines() -> Iterator[Any]:
+    """Configures logging and gives what was written since, as JSON."""
+    stream = io.StringIO()
+
+    def read() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+    before = structlog.get_config()
+    root, ours = logging.getLogger(), logging.getLogger("agentd")
+    levels = root.level, ours.level
+    log.configure(LogSettings(), secrets=["s3cr3t-value", 'with"quote'], stream=stream)
+    yield read
+    root.handlers = [handler for handler in root.handlers if not isinstance(handler.formatter, log.RedactingFormatter)]
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+    structlog.configure(**before)
+
+
+def test_an_event_is_one_line_of_json_with_its_facts_as_keys(lines: Any) -> None:
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        structlog.get_logger("agentd.x").info("session_ended", turns=3)
+    (line,) = lines()
+    assert line | {"time": ""} == {
+        "event": "session_ended", "turns": 3, "request_id": "r1", "level": "info", "logger": "agentd.x", "time": "",
+    }  # fmt: skip
+
+
+def test_secrets_are_masked_wherever_they_come_from(lines: Any) -> None:
+    ours = structlog.get_logger("agentd.x")
+    ours.info("a", url="wss://user:pw@host/x?key=s3cr3t-value&b=c", headers={"Authorization": "Token abcdefghij"})
+    ours.info("b", text_='with"quote')
+    logging.getLogger("library").warning("sent Authorization: Bearer eyJhbGciOi.J9 to %s", "s3cr3t-value")
+    log.add_secret("made-later")
+    ours.info("c", value="made-later")
+    text = json.dumps(lines())
+    for secret in ("s3cr3t", "pw@", "abcdefghij", "eyJhb", "made-later", "quote"):
+        assert secret not in text
+    assert len(lines()) == 4
+
+
+def test_tracebacks_hold_no_local_variables(lines: Any) -> None:
+    def fails() -> None:
+        private = "spoken words"
+        raise ValueError(len(private))
+
+    try:
+        fails()
+    except ValueError:
+        structlog.get_logger("agentd.x").exception("task_failed")
+    (line,) = lines()
+    assert line["exception"][0]["exc_type"] == "ValueError"
+    assert "spoken words" not in json.dumps(line)
+
+
+def test_words_stay_out_unless_asked_for() -> None:
+    for settings, expected in ((LogSettings(), False), (LogSettings(transcripts=True), False)):
+        stream = io.StringIO()
+        log.configure(settings, stream=stream)
+        structlog.get_logger("agentd.x").info("turn", heard="hello", said="hi", n=1)
+        assert ("hello" in stream.getvalue()) is expected
+        assert '"n": 1' in stream.getvalue()
+    stream = io.StringIO()
+    log.configure(LogSettings(transcripts=True, level="debug"), stream=stream)
+    structlog.get_logger("agentd.x").debug("turn", heard="hello")
+    assert "hello" in stream.getvalue()
+
+
+def test_configuring_again_replaces_the_handler(lines: Any) -> None:
+    stream = io.StringIO()
+    log.configure(LogSettings(), stream=stream)
+    structlog.get_logger("agentd.x").info("once")
+    assert len(stream.getvalue().splitlines()) == 1
+    assert lines() == []
+
+
+def test_levels_hold_for_us_and_libraries_are_quiet(lines: Any) -> None:
+    structlog.get_logger("agentd.x").debug("frame")
+    logging.getLogger("httpx").info("HTTP Request: …")
+    logging.getLogger("picows.client").info("connected")
+    assert lines() == []
+
+
+def test_a_library_that_repeats_itself_is_limited_and_we_are_not(lines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("agentd.log.time.monotonic", lambda: now[0])
+    for i in range(1000):
+        logging.getLogger("asyncio").error("socket.accept() out of system resource %d", i)
+        structlog.get_logger("agentd.x").warning("again")
+    library = [line for line in lines() if line["logger"] == "asyncio"]
+    assert len(library) == 5
+    assert len(lines()) == 1005
+    now[0] += 6
+    logging.getLogger("asyncio").error("socket.accept() out of system resource %d", 0)
+    assert lines()[-1]["suppressed"] == 995
+
+
+def test_people_get_a_console_line() -> None:
+    stream = io.StringIO()
+    log.configure(LogSettings(format="console"), stream=stream)
+    structlog.get_logger("agentd.x").info("listening", url="http://127.0.0.1:1")
+    assert "listening" in stream.getvalue()
+    assert not stream.getvalue().startswith("{")
+
+
+@pytest.mark.parametrize(
+    ("line", "masked"),
+    [
+        ("Authorization: Token abcdef123", "Authorization: Token ***"),
+        ('"authorization": "bearer abc.def-123"', '"authorization": "bearer ***"'),
+        ("GET /x?api_key=abc&n=1 HTTP", "GET /x?api_key=***&n=*** HTTP"),
+        ("https://me:pw@host/", "https://***@host/"),
+        ("the token is refused", "the token is refused"),
+    ],
+)
+def test_credentials_are_known_by_their_shape(line: str, masked: str) -> None:
+    assert log.redact(line) == masked
