@@ -1,6 +1,7 @@
 """``agentd engine``: the engine as a process, alone or as the daemon's child, with its models or with a script."""
 
 import asyncio
+import gc
 import secrets
 import signal
 import stat
@@ -91,6 +92,11 @@ class _Plan:
     script: Path | None
     leash: Leash | None
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Host headers answered to besides its own address."""
+        return frozenset(name.lower() for name in self.settings.allowed_hosts)
+
 
 async def _serve(plan: _Plan) -> None:
     """Load, listen, report, and wait for the end."""
@@ -113,7 +119,10 @@ async def _serve(plan: _Plan) -> None:
 
 def _scripted(plan: _Plan, script: Path) -> AbstractAsyncContextManager[str]:
     peer = ScriptedPeer(load_script(script))
-    return serving(peer.dialogue, plan.settings, plan.key, host=plan.host, port=plan.port, before_handshake=peer.before_handshake)
+    return serving(
+        peer.dialogue, plan.settings, plan.key,
+        host=plan.host, port=plan.port, hosts=plan.hosts, before_handshake=peer.before_handshake,
+    )  # fmt: skip
 
 
 @asynccontextmanager
@@ -121,14 +130,17 @@ async def _conversing(plan: _Plan, tell: Callable[[str], None]) -> AsyncIterator
     """Serve with the models, which are loaded first."""
     providers = await asyncio.to_thread(load_providers, tell)
     compute = Compute(plan.settings.threads)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: the collector need not look through it during a reply
 
     def dialogue(line: Line, document: dict[str, Any]) -> Conversation:
         return Conversation(line, document, providers=providers, compute=compute, limits=plan.settings)
 
     try:
         async with serving(
-            dialogue, plan.settings, plan.key, host=plan.host, port=plan.port, models=MODELS, think_models=THINK_MODELS
-        ) as address:
+            dialogue, plan.settings, plan.key,
+            host=plan.host, port=plan.port, hosts=plan.hosts, models=MODELS, think_models=THINK_MODELS,
+        ) as address:  # fmt: skip
             yield address
     finally:
         compute.close()

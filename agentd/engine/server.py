@@ -4,6 +4,7 @@ It admits, upgrades and closes; ``exchange`` carries the frames, and what is sai
 ``dg-request-id``, every refusal ``dg-error``, as Deepgram's do.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -126,6 +127,8 @@ async def _converse(request: web.Request) -> web.WebSocketResponse:
     )
     socket.headers["dg-request-id"] = request_id
     log = _log.bind(request_id=request_id)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     try:
         await socket.prepare(request)
         log.info("conversation_opened")
@@ -135,7 +138,7 @@ async def _converse(request: web.Request) -> web.WebSocketResponse:
                 request.transport.abort()
         else:
             await socket.close(code=hangup.code, message=hangup.reason.encode()[:123])
-        log.info("conversation_closed", code=hangup.code, reason=hangup.reason)
+        log.info("conversation_closed", code=hangup.code, reason=hangup.reason, duration_s=round(loop.time() - began, 3))
     finally:
         del engine.live[request_id]
     return socket
