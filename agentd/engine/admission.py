@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from agentd.door import Door, fixed_key
-from agentd.errors import AgentdError, RequestError
+from agentd.errors import AgentdError, ForbiddenHost, RequestError
 
 SCHEMES: Final = frozenset({"token", "bearer"})
 CONVERSE: Final = "/v1/agent/converse"
@@ -76,6 +76,8 @@ def _refusal(error: AgentdError) -> Refusal:
     message = error.detail
     if error.status == 401:  # the door speaks of the daemon's tokens; here a key is wanted
         message = "Send the engine's key: `Authorization: Token <key>`."
+    elif isinstance(error, ForbiddenHost):
+        message = error.detail.replace("daemon", "engine").replace("[server]", "[engine]")
     headers = {} if error.retry_after_s is None else {"Retry-After": f"{error.retry_after_s:.0f}"}
     return Refusal(error.status, _CODES.get(error.status, "BAD_REQUEST"), message, headers)
 
