@@ -66,19 +66,28 @@ class Worker:
     async def serve(self, channel: socket.socket) -> None:
         """Work until the daemon closes its end."""
         reader, self._writer = await asyncio.open_unix_connection(sock=channel, limit=LINE_BYTES)
-        while line := await reader.readline():
-            message: dict[str, Any] = orjson.loads(line)
-            if "call" in message:
-                self._call_id = message["call"]["id"]
-                self._task = _start(self._run(message["call"]))
-            elif "cancel" in message and message["cancel"] == self._call_id and self._task is not None:
-                self._task.cancel()
-            elif "answer" in message:
-                self._answered(message)
+        try:
+            while line := await reader.readline():
+                self._take(orjson.loads(line))
+        finally:
+            self._writer.close()
+            self._threads.shutdown(wait=False)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if "call" in message:
+            self._call_id = message["call"]["id"]
+            self._task = _start(self._run(message["call"]))
+        elif "cancel" in message and message["cancel"] == self._call_id and self._task is not None:
+            # Not at once: a task cancelled before its first step would end without a word.
+            asyncio.get_running_loop().call_soon(self._task.cancel)
+        elif "answer" in message:
+            self._answered(message)
 
     async def _run(self, call: dict[str, Any]) -> None:
+        before = asyncio.all_tasks()
         outcome, value = await self._outcome(call)
-        self._send({"done": call["id"], "outcome": outcome, "value": value, "spent": await _left_over()})
+        spent = await _still_run(asyncio.all_tasks() - before)
+        self._send({"done": call["id"], "outcome": outcome, "value": value, "spent": spent})
 
     async def _outcome(self, call: dict[str, Any]) -> tuple[str, Any]:
         """Run one call. Whatever the handler does short of ending the process becomes an outcome."""
@@ -187,10 +196,8 @@ def _json(arguments: dict[str, Any]) -> bytes:
     return text
 
 
-async def _left_over() -> bool:
-    """End what the handler left running: nothing of a call outlives it. True when something ignores that."""
-    serving = asyncio.current_task()
-    left = {task for task in asyncio.all_tasks() if task is not serving and task.get_name() != "serve"}
+async def _still_run(left: set[asyncio.Task[Any]]) -> bool:
+    """End the tasks a handler left: nothing of a call outlives it. True when one ignores that."""
     for task in left:
         task.cancel()
     if not left:
@@ -215,13 +222,6 @@ def _first_line(channel: socket.socket) -> bytes:
     return bytes(line)
 
 
-async def _serve(worker: Worker, channel: socket.socket) -> None:
-    task = asyncio.current_task()
-    if task is not None:
-        task.set_name("serve")
-    await worker.serve(channel)
-
-
 def main() -> None:
     """Load, report, serve; the process ends when the daemon's end of the channel closes."""
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
@@ -240,7 +240,7 @@ def main() -> None:
         return
     own = os.getpid()
     worker = Worker(handlers, config=order["config"], result_bytes=order["result_bytes"])
-    uvloop.run(_serve(worker, channel))
+    uvloop.run(worker.serve(channel))
     # Threads and children of a handler may still run; they must not outlive a daemon that has let go.
     if os.getpid() == own:
         os.killpg(own, signal.SIGKILL)
