@@ -1,5 +1,6 @@
 """Being honest about what can be done: the functions' own descriptions, said as abilities."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,6 +10,9 @@ from agentd.engine.think.matcher.sentence import Form, Sentence
 from agentd.engine.think.matcher.words import name_words
 
 NO_FUNCTIONS: Final = "I have been given no functions, so there is nothing I can do here."
+_INSTRUCTION: Final = re.compile(r"^(?:please )?(?:use|call) (?:this(?: function| tool)?|it) (?:to|for|when) ", re.IGNORECASE)
+"""How descriptions written for a model begin: "Use this to look up ..."."""
+
 _SPOKEN: Final = 3
 """Abilities named when nothing fitted and nothing came near."""
 
@@ -48,7 +52,7 @@ def abilities(functions: Sequence[Function], *, most: int) -> str:
 
 def _ability(function: Function) -> str:
     """A summary as what follows "I can": "Turns lights on" gives "turn lights on"."""
-    first, _, rest = function.summary.partition(" ")
+    first, _, rest = _INSTRUCTION.sub("", function.summary).partition(" ")
     verb = first.lower()
     if verb in {"the", "a", "an"}:
         return f"tell {verb} {rest}"

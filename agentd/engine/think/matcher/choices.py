@@ -15,10 +15,13 @@ STATE: Final = 0.6
 SAME_KIND: Final = 0.45
 NEAR: Final = 0.4
 WHOLE: Final = 0.4
+FLAG: Final = 0.3
 
 _GROUPS: Final = tuple(frozenset(map(stem, group)) for group in ALIKE)
-_LONGEST: Final = 5
-"""Words in the longest phrase that is looked for."""
+_SMALL: Final = (
+    frozenset("a an the in at for to of from with by it is are am do no yes me i and or".split()) | EVERYTHING | PARTICLES.keys()
+)
+"""Words that are a choice's own only in an answer; anywhere else they are grammar."""
 
 
 def alike(word: str, other: str) -> bool:
@@ -35,7 +38,7 @@ def fill_exact(reading: Reading, *, bare: bool = False) -> None:
     found: list[tuple[int, int, Parameter, Choice]] = []
     for parameter in reading.open_parameters():
         for choice in parameter.choices:
-            if bare or not all(word in STOP_WORDS or word in PARTICLES for word in choice.phrases[0]):
+            if choice.phrases and (bare or not all(word in _SMALL for word in choice.phrases[0])):
                 found.extend((start, end, parameter, choice) for start, end in _places(reading, choice))
     verb = reading.sentence.verb
     places: dict[str, list[int]] = {}
@@ -105,6 +108,18 @@ def _taker(reading: Reading, sense: Sense) -> tuple[Parameter, object] | None:
     return None
 
 
+def fill_flags(reading: Reading) -> None:
+    """Booleans that are named: "overdue" sets ``overdue``."""
+    for parameter in reading.open_parameters():
+        if parameter.kind is not Kind.BOOLEAN or parameter.states or parameter.name in reading.values:
+            continue
+        named = [index for index, word in enumerate(reading.sentence.words) if word.stem in parameter.words]
+        if named and reading.free(named[:1]):
+            negated = named[0] > 0 and reading.sentence.words[named[0] - 1].text in {"not", "no"}
+            reading.put(parameter, not negated)
+            reading.claim([named[0] - 1, named[0]] if negated else named[:1], FLAG)
+
+
 def fill_alike(reading: Reading) -> None:
     """Choices said by a word of the same meaning: "is the lamp on" asks about the lights."""
     words = reading.sentence.words
@@ -133,6 +148,17 @@ def fill_everything(reading: Reading) -> None:
         if whole:
             reading.put(parameter, whole[0].value)
             reading.claim(said[:1], WHOLE)
+
+
+def fill_part(reading: Reading, parameter: Parameter) -> None:
+    """For an answer: a choice by a word that only it has, "the blue one" of a blue and a green room."""
+    held = [frozenset(choice.phrases[0]) for choice in parameter.choices if choice.phrases]
+    for index, word in enumerate(reading.sentence.words):
+        takers = [at for at, phrase in enumerate(held) if word.stem in phrase]
+        if len(takers) == 1 and word.text not in _SMALL and index not in reading.claims:
+            reading.put(parameter, parameter.choices[takers[0]].value)
+            reading.claim([index], EXACT)
+            return
 
 
 def fill_near(reading: Reading, *, evidence: float = NEAR) -> None:

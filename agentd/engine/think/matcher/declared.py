@@ -27,6 +27,9 @@ from agentd.engine.think.matcher.words import name_words, split, stem
 
 _EXAMPLES: Final = re.compile(r"\b(?:examples?|for example|e\.g\.)\s*:?\s+(.+)$", re.IGNORECASE | re.DOTALL)
 _QUOTED: Final = re.compile(r"[\"“”']([^\"“”]{4,120}?)[\"“”'](?=[\s,.;)]|$)")
+_LATER_VERBS: Final = frozenset("lookup search check query get fetch find".split())
+"""Verbs that stand last in a name, which nothing else in a name is."""
+
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -75,7 +78,7 @@ class Function:
 
 def compile_function(declaration: Mapping[str, Any]) -> Function:
     """Prepare a declaration; the same one is prepared once."""
-    return _compile(orjson.dumps(declaration, option=orjson.OPT_SORT_KEYS, default=str))
+    return _compile(orjson.dumps(declaration, default=str))
 
 
 @lru_cache(maxsize=512)
@@ -89,18 +92,21 @@ def _compile(encoded: bytes) -> Function:
     verbs, nouns = _verbs_and_nouns(named)
     openings = [words for words in (split(text) for text in (summary, *examples)) if words]
     told = {words[0].text for words in openings} | {words[0].stem for words in openings}
-    families = {VERBS[verb] for verb in verbs | told if verb in VERBS}
+    families = {VERBS[verb] for verb in verbs | told | {word.text for word in split(summary)} if verb in VERBS}
     states = {sense for word in named if (sense := _state(word)) is not None and sense in STATES}
     content = {word.stem for text in (description, *examples) for word in split(text) if word.text not in STOP_WORDS}
     for parameter in parameters:
         content |= parameter.words
+    reads = _reads(named, summary, states=bool(states))
     return Function(
         name=name,
         summary=summary,
         parameters=parameters,
-        reads=_reads(named, summary, states=bool(states)),
+        reads=reads,
         verbs=frozenset(map(stem, verbs)),
-        told_verbs=frozenset(stem(word) for word in told if word in VERBS or word in PARTICLE_VERBS or word not in STOP_WORDS),
+        told_verbs=frozenset(
+            stem(word) for word in told if word in VERBS or word in PARTICLE_VERBS or (word not in STOP_WORDS and not reads)
+        ),
         families=frozenset(families),
         states=frozenset(states),
         nouns=nouns,
@@ -139,13 +145,15 @@ def _summary(description: str, name: str) -> str:
 
 
 def _verbs_and_nouns(named: tuple[str, ...]) -> tuple[frozenset[str], dict[str, float]]:
-    """The first word of a name is its verb, if more follow; the rest tells what it is about."""
-    first_is_verb = len(named) > 1 and (named[0] in VERBS or named[0] in PARTICLE_VERBS or named[0] not in STOP_WORDS)
-    verbs = frozenset(word for at, word in enumerate(named) if (at == 0 and (first_is_verb or word in VERBS)))
+    """(verbs, nouns with their weights) of a name: its first word is the verb, unless another is ("customer_lookup")."""
+    later = [at for at, word in enumerate(named) if at > 0 and (word in _LATER_VERBS or word in PARTICLES)]
+    first_is_verb = named[:1] != () and (named[0] in VERBS or named[0] in PARTICLE_VERBS or (len(named) > 1 and not later))
+    at_verb = 0 if first_is_verb else later[0] if later and named[later[0]] in _LATER_VERBS else None
+    verbs = frozenset() if at_verb is None else frozenset({named[at_verb]})
     about = [
         word
         for at, word in enumerate(named)
-        if not (at == 0 and first_is_verb) and (word not in STOP_WORDS or word in {"home", "house"}) and word not in PARTICLES
+        if at != at_verb and (word not in STOP_WORDS or word in {"home", "house"}) and word not in PARTICLES
     ]
     telling = [stem(word) for word in about if word not in GENERIC_NOUNS and word not in {"home", "house"}]
     weight = 1.0 if len(telling) == 1 else 0.7
@@ -158,7 +166,7 @@ def _state(word: str) -> Sense | None:
 
 def _reads(named: tuple[str, ...], summary: str, *, states: bool) -> bool:
     first = named[0] if named else ""
-    if first in READING:
+    if first in READING - {"return", "state", "report"}:
         return True
     if first in VERBS or states:
         return False

@@ -10,14 +10,21 @@ from agentd.engine.think.matcher.reading import Reading
 _ARTICLES: Final = frozenset("the a an my our your some".split())
 _PREPOSITIONS: Final = frozenset("to for in at from with by about on regarding near called named as of".split())
 _EDGES: Final = frozenset("and is are that saying please to me it was were be do does did please the a an".split())
+_OPENING: Final = frozenset({"saying", "that"})
+"""Words after which everything is the text."""
+
 _LINKS: Final = frozenset("it is that would be make call say to the for with at in by a an my".split())
+
+
+_TAIL: Final = frozenset("one ones please thanks".split())
+"""What an answer ends with that is not part of it: "the pasta one"."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A run of unclaimed words, and the preposition before it."""
+    """A run of unclaimed words, and the place of the word before it that leads to a parameter."""
 
-    preposition: str | None
+    lead: int | None
     first: int
     last: int
 
@@ -27,21 +34,16 @@ def fill_text(reading: Reading) -> None:
     takers = [taker for taker in reading.open_parameters() if taker.kind is Kind.TEXT and taker.name not in reading.values]
     if not takers:
         return
-    leading = {preposition for taker in takers for preposition in taker.prepositions}
-    pieces = _pieces(reading, leading)
+    leads = _leads(reading, takers)
+    pieces = _pieces(reading, frozenset(leads.values()))
     for taker in takers:
-        for preposition in taker.prepositions:
-            piece = next((piece for piece in pieces if piece.preposition == preposition), None)
-            if piece is not None and taker.name not in reading.values:
-                _put(reading, taker, piece)
-                pieces.remove(piece)
+        piece = next((piece for piece in pieces if piece.lead is not None and piece.lead == leads.get(taker.name)), None)
+        if piece is not None:
+            _put(reading, taker, piece)
+            pieces.remove(piece)
     for taker in takers:
-        if taker.name in reading.values:
-            continue
-        piece = next((piece for piece in pieces if piece.preposition is None), None)
-        if piece is None and taker.required and len(takers) == 1 and pieces:
-            piece = pieces[0]
-        if piece is not None and (taker.required or _modifies(reading, piece)):
+        piece = next((piece for piece in pieces if taker.required or _modifies(reading, piece)), None)
+        if piece is not None and taker.name not in reading.values:
             _put(reading, taker, piece)
             pieces.remove(piece)
 
@@ -50,43 +52,48 @@ def whole_answer(reading: Reading) -> str:
     """What remains of an answer to a question without the words that only lead to it ("it is for Anna": "Anna")."""
     words = reading.sentence.words
     first, last = 0, len(words) - 1
-    while first < last and words[first].text in _LINKS and not _is_capital(reading, first):
+    while first < last and (words[last].text in _TAIL or words[last].stem in reading.function.nouns):
+        last -= 1
+    while first < last and words[first].text in _LINKS and not (_is_capital(reading, first) and _is_capital(reading, first + 1)):
         first += 1
     return reading.sentence.slice(first, last) if words else ""
 
 
-def _pieces(reading: Reading, leading: set[str]) -> list[_Piece]:
-    """Runs of unclaimed words; a preposition splits only where some parameter is led to by it."""
-    pieces: list[_Piece] = []
+def _leads(reading: Reading, takers: list[Parameter]) -> dict[str, int]:
+    """For each parameter the place of the word that leads to it; the last such word, for titles have theirs inside."""
     words = reading.sentence.words
-    preposition: str | None = None
-    runs: list[tuple[str | None, list[int]]] = []
-    current: list[int] = []
-    for index, word in enumerate(words):
-        splits = word.text in leading and word.text in _PREPOSITIONS and index + 1 < len(words)
-        if index in reading.claims or splits:
-            if current:
-                runs.append((preposition, current))
-            current = []
-            preposition = word.text if splits and index not in reading.claims else None
-        else:
-            current.append(index)
-    if current:
-        runs.append((preposition, current))
-    for lead, indexes in runs:
-        piece = _trim(reading, _Piece(lead, indexes[0], indexes[-1]))
+    leads: dict[str, int] = {}
+    for taker in takers:
+        for preposition in taker.prepositions:
+            places = [at for at, word in enumerate(words[:-1]) if word.text == preposition and at not in reading.claims]
+            places = [at for at in places if at not in leads.values()]
+            if places:
+                leads[taker.name] = places[0] if preposition in _OPENING else places[-1]
+                break
+    return leads
+
+
+def _pieces(reading: Reading, leads: frozenset[int]) -> list[_Piece]:
+    """Runs of unclaimed words between claimed ones and the words that lead to a parameter."""
+    pieces: list[_Piece] = []
+    lead: int | None = None
+    first: int | None = None
+    for index in range(len(reading.sentence.words) + 1):
+        inside = index < len(reading.sentence.words) and index not in reading.claims and index not in leads
+        if inside and first is None:
+            first = index
+        if inside:
+            continue
+        piece = _trim(reading, _Piece(lead, first, index - 1)) if first is not None else None
         if piece is not None:
             pieces.append(piece)
+        lead, first = (index if index in leads else None), None
     return pieces
 
 
 def _trim(reading: Reading, piece: _Piece) -> _Piece | None:
     words, first, last = reading.sentence.words, piece.first, piece.last
-    while (
-        first <= last
-        and words[first].text in _ARTICLES | _EDGES | _PREPOSITIONS
-        and not (_is_capital(reading, first) and first < last)
-    ):
+    while first <= last and words[first].text in _ARTICLES | _EDGES | _PREPOSITIONS and not _begins_title(reading, first, last):
         first += 1
     while last >= first and words[last].text in _EDGES | _ARTICLES | _PREPOSITIONS:
         last -= 1
@@ -99,9 +106,12 @@ def _trim(reading: Reading, piece: _Piece) -> _Piece | None:
 
 
 def _is_capital(reading: Reading, index: int) -> bool:
-    """Written with a capital inside the sentence: the "The" of a title."""
-    word = reading.sentence.words[index]
-    return word.start > 0 and reading.sentence.text[word.start].isupper()
+    """Written with a capital: the "The" of a title."""
+    return reading.sentence.text[reading.sentence.words[index].start].isupper()
+
+
+def _begins_title(reading: Reading, first: int, last: int) -> bool:
+    return first < last and _is_capital(reading, first) and _is_capital(reading, first + 1)
 
 
 def _modifies(reading: Reading, piece: _Piece) -> bool:
@@ -113,4 +123,5 @@ def _modifies(reading: Reading, piece: _Piece) -> bool:
 
 def _put(reading: Reading, parameter: Parameter, piece: _Piece) -> None:
     reading.put(parameter, reading.sentence.slice(piece.first, piece.last))
-    reading.text_words |= set(range(piece.first, piece.last + 1))
+    lead = [] if piece.lead is None else [piece.lead]
+    reading.text_words.update(lead, range(piece.first, piece.last + 1))

@@ -194,6 +194,9 @@ GENERIC_VERBS: Final = frozenset(
 )
 """Verbs that many functions share: a match of one of them alone does not say which function is meant."""
 
+NOUN_ENDINGS: Final = ("er", "or", "ing", "ment", "ation", "ion", "al")
+"""What turns a verb into the noun of the same thing: remind, reminder."""
+
 GENERIC_NOUNS: Final = frozenset("state status info information data value item details detail thing current all by id".split())
 """Nouns in function names that say little about what the function is for."""
 
@@ -209,7 +212,7 @@ FILLER_OPENINGS: Final = tuple(
             "would you mind|do me a favor and|"
             "do me a favour and|be so kind and|good morning|good evening|excuse me|sorry|thanks|thank you|"
             "i think you should|you should|"
-            "you can|you could|try to|make sure to"
+            "you can|you could|do you know|do you happen to know|try to|make sure to"
         ).split("|"),
         key=lambda phrase: -len(phrase),
     )

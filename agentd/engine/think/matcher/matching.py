@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from agentd.engine.think.matcher import choices, quantities
-from agentd.engine.think.matcher.choices import alike
+from agentd.engine.think.matcher import choices, evidence, quantities
 from agentd.engine.think.matcher.declared import Function
 from agentd.engine.think.matcher.freetext import fill_text
 from agentd.engine.think.matcher.lexicon import (
     BARE_WITHOUT_PARTICLE,
     EVERYTHING,
-    GENERIC_VERBS,
     NEGATIONS,
     STATES,
     STOP_WORDS,
@@ -24,7 +22,6 @@ from agentd.engine.think.matcher.lexicon import (
     VERBS,
     Sense,
 )
-from agentd.engine.think.matcher.near import nearest
 from agentd.engine.think.matcher.numbers import Number
 from agentd.engine.think.matcher.parameters import Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
@@ -36,18 +33,7 @@ ENOUGH: Final = 1.0
 _COVERED: Final = 0.75
 """Share of the content that must be accounted for when the function's subject was named; else all of it must be."""
 
-_VERB: Final = 0.8
-_TOLD_VERB: Final = 0.3
-_COMMON_VERB: Final = 0.3
-_FITS: Final = 0.2
-_ALIKE_NOUN: Final = 0.8
-_NEAR_NOUN: Final = 0.4
-_TOLD_WORD: Final = 0.25
-_PARAMETER_WORD: Final = 0.3
-_SIBLING: Final = 0.3
 _SAME_EXAMPLE: Final = 1.0
-_TELLING: Final = 0.5
-"""Weight from which a noun names the function's subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +56,7 @@ class Candidate:
 
 def read(text: str, functions: Sequence[Function], today: date) -> Sentence:
     """Analyse a sentence with the verbs of ``functions`` known."""
-    verbs = {verb for function in functions for verb in function.verbs if verb not in STOP_WORDS}
+    verbs = {verb for function in functions for verb in function.verbs | function.told_verbs} - STOP_WORDS
     return read_sentence(text, today=today, verbs=verbs)
 
 
@@ -83,8 +69,9 @@ def rank(sentence: Sentence, functions: Sequence[Function]) -> list[Candidate]:
 def fill(reading: Reading, *, bare: Parameter | None = None) -> None:
     """Find values for the parameters, the surest kinds of evidence first."""
     choices.fill_exact(reading, bare=bare is not None)
-    choices.fill_states(reading)
     quantities.fill_quantities(reading, bare=bare)
+    choices.fill_states(reading)
+    choices.fill_flags(reading)
     choices.fill_alike(reading)
     choices.fill_everything(reading)
 
@@ -94,27 +81,28 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
         return None
     reading = Reading(function, sentence)
     fill(reading)
-    fits = _claim_verb(reading)
-    _claim_subject(reading)
-    if fits is None or not _states_fit(reading):
+    if not evidence.claim_verb(reading):
+        return None
+    evidence.claim_subject(reading)
+    if not _states_fit(reading):
         return None
     choices.fill_near(reading)
-    _claim_near_subject(reading)
-    _claim_parameter_words(reading)
-    if reading.evidence + fits + _told_at_most(reading) >= ENOUGH:
+    evidence.claim_near_subject(reading)
+    evidence.claim_parameter_words(reading)
+    if reading.evidence + evidence.FITS + evidence.told_at_most(reading) >= ENOUGH:
         fill_text(reading)
-    _claim_told(reading)
+    evidence.claim_told(reading)
     if function.reads:
-        _claim_siblings(reading, functions)
-    evidence = reading.evidence + fits
+        evidence.claim_siblings(reading, functions)
+    score = reading.evidence + evidence.FITS
     if tuple(word.stem for word in sentence.words) in function.examples:
-        evidence += _SAME_EXAMPLE
-    if evidence < ENOUGH or not _covered(reading, functions):
+        score += _SAME_EXAMPLE
+    if score < ENOUGH or not _covered(reading, functions):
         return None
     ask = _to_ask(reading)
     if sentence.form is Form.FRAGMENT and (ask or not (reading.named or reading.met)):
         return None  # a few words that may not have been meant for us
-    return Candidate(reading, evidence - 0.1 * len(ask) + 0.01 * len(reading.values), tuple(ask))
+    return Candidate(reading, score - 0.1 * len(ask) + 0.01 * len(reading.values), tuple(ask))
 
 
 def _form_fits(function: Function, sentence: Sentence) -> bool:
@@ -123,7 +111,8 @@ def _form_fits(function: Function, sentence: Sentence) -> bool:
         case Form.STATEMENT | Form.FORBIDDING:
             return False
         case Form.QUESTION:
-            return function.reads
+            asks_for_meaning = [word.text for word in sentence.words[:3]] in (["what", "is", "a"], ["what", "is", "an"])
+            return function.reads and not asks_for_meaning
         case Form.WISH | Form.FRAGMENT:
             return True
         case Form.COMMAND:
@@ -131,37 +120,6 @@ def _form_fits(function: Function, sentence: Sentence) -> bool:
             asks = VERBS.get(verb.text) is Sense.GET
             own = verb.stem in function.verbs or verb.stem in function.told_verbs
             return own or asks == function.reads
-
-
-def _claim_verb(reading: Reading) -> float | None:
-    """Account for the leading verb. None: it asks for something else than the function does."""
-    sentence, function = reading.sentence, reading.function
-    if sentence.verb is None:
-        return _FITS
-    verb = sentence.words[sentence.verb]
-    if verb.stem in function.verbs:
-        reading.claim(sentence.verb_words, _COMMON_VERB if verb.text in GENERIC_VERBS else _VERB)
-        return _FITS
-    told = verb.stem in function.told_verbs
-    if told or any(alike(verb.stem, own) for own in function.verbs):
-        specific = not told and verb.text not in GENERIC_VERBS and any(own not in GENERIC_VERBS for own in function.verbs)
-        reading.claim(sentence.verb_words, 0.75 * _VERB if specific else _TOLD_VERB)
-        return _FITS
-    asked = VERBS.get(verb.text)
-    if sentence.verb in reading.claims:  # the verb was a value: "open the blinds"
-        return _FITS
-    state = next((sense for sense, words in sentence.senses if sentence.verb in words), None)
-    if state is not None and (state in function.families or state in function.states or state in reading.unmet):
-        reading.claim(sentence.verb_words, 0.0)  # whether the state can be met is judged in _states_fit
-        return _FITS
-    if asked in function.families or (asked is None and len(sentence.verb_words) > 1):
-        reading.claim(sentence.verb_words, 0.0)
-        return _FITS
-    makes = asked is Sense.MAKE or verb.text in {"make", "turn", "put", "bring", "leave", "keep"}
-    if makes and Sense.END not in function.families - {Sense.MAKE} and not function.reads:
-        reading.claim(sentence.verb_words, 0.0)
-        return _FITS
-    return None
 
 
 def _states_fit(reading: Reading) -> bool:
@@ -182,83 +140,7 @@ def _states_fit(reading: Reading) -> bool:
             continue
         return False
     bound = function.states & STATES
-    return not bound or bool(bound & asked)
-
-
-def _claim_subject(reading: Reading) -> None:
-    """The words of the function's name, or words alike."""
-    function = reading.function
-    for index, word in enumerate(reading.sentence.words):
-        if index == reading.sentence.verb:
-            continue
-        weight = function.nouns.get(word.stem)
-        if weight is not None:
-            reading.named = reading.named or weight >= _TELLING
-        elif word.text not in STOP_WORDS and index not in reading.measured:
-            others = (held for noun, held in function.nouns.items() if alike(word.stem, noun))
-            weight = max((_ALIKE_NOUN * held for held in others), default=None)
-        if weight is not None:
-            reading.claim([index], weight)
-            reading.about = reading.about or weight >= _TELLING
-
-
-def _claim_parameter_words(reading: Reading) -> None:
-    """A parameter called by its name: "the brightness"."""
-    for index, word in enumerate(reading.sentence.words):
-        known = any(word.stem in parameter.words for parameter in reading.function.parameters)
-        if known and index not in reading.claims and word.text not in STOP_WORDS:
-            reading.claim([index], _PARAMETER_WORD)
-
-
-def _claim_near_subject(reading: Reading) -> None:
-    if reading.about:
-        return
-    nouns = [noun for noun, weight in reading.function.nouns.items() if weight >= _TELLING]
-    for index, word in enumerate(reading.sentence.words):
-        if (
-            index not in reading.claims
-            and word.text not in STOP_WORDS
-            and index != reading.sentence.verb
-            and nearest(word.stem, nouns)
-        ):
-            reading.claim([index], _NEAR_NOUN)
-            reading.about = True
-            return
-
-
-def _told_at_most(reading: Reading) -> float:
-    """What the description's words could add, for the decision to look for free text at all."""
-    held = {word.stem for index, word in enumerate(reading.sentence.words) if index not in reading.claims}
-    return min(2 * _TOLD_WORD, _TOLD_WORD * len(held & reading.function.words))
-
-
-def _claim_told(reading: Reading) -> None:
-    """Words of the description, the parameters and the examples; two of them count, the rest are only explained."""
-    counted = 0
-    for index, word in enumerate(reading.sentence.words):
-        if index in reading.claims or index in reading.text_words or word.text in STOP_WORDS:
-            continue
-        if word.stem in reading.function.words or any(alike(word.stem, told) for told in reading.function.words):
-            reading.claim([index], _TOLD_WORD if counted < 2 else 0.0)
-            counted += 1
-
-
-def _claim_siblings(reading: Reading, functions: Sequence[Function]) -> None:
-    """Words of a function that shares a choice with this one: what can be set somewhere can be asked about there."""
-    shared = {str(value) for value in reading.values.values()}
-    siblings = [
-        other
-        for other in functions
-        if other is not reading.function
-        and any(str(choice.value) in shared for parameter in other.parameters for choice in parameter.choices)
-    ]
-    known = {word for other in siblings for word in other.vocabulary}
-    for index, word in enumerate(reading.sentence.words):
-        if index not in reading.claims and word.text not in STOP_WORDS and word.stem in known:
-            reading.claim([index], _SIBLING)
-    for _, indexes in reading.sentence.senses:
-        if shared and reading.free(indexes):
-            reading.claim(indexes, _FITS)
+    return not bound or bool(bound & asked) or bool(reading.met)
 
 
 def _covered(reading: Reading, functions: Sequence[Function]) -> bool:

@@ -12,6 +12,8 @@ _LEAST: Final = 0.8
 """Mean of the likeness of letters and of sound from which two words may be the same; "blimps" and "blinds" have 0.73."""
 
 _SHORTEST: Final = 3
+_LEAST_SHORT: Final = 0.85
+"""Of three letters none may be wrong; one may be missing, "lap" for "lamp"."""
 
 
 @lru_cache(maxsize=8192)
@@ -23,7 +25,7 @@ def likeness(heard: str, known: str) -> float:
         return 0.0
     letters = fuzz.ratio(heard, known) / 100
     sounds = fuzz.ratio(sound(heard), sound(known)) / 100
-    if min(len(heard), len(known)) == _SHORTEST and sounds < 1:
+    if min(len(heard), len(known)) == _SHORTEST and letters < _LEAST_SHORT:
         return 0.0
     value = (letters + sounds) / 2
     return value if value >= _LEAST and letters >= 2 / 3 else 0.0

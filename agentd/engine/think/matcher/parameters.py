@@ -1,7 +1,7 @@
 """A declared parameter as the matcher sees it: the kind of value, its unit and limits, the words for its choices."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -42,6 +42,7 @@ class Parameter:
         choices: the values of an enum, or of ``examples`` when ``open`` says that others are accepted too.
         unit: "percent" or "degrees" for a number, seconds in the unit for a duration (None: ISO 8601 text).
         states: for a boolean or a number, the value that each state stands for.
+        prefix: for digits, the letters before them ("CUST" where the description says CUSTXXXX).
         prepositions: for text, the words that lead to its value in a sentence, the likeliest first.
         many: an array of such values.
     """
@@ -59,7 +60,7 @@ class Parameter:
     maximum: float | None = None
     states: Mapping[Sense, Any] = field(default_factory=dict)
     prepositions: tuple[str, ...] = ()
-    pattern: str | None = None
+    prefix: str = ""
     many: bool = False
 
     @property
@@ -80,11 +81,13 @@ _ROLES: Final = (
         ("in", "at", "to", "for", "near", "from"),
     ),
     ("topic subject about query question reason", ("about", "on", "regarding", "for")),
+    ("text message content body note", ("saying", "that", "to")),
     ("name label", ("called", "named", "for")),
 )
 """By words in a parameter's name: the prepositions that lead to it."""
 
 _DIGIT_NAMES: Final = frozenset("id mrn phone pin code zip postcode number digits account isbn".split())
+_PREFIX: Final = re.compile(r"\b([A-Z]{2,6}?)[-_]?(?:X{2,}|N{2,}|#{2,}|\d{3,})\b")
 _ENDS: Final = re.compile(r"(\d+)\s*(?:%|percent)?\s*(?:=|is|are|means|for|:)?\s*(?:fully|completely|all)?\s*([a-z]+)")
 _IN_UNIT: Final = re.compile(r"\b(?:in|of|number of)\s+([a-z]+)")
 _BOOLEAN_STATES: Final = (
@@ -120,6 +123,7 @@ def resolve(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 0) 
             found = {**parts[0], **found}
         if parts and all(_values(part) for part in parts):
             found["enum"] = values
+            found.pop("const", None)
     if isinstance(kinds := found.get("type"), list):
         found["type"] = next((kind for kind in kinds if kind != "null"), "string")
     if "const" in found:
@@ -135,11 +139,11 @@ def compile_parameter(name: str, schema: Mapping[str, Any], *, required: bool) -
         schema = {**(items if isinstance(items, dict) else {}), "description": schema.get("description", "")}
     description = str(schema.get("description") or "")
     hints = tuple(name_words(name))
-    choices = tuple(_choice(value) for value in _values(schema) if value is not None)
+    choices = _choices(_values(schema))
     kind = Kind.CHOICE if choices else _kind(schema, hints, description)
     examples = schema.get("examples")
     if not choices and kind in {Kind.TEXT, Kind.DIGITS} and isinstance(examples, list):
-        choices = tuple(_choice(value) for value in examples if isinstance(value, str))
+        choices = _choices(examples)
     low, high = schema.get("minimum", schema.get("exclusiveMinimum")), schema.get("maximum", schema.get("exclusiveMaximum"))
     return Parameter(
         name=name,
@@ -155,7 +159,7 @@ def compile_parameter(name: str, schema: Mapping[str, Any], *, required: bool) -
         maximum=high if isinstance(high, int | float) else None,
         states=_states(kind, hints, description),
         prepositions=_prepositions(hints),
-        pattern=schema.get("pattern") if isinstance(schema.get("pattern"), str) else None,
+        prefix=found.group(1) if kind is Kind.DIGITS and (found := _PREFIX.search(description)) is not None else "",
         many=many,
     )
 
@@ -165,6 +169,12 @@ def _values(schema: Mapping[str, Any]) -> list[Any]:
     return list(enum) if isinstance(enum, list) else [schema["const"]] if "const" in schema else []
 
 
+def _choices(values: Iterable[Any]) -> tuple[Choice, ...]:
+    """The values that can be said; nested ones, null and "" cannot."""
+    sayable = (value for value in values if isinstance(value, str | int | float))
+    return tuple(choice for value in sayable if (choice := _choice(value)).phrases)
+
+
 def _choice(value: Any) -> Choice:
     texts = tuple(word.text for word in split(" ".join(name_words(str(value)))))
     phrase = tuple(stem(text) for text in texts)
@@ -172,7 +182,7 @@ def _choice(value: Any) -> Choice:
     if len(phrase) > 1:
         phrases.append(("".join(texts),))  # "bed room" and "bedroom"
     senses = {ADJECTIVES.get(text) or PARTICLES.get(text) or VERBS.get(text) for text in texts} if len(texts) <= 2 else set()
-    lone = len(texts) == 1 or texts[0] in {"turn", "switch", "put", "set", "fully"}
+    lone = len(texts) == 1 or texts[:1] in {("turn",), ("switch",), ("put",), ("set",), ("fully",)}
     return Choice(
         value,
         tuple(phrases),
@@ -238,7 +248,7 @@ def _states(kind: Kind, hints: tuple[str, ...], description: str) -> dict[Sense,
             (float(number), ADJECTIVES.get(word) or PARTICLES.get(word) or VERBS.get(word))
             for number, word in _ENDS.findall(description.lower())
         )
-        return {sense: number for number, sense in ends if sense in STATES and sense is not None}
+        return {sense: int(number) for number, sense in ends if sense in STATES and sense is not None}
     if kind is not Kind.BOOLEAN:
         return {}
     for source in (set(hints), {word.text for word in split(description)}):

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from agentd.engine.think.matcher.dates import Date
-from agentd.engine.think.matcher.numbers import Number, read_digit, read_number
+from agentd.engine.think.matcher.digits import fill_digits
+from agentd.engine.think.matcher.numbers import Number
 from agentd.engine.think.matcher.parameters import Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
 from agentd.engine.think.matcher.times import Duration, Time, read_time, unit_seconds
@@ -24,7 +25,16 @@ _UNITS: Final = {
     "fahrenheit": "degrees",
     "c": "degrees",
 }
-_ENDS: Final = {"full": 1.0, "maximum": 1.0, "max": 1.0, "highest": 1.0, "half": 0.5, "minimum": 0.0, "lowest": 0.0}
+_ENDS: Final = {
+    "full": 1.0,
+    "maximum": 1.0,
+    "max": 1.0,
+    "highest": 1.0,
+    "half": 0.5,
+    "halfway": 0.5,
+    "minimum": 0.0,
+    "lowest": 0.0,
+}
 
 
 def fill_quantities(reading: Reading, *, bare: Parameter | None = None) -> None:
@@ -43,19 +53,24 @@ def fill_quantities(reading: Reading, *, bare: Parameter | None = None) -> None:
             case Kind.DATE:
                 _take(reading, parameter, ((day, day.value.isoformat()) for day in _found(reading, Date)))
             case Kind.TIME:
-                times = _found(reading, Time) or (
-                    [found] if parameter is bare and (found := read_time(reading.sentence.words, 0, bare=True)) else []
-                )
+                times = _found(reading, Time) or _led_times(reading, answer=parameter is bare)
                 _take(reading, parameter, ((moment, f"{moment.value:%H:%M}") for moment in times))
-            case Kind.DIGITS:
-                _fill_digits(reading, parameter)
             case _:
                 pass
+    fill_digits(reading)
 
 
 def _found(reading: Reading, kind: "type[Any]") -> list[Any]:
     entities = [entity for entity in reading.sentence.entities if isinstance(entity, kind)]
     return [entity for entity in entities if reading.free(range(entity.start, entity.end))]
+
+
+def _led_times(reading: Reading, *, answer: bool) -> list[Time]:
+    """Times that only their place tells: "for seven thirty", or the whole answer to "at what time?"."""
+    words = reading.sentence.words
+    starts = [index + 1 for index, word in enumerate(words) if word.text in {"for", "to", "until"}]
+    found = (read_time(words, start, bare=True) for start in ([0, *starts] if answer else starts))
+    return [time for time in found if time is not None and reading.free(range(time.start, time.end))]
 
 
 def _take(reading: Reading, parameter: Parameter, found: Iterable[tuple[Any, Any]]) -> None:
@@ -138,6 +153,8 @@ def _fill_number(reading: Reading, parameter: Parameter, *, sole: bool) -> None:
             continue
         elif before & parameter.words:
             fit = 2 * BARE
+        elif any(isinstance(entity, Time) and entity.start <= number.start < entity.end for entity in reading.sentence.entities):
+            continue  # "at seven"
         if best is None or fit > best[0]:
             best = (fit, span, number.value)
     if best is None and (parameter.unit == "percent" or sole):
@@ -191,43 +208,3 @@ def _fill_moment(reading: Reading, parameter: Parameter) -> None:
     reading.put(parameter, value)
     for entity in used:
         reading.claim(range(entity.start, entity.end), MOMENT)
-
-
-def _fill_digits(reading: Reading, parameter: Parameter) -> None:
-    """A number that is spelled, "one two three four", or letters and digits, "A P T 17"."""
-    words = reading.sentence.words
-    at = 0
-    while at < len(words):
-        end, digits = at, ""
-        while end < len(words) and reading.free([end]):
-            text = words[end].text
-            if text.isdecimal():
-                digits += text
-            elif text in {"double", "triple"} and (digit := read_digit(words, end + 1)) is not None:
-                digits, end = digits + str(digit) * (2 if text == "double" else 3), end + 1
-            elif (digit := read_digit(words, end)) is not None:
-                digits += str(digit)
-            elif (
-                not digits
-                and (number := read_number(words, end)) is not None
-                and number.value == int(number.value)
-                and not number.ordinal
-                and number.end - number.start > 1
-            ):
-                digits, end = str(int(number.value)), number.end - 1
-            else:
-                break
-            end += 1
-        if digits:
-            prefixed = (
-                at > 0
-                and reading.free([at - 1])
-                and len(words[at - 1].text) <= 4
-                and reading.sentence.slice(at - 1, at - 1).isupper()
-            )
-            start = at - 1 if prefixed and words[at - 1].text != "i" else at
-            prefix = reading.sentence.slice(start, start) if start < at else ""
-            reading.put(parameter, prefix + digits)
-            reading.claim(range(start, end), MOMENT)
-            return
-        at = max(end, at + 1)

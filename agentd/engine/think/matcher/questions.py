@@ -3,11 +3,13 @@
 from typing import Final
 
 from agentd.engine.think.matcher import matching
-from agentd.engine.think.matcher.choices import fill_near
+from agentd.engine.think.matcher.choices import fill_near, fill_part
+from agentd.engine.think.matcher.declared import Function
 from agentd.engine.think.matcher.freetext import fill_text, whole_answer
 from agentd.engine.think.matcher.lexicon import STOP_WORDS, Sense
 from agentd.engine.think.matcher.parameters import Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
+from agentd.engine.think.matcher.sentence import Form
 from agentd.engine.think.matcher.words import name_words, split
 
 _MOST_CHOICES: Final = 7
@@ -17,6 +19,9 @@ _QUESTIONS: Final = {
     Kind.DATE: "On which day?",
     Kind.MOMENT: "When?",
 }
+_LEADING: Final = frozenset("make set take use call think guess say".split())
+"""Verbs that only lead to an answer: "make it ten minutes", "I think the kitchen"."""
+
 _YES: Final = frozenset("yes yeah yep sure correct right okay ok true please do".split())
 _NO: Final = frozenset("no nope not false".split())
 _PEOPLE: Final = frozenset(
@@ -24,9 +29,11 @@ _PEOPLE: Final = frozenset(
 )
 
 
-def question(parameter: Parameter) -> str:
+def question(parameter: Parameter, function: Function) -> str:
     """The question whose answer is a value of ``parameter``."""
     name = parameter.spoken
+    if name == parameter.unit:  # "percent" of what: of what the function is about
+        name = next((noun for noun in name_words(function.name)[1:] if noun not in STOP_WORDS), name)
     match parameter.kind:
         case Kind.CHOICE:
             values = [" ".join(name_words(str(choice.value))) for choice in parameter.choices]
@@ -56,8 +63,11 @@ def read_answer(reading: Reading, parameter: Parameter) -> bool:
         return True
     matching.fill(reading, bare=parameter)
     if parameter.name not in reading.values and parameter.choices:
+        fill_part(reading, parameter)
         fill_near(reading)
     if parameter.name in reading.values:
+        if _means_something_else(reading):
+            return False
         fill_text(reading)
         return True
     if parameter.kind is Kind.TEXT or (parameter.kind in {Kind.DIGITS, Kind.MOMENT} and not reading.problems):
@@ -66,3 +76,13 @@ def read_answer(reading: Reading, parameter: Parameter) -> bool:
             reading.put(parameter, answer)
             return True
     return False
+
+
+def _means_something_else(reading: Reading) -> bool:
+    """A value is in the sentence, but so is more than an answer: another command, a state nobody asked about."""
+    sentence = reading.sentence
+    small = STOP_WORDS | _LEADING
+    left = [word for at, word in enumerate(sentence.words) if at not in reading.claims and word.text not in small]
+    foreign = [word for word in left if word.stem not in reading.function.words | reading.function.nouns.keys()]
+    allowed = 0 if sentence.form in {Form.COMMAND, Form.QUESTION} else 1
+    return len(foreign) > allowed or bool(reading.unmet)

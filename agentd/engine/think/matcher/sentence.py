@@ -79,13 +79,13 @@ def read_sentence(text: str, *, today: date, verbs: Iterable[str] = ()) -> Sente
 
     Args:
         today: what relative dates are counted from.
-        verbs: base forms that count as verbs beside those of the lexicon; the functions' own.
+        verbs: stems of verbs beside those of the lexicon; the functions' own.
     """
     text = text.replace(CURLY_APOSTROPHE, "'")
     known = frozenset(verbs)
     words, asked = _strip(split(text))
     form, verb = _form(words, known, asked=asked)
-    if verb is not None and words[verb].text not in known and (meant := MISHEARD.get(words[verb].text)) is not None:
+    if verb is not None and words[verb].stem not in known and (meant := MISHEARD.get(words[verb].text)) is not None:
         words = (*words[:verb], replace(words[verb], text=meant, stem=stem(meant)), *words[verb + 1 :])
     particle = _particle(words, verb) if verb is not None else None
     verb_words = frozenset(index for index in (verb, particle) if index is not None)
@@ -132,7 +132,7 @@ def _form(words: tuple[Word, ...], verbs: frozenset[str], *, asked: bool) -> tup
             return Form.WISH, None
     if first in QUESTION_WORDS and texts[:2] != ["how", "about"]:
         return Form.QUESTION, None
-    if first in AUXILIARIES and (len(texts) > 1 or asked) and first not in verbs:
+    if first in AUXILIARIES and (len(texts) > 1 or asked) and words[0].stem not in verbs:
         return Form.QUESTION, None
     if _is_verb(MISHEARD.get(first, first), verbs):
         return Form.COMMAND, 0
@@ -161,7 +161,8 @@ def _after_place(words: tuple[Word, ...], verbs: frozenset[str]) -> int | None:
 
 
 def _is_verb(text: str, verbs: frozenset[str]) -> bool:
-    return text in VERBS or text in PARTICLE_VERBS or text in verbs
+    """Whether ``text`` is a verb in the form of a command; "reserved" is not."""
+    return text in VERBS or text in PARTICLE_VERBS or (stem(text) in verbs and not text.endswith(("ed", "ing")))
 
 
 def _particle(words: tuple[Word, ...], verb: int) -> int | None:
@@ -204,7 +205,7 @@ def _senses(
         sense = ADJECTIVES.get(word.text)
         if sense is None and form is not Form.COMMAND and word.text in {"open", "shut"}:
             sense = Sense.OPEN if word.text == "open" else Sense.CLOSE
-        if sense is None and word.text in {"on", "off", "up", "down"} and particle is None and index > 0:
+        if sense is None and word.text in {"on", "off", "up", "down"} and index > (-1 if particle is None else particle):
             last = index == len(words) - 1 or word.pause
             if last or word.text == "off" or (words[index + 1].text in _AFTER_PARTICLE and form is not Form.STATEMENT):
                 sense = PARTICLES[word.text]

@@ -55,7 +55,8 @@ _PHRASES: Final = {
     for phrase in phrases.split("|")
 }
 _AROUND: Final = frozenset(
-    "please now then again just so well oh um uh ok okay alexa computer assistant there everyone can could you will would".split(),
+    "please now then again just so well oh um uh ok okay alexa computer assistant there everyone can could you "
+    "will would".split(),
 )
 """Words that change nothing at the edges of such a phrase."""
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
+import orjson
+
 from agentd.engine.providers import AgentText, Call, CallMade, Say, ThinkEvent, ThinkRequest, UserText
 from agentd.engine.think.matcher import matching, smalltalk
 from agentd.engine.think.matcher.abilities import not_understood
@@ -56,13 +58,14 @@ class OfflineMatcher:
 
     async def think(self, request: ThinkRequest) -> AsyncIterator[ThinkEvent]:
         """Speak the results of the calls just made, else understand what the user said last."""
+        conversation = request.session.setdefault(_SESSION_KEY, Conversation())
         results = _results(request)
         if results:
+            conversation.pending = next(filter(None, map(_asked_for, results)), None)
             for piece in sentences(spoken_results([call.result or "" for call in results])):
                 yield Say(piece)
             return
         said = next((message.text for message in reversed(request.messages) if isinstance(message, UserText)), "")
-        conversation = request.session.setdefault(_SESSION_KEY, Conversation())
         for event in self._respond(said, request, conversation):
             if isinstance(event, Call):
                 yield event
@@ -116,7 +119,7 @@ def _answer(
     if pending.tries >= _TRIES and problem is None:
         return []
     conversation.pending = Pending(function.name, known, parameter.name, pending.tries + 1)
-    return [f"{problem or 'I did not get that.'} {question(parameter)}"]
+    return [f"{problem or 'I did not get that.'} {question(parameter, reading.function)}"]
 
 
 def _proceed(reading: Reading, ask: Sequence[Parameter], conversation: Conversation) -> list[Call | str]:
@@ -126,7 +129,17 @@ def _proceed(reading: Reading, ask: Sequence[Parameter], conversation: Conversat
     parameter = ask[0]
     conversation.pending = Pending(reading.function.name, dict(reading.values), parameter.name)
     problem = reading.problems.get(parameter.name)
-    return [f"{problem} {question(parameter)}" if problem else question(parameter)]
+    return [f"{problem} {question(parameter, reading.function)}" if problem else question(parameter, reading.function)]
+
+
+def _asked_for(call: CallMade) -> Pending | None:
+    """The call to make again, when a handler needs an answer: agentd's AskUser arrives as ``{"say", "awaiting"}``."""
+    try:
+        result = orjson.loads(call.result or "")
+    except orjson.JSONDecodeError:
+        return None
+    awaited = result.get("awaiting") if isinstance(result, dict) else None
+    return Pending(call.name, dict(call.arguments), awaited) if isinstance(awaited, str) else None
 
 
 def _results(request: ThinkRequest) -> list[CallMade]:

@@ -110,7 +110,7 @@ def read_time(words: Sequence[Word], at: int, *, bare: bool = False) -> Time | N
         return None
     hour, minute, end, certain = found
     late, end = _half_of_day(words, end)
-    if late is None and not certain and not bare and index == at:
+    if late is None and not certain and not bare and (index == at or hour > 12):  # "at 21" is rather a level
         return None
     if late is not None and hour <= 12:
         hour = hour % 12 + (12 if late else 0)

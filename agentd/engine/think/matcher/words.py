@@ -67,8 +67,20 @@ def split(sentence: str) -> tuple[Word, ...]:
         if words and texts == ("m",) and words[-1].text in {"a", "p"}:  # "two thirty p m"
             texts = (words[-1].text + "m",)
             start = words.pop().start
+        if _spells_on(words, texts[0], sentence[words[-1].end : start] if words else "."):  # "M R N"
+            texts = (words[-1].text + texts[0],)
+            start = words.pop().start
         words.extend(Word(text, stem(text), start, end, pause and text is texts[-1]) for text in texts)
     return tuple(words)
+
+
+def _spells_on(words: list[Word], letter: str, gap: str) -> bool:
+    """Whether ``letter`` continues an acronym that is said letter by letter; "a" and "i" do not begin one."""
+    if len(letter) != 1 or not letter.isalpha() or gap != " " or not words or words[-1].pause:
+        return False
+    before = words[-1]
+    spelled = len(before.text) > 1 and before.end - before.start == 2 * len(before.text) - 1
+    return spelled or (len(before.text) == 1 and before.text.isalpha() and before.text not in {"a", "i", "o"})
 
 
 def _spell_out(token: str) -> tuple[str, ...]:

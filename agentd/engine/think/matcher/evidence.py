@@ -1,0 +1,140 @@
+"""What in a sentence speaks for a function, word by word: its verb, its subject, the words it is described with.
+
+Each claim accounts for words of the sentence; the numbers say how strongly they speak for the function. Enough is 1
+(``matching.ENOUGH``): the function's own noun, or a value that is its own together with a fitting verb.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from agentd.engine.think.matcher.choices import alike
+from agentd.engine.think.matcher.declared import Function
+from agentd.engine.think.matcher.lexicon import GENERIC_VERBS, NOUN_ENDINGS, STOP_WORDS, VERBS, Sense
+from agentd.engine.think.matcher.near import nearest
+from agentd.engine.think.matcher.reading import Reading
+from agentd.engine.think.matcher.words import Word
+
+FITS: Final = 0.2
+"""The sentence is of the kind the function answers, and its verb asks for nothing else."""
+
+_VERB: Final = 0.8
+_LIKE_VERB: Final = 0.6
+_COMMON_VERB: Final = 0.3
+_ALIKE_NOUN: Final = 0.8
+_NEAR_NOUN: Final = 0.4
+_TOLD_WORD: Final = 0.25
+_PARAMETER_WORD: Final = 0.3
+_SIBLING: Final = 0.3
+_TELLING: Final = 0.5
+"""Weight from which a noun names the function's subject."""
+
+_MAKING: Final = frozenset("make turn put bring leave keep".split())
+
+
+def claim_verb(reading: Reading) -> bool:
+    """Account for the leading verb and its particle. False: it asks for something else than the function does."""
+    sentence = reading.sentence
+    if sentence.verb is None:
+        return True
+    verb = sentence.words[sentence.verb]
+    evidence = _verb_evidence(reading, verb)
+    if evidence is None:
+        return False
+    reading.claim(sentence.verb_words, evidence)
+    return True
+
+
+def _verb_evidence(reading: Reading, verb: Word) -> float | None:
+    function, asked = reading.function, VERBS.get(verb.text)
+    common = verb.text in GENERIC_VERBS
+    if verb.stem in function.verbs:
+        return _COMMON_VERB if common else _VERB
+    if any(noun.removeprefix(verb.stem) in NOUN_ENDINGS for noun in function.nouns):  # "remind me" is for a reminder
+        reading.about = reading.named = True
+        return _VERB
+    if verb.stem in function.told_verbs or any(alike(verb.stem, own) for own in function.verbs):
+        return _COMMON_VERB if common else _LIKE_VERB
+    state = next((sense for sense, words in reading.sentence.senses if reading.sentence.verb in words), None)
+    unmet = state is not None and state in reading.unmet  # whether it can be met is judged with all other states
+    phrasal = asked is None and len(reading.sentence.verb_words) > 1
+    if reading.sentence.verb in reading.claims or unmet or phrasal or {asked, state} & (function.families | function.states):
+        return 0.0  # it was a value ("open the blinds"), or fits without telling much
+    makes = (asked is Sense.MAKE or verb.text in _MAKING) and not function.reads and Sense.END not in function.families
+    return 0.0 if makes else None
+
+
+def told_at_most(reading: Reading) -> float:
+    """What the description's words could add, for the decision to look for free text at all."""
+    held = {word.stem for index, word in enumerate(reading.sentence.words) if index not in reading.claims}
+    return min(2 * _TOLD_WORD, _TOLD_WORD * len(held & reading.function.words))
+
+
+def claim_subject(reading: Reading) -> None:
+    """The words of the function's name, or words alike."""
+    function = reading.function
+    for index, word in enumerate(reading.sentence.words):
+        if index == reading.sentence.verb:
+            continue
+        weight = function.nouns.get(word.stem)
+        if weight is not None:
+            reading.named = reading.named or weight >= _TELLING
+        elif word.text not in STOP_WORDS and index not in reading.measured:
+            others = (held for noun, held in function.nouns.items() if alike(word.stem, noun))
+            weight = max((_ALIKE_NOUN * held for held in others), default=None)
+        if weight is not None:
+            reading.claim([index], weight)
+            reading.about = reading.about or weight >= _TELLING
+
+
+def claim_parameter_words(reading: Reading) -> None:
+    """A parameter called by its name: "the brightness"."""
+    for index, word in enumerate(reading.sentence.words):
+        known = any(word.stem in parameter.words for parameter in reading.function.parameters)
+        if known and index not in reading.claims and word.text not in STOP_WORDS:
+            reading.claim([index], _PARAMETER_WORD)
+
+
+def claim_near_subject(reading: Reading) -> None:
+    """The function's noun as it was nearly heard, "time" for "timer": weak, so that the rest must fit all the better."""
+    if reading.about:
+        return
+    nouns = [noun for noun, weight in reading.function.nouns.items() if weight >= _TELLING]
+    for index, word in enumerate(reading.sentence.words):
+        if (
+            index not in reading.claims
+            and word.text not in STOP_WORDS
+            and index != reading.sentence.verb
+            and nearest(word.stem, nouns)
+        ):
+            reading.claim([index], _NEAR_NOUN)
+            reading.about = True
+            return
+
+
+def claim_told(reading: Reading) -> None:
+    """Words of the description, the parameters and the examples; two of them count, the rest are only explained."""
+    counted = 0
+    for index, word in enumerate(reading.sentence.words):
+        if index in reading.claims or index in reading.text_words or word.text in STOP_WORDS:
+            continue
+        if word.stem in reading.function.words or any(alike(word.stem, told) for told in reading.function.words):
+            reading.claim([index], _TOLD_WORD if counted < 2 else 0.0)
+            counted += 1
+
+
+def claim_siblings(reading: Reading, functions: Sequence[Function]) -> None:
+    """Words of a function that shares a choice with this one: what can be set somewhere can be asked about there."""
+    shared = {str(value) for value in reading.values.values()}
+    siblings = [
+        other
+        for other in functions
+        if other is not reading.function
+        and any(str(choice.value) in shared for parameter in other.parameters for choice in parameter.choices)
+    ]
+    known = {word for other in siblings for word in other.vocabulary}
+    for index, word in enumerate(reading.sentence.words):
+        if index not in reading.claims and word.text not in STOP_WORDS and word.stem in known:
+            reading.claim([index], _SIBLING)
+    for _, indexes in reading.sentence.senses:
+        if shared and reading.free(indexes):
+            reading.claim(indexes, FITS)
