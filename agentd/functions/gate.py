@@ -12,7 +12,7 @@ import orjson
 from agentd.functions.registry import FunctionSpec, Registry
 
 Outcome = Literal["ok", "error", "timeout", "invalid", "unknown", "denied", "cancelled"]
-"""How a call was settled; also the label of the metrics (docs: style, section 8)."""
+"""How a call was settled; also the metrics' label."""
 
 OUTCOMES: Final[tuple[Outcome, ...]] = ("ok", "error", "timeout", "invalid", "unknown", "denied", "cancelled")
 

@@ -21,7 +21,7 @@ IN_ALL: Final = 2048
 
 RETRY_S: Final = 2.0
 TRIES: Final = 30
-"""A text is refused while the user speaks (docs: InjectAgentMessage); what is to ring rings when they are done."""
+"""A text is refused while the user speaks (InjectAgentMessage, behavior queue); what is to ring rings when they are done."""
 
 _log = structlog.get_logger("agentd.functions")
 

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -20,6 +19,7 @@ import structlog
 from agentd.functions.deadline import Deadline
 from agentd.functions.files import HandlerFile
 from agentd.functions.output import Output
+from agentd.functions.spawn import how_it_ended, spawn
 from agentd.functions.wire import LINE_BYTES, OPEN_REQUESTS, Reply
 from agentd.supervise import Nursery
 
@@ -27,10 +27,7 @@ LOAD_S: Final = 15.0
 """A file that has not finished loading by then is not loaded. A cold disk and a large library fit."""
 
 GRACE_S: Final = 1.0
-"""A cancelled handler has so long to clean up before its process is killed (docs/design: reliability E5)."""
-
-_PASSED_ON: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""The only variables of the daemon that a handler sees: none of them holds a secret."""
+"""A cancelled handler has so long to clean up before its process is killed."""
 
 Serve = Callable[[str, dict[str, Any]], Awaitable[Any]]
 """Runs one request of a handler; raises Refused."""
@@ -139,24 +136,7 @@ class WorkerProcess(asyncio.Protocol):
             raise
 
     def _spawn(self, channel: int, log_bytes: int) -> None:
-        readable, writable = os.pipe()
-        try:
-            # From the loop's own thread: the kernel's "parent is gone" signal belongs to the thread that forked.
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-u", "-m", "agentd.functions.worker", str(channel), str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                stdout=writable,
-                stderr=writable,
-                pass_fds=(channel,),
-                start_new_session=True,
-                cwd=self.file.path.parent,
-                env=_environment(),
-            )
-        except OSError:
-            os.close(readable)
-            raise
-        finally:
-            os.close(writable)
+        self._process, readable = spawn(self.file.path.parent, channel=channel)
         self._output = Output(readable, file=self.file.path.name, limit_bytes=log_bytes)
         try:
             self._pidfd = os.pidfd_open(self._process.pid)
@@ -323,7 +303,7 @@ class WorkerProcess(asyncio.Protocol):
         os.close(self._pidfd)
         # Before it is reaped its group still exists: what it left running goes with it.
         self.kill()
-        self.exit = _how(self._process.wait())
+        self.exit = how_it_ended(self._process.wait())
         if self._transport is not None:
             self._transport.abort()
         if self._output is not None:
@@ -343,20 +323,3 @@ def _settle(done: asyncio.Future[Reply | Exception], how: Reply | Exception) -> 
     """The first way to settle a call is the one that counts."""
     if not done.done():
         done.set_result(how)
-
-
-def _environment() -> dict[str, str]:
-    """What a handler sees of the daemon's environment, and three settings that keep a worker small."""
-    passed_on = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
-    # Each thread's malloc arena takes 64 MiB of address space, which would use up the worker's limit.
-    return passed_on | {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-
-def _how(returncode: int) -> str:
-    if returncode >= 0:
-        return f"the process ended with status {returncode}"
-    try:
-        name = signal.Signals(-returncode).name
-    except ValueError:
-        name = str(-returncode)
-    return f"the process was ended by {name}"

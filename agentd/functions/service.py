@@ -4,13 +4,11 @@ Everything that may call a function calls ``Functions.call``; there is no other 
 """
 
 import asyncio
-import os
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import orjson
@@ -19,13 +17,13 @@ import structlog
 from agentd.clock import rfc3339
 from agentd.config import LimitSettings
 from agentd.errors import FieldError, InvalidRequest
-from agentd.functions.files import HandlerFile, scan
 from agentd.functions.fleet import Fleet
 from agentd.functions.gate import OUTCOMES, CallOutcome, CallRequest, Rejected, admit
+from agentd.functions.generation import Generation, check_directory, load_folder
 from agentd.functions.later import Laters
 from agentd.functions.once import Once
-from agentd.functions.process import Confinement, WorkerGone
-from agentd.functions.registry import FunctionSpec, LoadProblem, Registry, assemble
+from agentd.functions.process import WorkerGone
+from agentd.functions.registry import FunctionSpec, Registry
 from agentd.functions.requests import Actions, Requests, SessionActions
 from agentd.functions.slots import NoSlot, Slots
 from agentd.functions.store import Stores
@@ -38,15 +36,6 @@ OTHER: Final = "other"
 """Counts calls to names that are not registered: a model's inventions must not grow a table."""
 
 _log = structlog.get_logger("agentd.functions")
-
-
-@dataclass(frozen=True, slots=True)
-class _Generation:
-    """What one load brought: the registry, its files, their workers."""
-
-    registry: Registry
-    files: Mapping[Path, HandlerFile]
-    fleet: Fleet
 
 
 class Functions:
@@ -87,7 +76,7 @@ class Functions:
         self._slots = Slots(per_session=limits.function_calls_per_session, total=limits.function_calls)
         self._once: Once[tuple[CallRequest, CallOutcome]] = Once()
         self._loading = asyncio.Lock()
-        self._generation: _Generation | None = None
+        self._generation: Generation | None = None
         self._retired: list[Fleet] = []
         self._counts: dict[str, Counter[str]] = {}
         self._last_errors: dict[str, dict[str, Any]] = {}
@@ -128,12 +117,6 @@ class Functions:
                 )
             self._adopt(generation)
         return self.registry
-
-    async def try_load(self) -> Registry:
-        """What the folder would bring, without taking it over."""
-        generation = await self._load()
-        await generation.fleet.close()
-        return generation.registry
 
     async def close(self) -> None:
         """Stop every call and process; nothing is left afterwards."""
@@ -193,7 +176,7 @@ class Functions:
             return CallOutcome("error", _internal(request.name), None, arguments), "internal"
         return self._read(reply, request, arguments)
 
-    async def _run(self, generation: _Generation, spec: FunctionSpec, request: CallRequest, arguments: dict[str, Any]) -> Reply:
+    async def _run(self, generation: Generation, spec: FunctionSpec, request: CallRequest, arguments: dict[str, Any]) -> Reply:
         file = generation.files[spec.file]
         worker = await generation.fleet.acquire(file)
 
@@ -252,42 +235,10 @@ class Functions:
         await session.say(text, behavior="queue")
         return True
 
-    async def _load(self) -> _Generation:
-        files, problems = await asyncio.to_thread(scan, self._directory)
-        fleet = Fleet(
-            size=self._limits.function_calls,
-            worker_calls=self._limits.function_worker_calls,
-            confinement=Confinement(
-                memory_bytes=self._limits.function_memory_bytes,
-                result_bytes=self._limits.function_result_bytes,
-                log_bytes=self._limits.function_log_bytes,
-            ),
-            config=self._config,
-            nursery=self._nursery,
-        )
-        at_once = asyncio.Semaphore(min(os.cpu_count() or 1, self._limits.function_calls))
+    async def _load(self) -> Generation:
+        return await load_folder(self._directory, limits=self._limits, config=self._config, nursery=self._nursery)
 
-        async def load(file: HandlerFile) -> dict[str, Any]:
-            async with at_once:
-                try:
-                    return await fleet.load(file)
-                except WorkerGone as gone:
-                    return {"problems": [{"line": None, "reason": str(gone)}]}
-
-        try:
-            ready = await asyncio.gather(*map(load, files))
-        except BaseException:
-            await fleet.close()
-            raise
-        specs = [_spec(file, told) for file, said in zip(files, ready, strict=True) for told in said.get("functions", ())]
-        problems += [
-            LoadProblem(file.path, told["line"], told["reason"])
-            for file, said in zip(files, ready, strict=True)
-            for told in said.get("problems", ())
-        ]
-        return _Generation(assemble(specs, problems), {file.path: file for file in files}, fleet)
-
-    def _adopt(self, generation: _Generation) -> None:
+    def _adopt(self, generation: Generation) -> None:
         if self._generation is not None:
             self._generation.fleet.retire()
             self._retired = [fleet for fleet in (*self._retired, self._generation.fleet) if len(fleet)]
@@ -308,37 +259,6 @@ class Functions:
             outcome=outcome.outcome,
             duration_s=round(outcome.duration_s, 4),
         )
-
-
-def check_directory(directory: Path) -> Registry:
-    """Load the handlers of a folder as the daemon would, in workers that end at once. Blocking; for commands."""
-
-    async def check() -> Registry:
-        with TemporaryDirectory(prefix="agentd-check-") as state:
-            functions = Functions(
-                directory=directory, state_dir=Path(state), limits=LimitSettings(), config={}, actions=lambda _: None
-            )
-            try:
-                return await functions.try_load()
-            finally:
-                await functions.close()
-
-    return asyncio.run(check())
-
-
-def _spec(file: HandlerFile, told: Mapping[str, Any]) -> FunctionSpec:
-    return FunctionSpec(
-        name=told["name"],
-        description=told["description"],
-        parameters=told["parameters"],
-        tier=told["tier"],
-        timeout_s=told["timeout_s"],
-        file=file.path,
-        line=told["line"],
-        sha256=file.sha256,
-        examples=tuple(told["examples"]),
-        is_async=told["is_async"],
-    )
 
 
 def _internal(name: str) -> str:
