@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aiohttp import web
-from aiohttp.http_exceptions import BadHttpMessage
 
 from agentd.audio.decode import PIECE_BYTES, Decoder, open_decoder
 from agentd.config import LimitSettings
 from agentd.errors import MalformedRequest, PayloadTooLarge, RequestTimeout
 from agentd.http.answers import json_answer
-from agentd.http.bodies import go_on
+from agentd.http.bodies import go_on, read_some
 from agentd.http.deps import DEPS
 from agentd.http.queries import Query
 from agentd.http.replies import prefers_audio, reply
@@ -89,13 +88,11 @@ class Upload:
         """What has arrived; empty at the end. A live stream ends when nothing came for ``limits.audio_stall_s``."""
         try:
             async with asyncio.timeout(self.limits.audio_stall_s):
-                return await self.request.content.readany()
+                return await read_some(self.request)
         except TimeoutError:
             if self.request.content_length is None:
                 return b""
             raise RequestTimeout(f"No byte of the body arrived for {self.limits.audio_stall_s:g} s.") from None
-        except BadHttpMessage as error:
-            raise MalformedRequest(f"The body's transfer coding is broken: {error.message}.") from None
 
     def _check_size(self, n_bytes: int) -> None:
         if n_bytes > self.limits.audio_body_bytes:

@@ -8,6 +8,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
+from aiohttp.http_exceptions import BadHttpMessage
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentd.config import LimitSettings
@@ -67,13 +68,28 @@ async def read_bytes(request: web.Request) -> bytes | None:
     body = bytearray()
     try:
         async with asyncio.timeout(limits.request_read_s):
-            while chunk := await request.content.readany():
+            while chunk := await read_some(request):
                 body += chunk
                 if len(body) > limits.json_body_bytes:
                     raise _too_large(limits)
     except TimeoutError:
         raise RequestTimeout(f"The body did not arrive within {limits.request_read_s:g} s.") from None
     return bytes(body) or None
+
+
+async def read_some(request: web.Request) -> bytes:
+    """What has arrived of the body since; waits for it. Empty at the end.
+
+    Raises:
+        MalformedRequest: its transfer coding is broken.
+        ConnectionResetError: the caller left in the middle; aiohttp tells it here and nowhere else.
+    """
+    try:
+        return await request.content.readany()
+    except BadHttpMessage as error:
+        raise MalformedRequest(f"The body's transfer coding is broken: {error.message}.") from None
+    except OSError as error:
+        raise ConnectionResetError("the caller left in the middle of its body") from error
 
 
 async def go_on(request: web.Request) -> None:

@@ -12,7 +12,7 @@ import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from agentd.errors import AgentdError, MalformedRequest
-from agentd.http.deps import DEPS, REQUEST_ID, HttpDeps
+from agentd.http.deps import DEPS, IDENTITY, REQUEST_ID, STARTS, HttpDeps
 from agentd.protocol.codec import ProtocolError, encode
 from agentd.protocol.messages import Error
 from agentd.sessions.session import Session
@@ -114,6 +114,7 @@ async def converse(request: web.Request) -> web.StreamResponse:
     )
     if not socket.can_prepare(request).ok:
         raise MalformedRequest("This is a WebSocket endpoint: connect with a Voice Agent client, or use POST /v1/sessions.")
+    request.app[STARTS].admit(request[IDENTITY].name)
     outbox = Outbox(deps)
     session = await deps.manager.start_passthrough(agent=request.query.get("agent"), client=outbox)
     try:

@@ -9,6 +9,7 @@ from aiohttp import web
 from agentd.config import Settings
 from agentd.door import Door, Identity, TokenStore
 from agentd.functions.service import Functions
+from agentd.http.rates import StartRate
 from agentd.hub import Hub
 from agentd.metrics import Metrics
 from agentd.sessions.manager import Manager
@@ -47,6 +48,7 @@ class HttpDeps:
 
 
 DEPS: Final = web.AppKey("deps", HttpDeps)
+STARTS: Final = web.AppKey("starts", StartRate)
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 IDENTITY: Final = web.RequestKey("identity", Identity)
 STARTED: Final = web.RequestKey("started", web.StreamResponse)

@@ -22,6 +22,8 @@ from agentd.http.accept import choose
 from agentd.http.advice import ADVICE
 
 MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_S: Final = 5.0
+"""What 429 and 503 say when nobody knows better."""
 
 
 def document(error: AgentdError, request_id: str) -> dict[str, Any]:
@@ -47,8 +49,11 @@ def response(error: AgentdError, request_id: str, headers: Mapping[str, str] | N
         content_type=MEDIA_TYPE,
         headers=dict(headers or {}),
     )
-    if error.retry_after_s is not None:
-        answer.headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    retry_after_s = error.retry_after_s
+    if retry_after_s is None and error.status in (429, 503):
+        retry_after_s = RETRY_AFTER_S
+    if retry_after_s is not None:
+        answer.headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
     if error.status == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="agentd"'
     return answer

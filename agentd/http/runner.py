@@ -5,6 +5,7 @@ protocol class, which its runner does not let one choose. Hence the three small 
 """
 
 import asyncio
+import resource
 from http import HTTPStatus
 
 import structlog
@@ -18,13 +19,16 @@ from agentd.ids import new_request_id
 
 _log = structlog.get_logger("agentd.http")
 
+SPARE_DESCRIPTORS = 128
+"""Kept for upstream connections, workers and files when clients take all they can get."""
+
 SHUTDOWN_S = 1.0
 """How long open requests may take when the daemon stops; sessions and streams were ended before."""
 
 
 def make_runner(app: web.Application, limits: LimitSettings) -> web.AppRunner:
     """The runner for ``build_app``'s application; the caller makes the sites."""
-    return _Runner(
+    runner = _Runner(
         app,
         handle_signals=False,
         access_log=None,  # the guard writes one line per request
@@ -34,12 +38,20 @@ def make_runner(app: web.Application, limits: LimitSettings) -> web.AppRunner:
         max_field_size=limits.header_line_bytes,
         max_headers=limits.headers + 1,  # one more, so that the guard answers and says which limit it was
     )
+    runner.most = min(limits.connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_DESCRIPTORS)
+    return runner
 
 
 class _Handler(RequestHandler):
     """One connection."""
 
     __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Serve the connection, or drop it at once when there are too many: an answer would keep its descriptor."""
+        super().connection_made(transport)
+        if isinstance(self._manager, _Server) and self._manager.is_full and isinstance(transport, asyncio.Transport):
+            transport.abort()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -61,7 +73,18 @@ class _Handler(RequestHandler):
 
 
 class _Server(web.Server):
-    """The protocol factory."""
+    """The protocol factory.
+
+    Attributes:
+        most: connections at once.
+    """
+
+    most = 0
+
+    @property
+    def is_full(self) -> bool:
+        """True when there is one connection more than may be."""
+        return len(self._connections) > self.most
 
     def __call__(self) -> RequestHandler:
         """A protocol for one connection."""
@@ -69,14 +92,18 @@ class _Server(web.Server):
 
 
 class _Runner(web.AppRunner):
+    most = 0
+
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        return _Server(
+        server = _Server(
             made.request_handler,
             request_factory=made.request_factory,
             loop=asyncio.get_running_loop(),
             **made._kwargs,  # noqa: SLF001 - what AppRunner would have given its own protocol
         )
+        server.most = self.most
+        return server
 
 
 def _first_line(message: str | None) -> str:

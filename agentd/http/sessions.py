@@ -7,11 +7,12 @@ from pydantic import Field
 
 from agentd.config import LimitSettings
 from agentd.door import require
-from agentd.errors import FieldError, InvalidRequest
+from agentd.errors import FieldError, InvalidRequest, SessionNotFound
 from agentd.http.answers import json_answer, page
 from agentd.http.bodies import Body, read_model
-from agentd.http.deps import DEPS, IDENTITY, sees_words
+from agentd.http.deps import DEPS, IDENTITY, STARTS, sees_words
 from agentd.http.queries import Query
+from agentd.sessions.manager import Manager
 from agentd.sessions.session import Session
 from agentd.sessions.spec import StartSpec
 from agentd.sessions.state import State
@@ -51,9 +52,9 @@ async def start(request: web.Request) -> web.Response:
         raise InvalidRequest(f"The Idempotency-Key must have 1 to {_MAX_KEY_CHARS} characters.")
     if key is not None:
         key = f"{request[IDENTITY].name}:{key}"  # one holder's key says nothing about another's
-    session, started = await request.app[DEPS].manager.start(
-        _spec(request, body, body.id), wait_ready=wait == "ready", idempotency_key=key
-    )
+    spec = _spec(request, body, body.id)
+    request.app[STARTS].admit(request[IDENTITY].name)
+    session, started = await request.app[DEPS].manager.start(spec, wait_ready=wait == "ready", idempotency_key=key)
     return _launched(request, session, started=started, waited=wait == "ready")
 
 
@@ -65,7 +66,10 @@ async def ensure(request: web.Request) -> web.Response:
     body = await read_model(request, StartBody)
     if body.id is not None and body.id != id_:
         raise InvalidRequest("The body names another session than the path.", errors=[FieldError("/id", f"must be {id_[:64]!r}")])
-    session, started = await request.app[DEPS].manager.ensure(_spec(request, body, id_), wait_ready=wait == "ready")
+    spec, manager = _spec(request, body, id_), request.app[DEPS].manager
+    if not _is_live(manager, id_):
+        request.app[STARTS].admit(request[IDENTITY].name)
+    session, started = await manager.ensure(spec, wait_ready=wait == "ready")
     return _launched(request, session, started=started, waited=wait == "ready")
 
 
@@ -96,6 +100,13 @@ async def stop(request: web.Request) -> web.Response:
         request.match_info["id"], drain=query.flag("drain"), purge=purge, wait=wait or purge
     )
     return json_answer(session.view(words=sees_words(request)), status=200 if wait or not session.live else 202)
+
+
+def _is_live(manager: Manager, id_: str) -> bool:
+    try:
+        return manager.get(id_).live
+    except SessionNotFound:
+        return False
 
 
 def _spec(request: web.Request, body: StartBody, id_: str | None) -> StartSpec:

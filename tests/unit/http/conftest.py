@@ -56,6 +56,7 @@ class Api:
     tokens: TokenStore
     deps: HttpDeps
     readiness: list[Readiness]
+    runner: web.AppRunner
 
     @property
     def token(self) -> str:
@@ -171,4 +172,4 @@ async def _serve(stack: AsyncExitStack, made: World, folder: Path) -> Api:
     await site.start()
     ports.append(runner.addresses[0][1])
     http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
-    return Api(f"http://127.0.0.1:{ports[0]}", ports[0], http, made, tokens, deps, readiness)
+    return Api(f"http://127.0.0.1:{ports[0]}", ports[0], http, made, tokens, deps, readiness, runner)

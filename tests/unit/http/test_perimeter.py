@@ -1,8 +1,11 @@
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from agentd.errors import REGISTRY
@@ -178,6 +181,40 @@ async def test_open_requests_of_one_token_are_bounded(api_of: ApiOf) -> None:
         answer.problem(429, "too-many-requests")
         assert (await api.call("GET", "/v1/sessions", headers=api.auth("read"))).status == 200
     assert (await api.call("GET", "/v1/sessions")).status == 200
+
+
+async def test_connections_are_capped_and_what_is_open_goes_on(api_of: ApiOf) -> None:
+    api = await api_of(handlers={}, connections=3)
+    assert (await api.call("GET", "/healthz")).status == 200  # the client keeps this connection
+    idle = [await asyncio.open_connection("127.0.0.1", api.port) for _ in range(2)]
+    assert await api.raw(b"GET /healthz HTTP/1.1\r\n\r\n") == b""
+    assert (await api.call("GET", "/healthz")).status == 200
+    for _, writer in idle:
+        writer.close()
+    await eventually(lambda: len(api.runner.server.connections) == 1 if api.runner.server else False)
+    assert b"403" in await api.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+
+
+async def test_on_the_unix_socket_any_localhost_is_us_and_nobody_else(api: Api, tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    await web.UnixSite(api.runner, path).start()
+    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(path)) as http:
+        for host, status in (("localhost", 200), ("localhost:1234", 200), ("evil.example", 403)):
+            async with http.get(f"http://{host}/v1/sessions", headers={"Authorization": f"Bearer {api.token}"}) as response:
+                assert response.status == status
+        async with http.get("http://localhost/v1/sessions") as response:
+            assert response.status == 401
+
+
+async def test_starts_of_one_token_are_limited_and_ensuring_a_live_session_is_none(api_of: ApiOf) -> None:
+    api = await api_of(handlers={}, starts_per_minute=2)
+    for _ in range(4):
+        assert (await api.call("PUT", "/v1/sessions/kitchen")).status in (200, 201)
+    assert (await api.call("POST", "/v1/sessions")).status == 201
+    answer = await api.call("POST", "/v1/sessions")
+    answer.problem(429, "too-many-requests")
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert (await api.call("POST", "/v1/sessions", headers=api.auth("control"))).status == 201
 
 
 async def test_a_defect_is_a_500_without_a_word_of_what_happened(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

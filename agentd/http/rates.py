@@ -1,0 +1,45 @@
+"""How often a token may start sessions: each start costs money upstream."""
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Final
+
+from agentd.errors import TooManyRequests
+
+_WINDOW_S: Final = 60.0
+_HOLDERS: Final = 1024
+
+
+class StartRate:
+    """Starts of each token within the last minute.
+
+    Args:
+        per_minute: starts a token has.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._starts: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def admit(self, holder: str) -> None:
+        """Count one start.
+
+        Raises:
+            TooManyRequests: the token had its starts; says when the next one is due.
+        """
+        now = self._clock()
+        times = self._starts.setdefault(holder, deque())
+        self._starts.move_to_end(holder)
+        while len(self._starts) > _HOLDERS:
+            self._starts.popitem(last=False)
+        while times and now - times[0] >= _WINDOW_S:
+            times.popleft()
+        if len(times) >= self._per_minute:
+            raise TooManyRequests(
+                f"This token has started {self._per_minute} sessions within a minute (limits.starts_per_minute).",
+                retry_after_s=_WINDOW_S - (now - times[0]),
+            )
+        times.append(now)
