@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
+from urllib.parse import urlsplit
 
 import structlog
 import uvloop
@@ -37,6 +38,7 @@ from agentd.notify import notify, watchdog_s
 from agentd.sessions.manager import Manager
 from agentd.sessions.profiles import Profiles, UpstreamName
 from agentd.sessions.session import SessionDeps
+from agentd.supervise import unless
 from agentd.upstream.deepgram import UpstreamClient, UpstreamTarget
 from agentd.upstream.transport import install_transport
 
@@ -115,8 +117,6 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
         manager.begin()
         stack.push_async_callback(manager.close, bound_s=settings.limits.shutdown_s)
         metrics.watch_sessions(manager.states, settings.limits.sessions)
-        metrics.watch_hub(hub)
-        metrics.watch_functions(lambda: functions.registry.specs)
         stack.callback(hub.close)
 
         bound = _Bound()
@@ -182,8 +182,8 @@ async def _serve(settings: Settings) -> int:
         loop.add_signal_handler(number, on_signal)
     try:
         async with running(settings, progress=_say) as daemon:
-            if daemon.engine is not None and not stop.is_set():
-                await _until_engine_ready(daemon.engine, stop)
+            if daemon.engine is not None:
+                await unless(stop, _until_engine_ready(daemon.engine), name="app:engine")
             gc.collect()
             gc.freeze()
             notify("READY=1", f"STATUS=Listening on {daemon.url}")
@@ -211,13 +211,12 @@ async def _watch(stop: asyncio.Event) -> None:
             notify("WATCHDOG=1")
 
 
-async def _until_engine_ready(engine: EngineChild, stop: asyncio.Event) -> None:
+async def _until_engine_ready(engine: EngineChild) -> None:
     """Wait for the engine so that the first curl works; a failure is told and the daemon goes on (``/readyz`` says so)."""
     try:
         await engine.wait_ready(60.0)
     except AgentdError as error:
-        if not stop.is_set():
-            _say(f"agentd: the embedded engine is not ready: {error.detail}")
+        _say(f"agentd: the embedded engine is not ready: {error.detail}")
 
 
 # pieces, in the order they are used
@@ -264,7 +263,7 @@ def _engine(settings: Settings, profiles: Profiles, progress: Callable[[str], No
     for name in profiles.names:
         with contextlib.suppress(Unavailable):
             if profiles.upstream(profiles.get(name)[1]) == "engine":
-                return EngineChild(settings.engine, progress=progress)
+                return EngineChild(settings.engine, log=settings.log, progress=progress)
     return None
 
 
@@ -315,7 +314,10 @@ class _Bound:
         names = {"127.0.0.1", "localhost", "[::1]"}
         if settings.server.host not in LOOPBACK and settings.server.host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
             names.add(settings.server.host)
-        return frozenset({f"{name}:{self.port}" for name in names} | set(settings.server.allowed_hosts))
+        own = {f"{name}:{self.port}" for name in names}
+        if settings.server.public_url:
+            own.add(urlsplit(settings.server.public_url).netloc)
+        return frozenset(own | set(settings.server.allowed_hosts))
 
 
 async def _listen(runner: web.AppRunner, settings: Settings, bound: _Bound) -> str:

@@ -234,7 +234,7 @@ class LimitSettings(Section):
     """Audio held for a slow upstream; then the oldest is dropped and counted."""
     renewal_s: Seconds = 10.0
     """How long a lost upstream connection is tried again."""
-    turn_audio_s: Seconds = 120.0
+    turn_audio_s: Seconds = 30.0
     """Agent audio kept per session, to be fetched as WAV by turn; the oldest turns give way."""
     commands: Count = 16
     """Commands of one kind that wait in a session."""

@@ -54,6 +54,7 @@ async def _demo(out: Path, settings: Settings, console: Console) -> None:
         mine = settings.model_copy(
             update={
                 "server": settings.server.model_copy(update={"port": 0, "host": "127.0.0.1", "unix_socket": None}),
+                "log": LogSettings(level="error"),
                 "paths": settings.paths.model_copy(update={"state_dir": Path(state)}),
             }
         )

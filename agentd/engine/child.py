@@ -12,7 +12,7 @@ import orjson
 import structlog
 from pydantic import SecretStr
 
-from agentd.config import EngineSettings
+from agentd.config import EngineSettings, LogSettings
 from agentd.errors import EngineNotReady
 from agentd.supervise import Nursery
 
@@ -40,6 +40,7 @@ class EngineChild:
 
     Args:
         settings: the ``[engine]`` section, handed to the child.
+        log: the ``[log]`` section, handed to the child.
         progress: takes a line of progress for a person who waits.
         on_change: called after every change of ``state``.
         command: the program; the report descriptor's number is appended.
@@ -49,11 +50,13 @@ class EngineChild:
         self,
         settings: EngineSettings,
         *,
+        log: LogSettings = LogSettings(),  # noqa: B008 - frozen
         progress: Callable[[str], None] = lambda _: None,
         on_change: Callable[[], None] = lambda: None,
         command: Sequence[str] = (sys.executable, "-m", "agentd.engine"),
     ) -> None:
         self._settings = settings
+        self._log = log
         self._progress = progress
         self._on_change = on_change
         self._command = tuple(command)
@@ -173,7 +176,11 @@ class EngineChild:
         """Give the child its key and settings."""
         if process.stdin is None:
             raise AssertionError("the child is started with a pipe")
-        handed = {"key": self._key.get_secret_value(), "settings": self._settings.model_dump(mode="json")}
+        handed = {
+            "key": self._key.get_secret_value(),
+            "settings": self._settings.model_dump(mode="json"),
+            "log": self._log.model_dump(mode="json"),
+        }
         with contextlib.suppress(ConnectionError):  # it died at once: its exit says so
             process.stdin.write(orjson.dumps(handed) + b"\n")
             await process.stdin.drain()

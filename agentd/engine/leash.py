@@ -1,6 +1,6 @@
 """The engine's end of the line to the daemon that started it; ``child`` is the other end.
 
-The daemon writes one JSON line to the engine's standard input, ``{"key": …, "settings": {…}}``, so that the key is in no
+The daemon writes one JSON line to the engine's standard input, ``{"key": …, "settings": {…}, "log": {…}}``, so that the key is in no
 argument list and no environment. The engine writes JSON lines to a descriptor it inherited: ``{"progress": …}``,
 ``{"url": …}`` once it listens, ``{"failed": …}`` when it cannot. When standard input ends, the daemon is gone.
 """
@@ -15,7 +15,7 @@ from typing import Final
 
 import orjson
 
-from agentd.config import EngineSettings
+from agentd.config import EngineSettings, LogSettings
 
 PR_SET_PDEATHSIG: Final = 1
 
@@ -26,12 +26,14 @@ class Leash:
     Attributes:
         key: what the daemon will send with every request.
         settings: the daemon's ``[engine]`` section.
+        log: the daemon's ``[log]`` section.
     """
 
-    def __init__(self, report_fd: int, key: str, settings: EngineSettings) -> None:
+    def __init__(self, report_fd: int, key: str, settings: EngineSettings, log: LogSettings) -> None:
         self._report_fd = report_fd
         self.key = key
         self.settings = settings
+        self.log = log
 
     @classmethod
     def take(cls, report_fd: int) -> "Leash":
@@ -39,7 +41,8 @@ class Leash:
         _die_with_parent()
         line = sys.stdin.buffer.readline()
         handed = orjson.loads(line)
-        return cls(report_fd, handed["key"], EngineSettings.model_validate(handed["settings"]))
+        settings, log = EngineSettings.model_validate(handed["settings"]), LogSettings.model_validate(handed["log"])
+        return cls(report_fd, handed["key"], settings, log)
 
     def on_release(self, stop: Callable[[], None]) -> None:
         """Call ``stop`` on the running loop when standard input ends."""

@@ -69,7 +69,7 @@ def run(
             settings, key, host, port = leash.settings, leash.key, DEFAULT_HOST, 0
         else:
             key = _key(token_file)
-        log.configure(LogSettings(), secrets=(key,))
+        log.configure(leash.log if leash is not None else LogSettings(), secrets=(key,))
         host, port = host or DEFAULT_HOST, DEFAULT_PORT if port is None else port
         uvloop.run(_serve(_Plan(settings, key, host, port, script, leash)))
     except ConfigError as error:

@@ -18,6 +18,9 @@ TurnCause = Literal["speech", "text", "agent"]
 _OWN_TEXTS: Final = 32
 """Injected agent texts whose ConversationText is awaited; the oldest is forgotten beyond that."""
 
+LONGEST_TURN: Final = 4
+"""A single reply is kept up to this multiple of what is kept of a session, so that a long story is not cut."""
+
 
 @dataclass(slots=True)
 class CallRecord:
@@ -160,7 +163,7 @@ class TurnTracker:
         finished: called once for each turn as it ends.
         wall: Unix seconds, for ``started_at`` of the records.
         kept: turns kept in memory; older ones are forgotten.
-        audio_limit_bytes: agent audio kept; that of the oldest turns gives way, of one longer turn its beginning stays.
+        audio_limit_bytes: agent audio kept; that of the oldest turns gives way. One long turn is kept up to four times that.
     """
 
     def __init__(
@@ -169,7 +172,7 @@ class TurnTracker:
         finished: Callable[[Turn], None],
         wall: Callable[[], float],
         kept: int = 500,
-        audio_limit_bytes: int = 5_760_000,
+        audio_limit_bytes: int = 1_440_000,
     ) -> None:
         self.turns: deque[Turn] = deque(maxlen=kept)
         self.current: Turn | None = None
@@ -357,8 +360,8 @@ class TurnTracker:
                     old.audio.clear()
                 if self._kept_bytes + len(frame) <= self.audio_limit_bytes:
                     break
-            else:
-                return
+        if len(turn.audio) + len(frame) > LONGEST_TURN * self.audio_limit_bytes:
+            return
         turn.audio += frame
         self._kept_bytes += len(frame)
 
