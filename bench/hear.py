@@ -1,6 +1,6 @@
 """Hear recordings through the whole daemon: word error rate, and latency by the engine's clock.
 
-    python bench/hear.py path/to/clips.tsv [--passes 1]
+    python -m bench.hear path/to/clips.tsv [--passes 1]
 
 The table has a header; columns ``file`` (beside it) and ``transcript`` are read. Each clip is sent in real time to a
 session of its own with ``?wait=reply``; all turns it causes are joined. Run it on an idle machine: it reports medians
@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 import uvloop
-from wer import errors
+from bench.wer import errors
 
 from agentd import log
 from agentd.app import running

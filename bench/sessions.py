@@ -159,7 +159,8 @@ async def measure(daemon: Daemon, folder: Path, sessions: int, seconds: float, w
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(daemon.url, headers=headers, connector=connector) as http:
         loop = asyncio.get_running_loop()
-        wav, results = recording(1.5), []
+        wav = recording(1.5)
+        results: list[Any] = []
         await asyncio.gather(*(talk(http, loop.time() + warm_up, wav, []) for _ in range(sessions)))
         at_rest = {task.get_name() for task in asyncio.all_tasks()}
         memory = [resident_mib()]

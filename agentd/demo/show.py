@@ -148,6 +148,10 @@ async def _save(api: "_Api", n: int, path: Path) -> None:
     _write(path, await api.fetch(f"{_SESSION}/turns/{n}/audio"))
 
 
+def _read(token: Path) -> str:
+    return token.read_text(encoding="ascii").strip()
+
+
 def _question() -> bytes:
     return QUESTION.read_bytes()
 
@@ -203,6 +207,6 @@ class _Api:
 
 @asynccontextmanager
 async def _api(url: str, token: Path) -> AsyncIterator[_Api]:
-    headers = {"Authorization": f"Bearer {token.read_text(encoding='ascii').strip()}"}
+    headers = {"Authorization": f"Bearer {_read(token)}"}
     async with aiohttp.ClientSession(url, headers=headers, timeout=aiohttp.ClientTimeout(total=60), trust_env=False) as http:
         yield _Api(http)

@@ -11,12 +11,12 @@ import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import numpy as np
 import orjson
 import pytest
 import pytest_asyncio
-import soxr
 
+from agentd.audio.formats import AudioFormat, to_samples
+from agentd.audio.resample import Converter
 from agentd.engine.listen.moonshine import Moonshine
 from tests.support.daemon import ROOT, DaemonProcess, daemon_process
 
@@ -52,8 +52,9 @@ async def kitchen(shared: DaemonProcess) -> AsyncIterator[DaemonProcess]:
 def read_back(wav: bytes) -> str:
     """What a recogniser hears in a WAV file."""
     with wave.open(io.BytesIO(wav)) as file:
-        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
-        return Moonshine().transcribe(soxr.resample(samples, file.getframerate(), 16000)).lower()
+        source, target = AudioFormat("linear16", file.getframerate()), AudioFormat("linear16", 16000)
+        converted = Converter(source, target).feed(file.readframes(file.getnframes()), last=True)
+    return Moonshine().transcribe(to_samples(converted, "linear16")).lower()
 
 
 async def test_speech_goes_in_a_handler_runs_and_speech_that_says_so_comes_out(kitchen: DaemonProcess) -> None:

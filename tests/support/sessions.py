@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from agentd.config import Settings
 from agentd.engine.line import Hangup
@@ -79,7 +80,7 @@ async def world(
             }
         )
         install_transport()
-        target = UpstreamTarget("deepgram", peer.url, peer.http_url, settings.deepgram.api_key, None)
+        target = UpstreamTarget("deepgram", peer.url, peer.http_url, SecretStr(peer.key), None)
         client = UpstreamClient(limits=settings.limits, transport="picows")
         hub = Hub()
         managers: list[Manager] = []
