@@ -8,7 +8,16 @@ from typing import Any, Final
 import structlog
 
 from agentd.config import Settings
-from agentd.errors import AgentDiffers, Draining, FieldError, InvalidRequest, SessionExists, SessionNotFound, TooManySessions
+from agentd.errors import (
+    AgentDiffers,
+    AgentNotFound,
+    Draining,
+    FieldError,
+    InvalidRequest,
+    SessionExists,
+    SessionNotFound,
+    TooManySessions,
+)
 from agentd.ids import RunIds, is_run_id, is_session_id, new_session_id
 from agentd.sessions.actions import Actions
 from agentd.sessions.feed import TICK_S
@@ -191,7 +200,10 @@ class Manager:
                 f"{spec.id!r} is no session id.",
                 errors=[FieldError("/id", "lower-case letters, digits, '-' and '_'; at most 64; begins with a letter or digit")],
             )
-        agent, profile = self._profiles.get(spec.agent)
+        try:
+            agent, profile = self._profiles.get(spec.agent)
+        except AgentNotFound as error:  # 404 is for a path; here the agent is a member of the body
+            raise InvalidRequest(error.detail, errors=[FieldError("/agent", "no such agent")]) from None
         upstream = self._profiles.upstream(profile)
         functions = self._profiles.functions(profile, self._deps.functions.registry, spec.functions)
         document = self._profiles.document(profile, spec, functions) if client is None else {}

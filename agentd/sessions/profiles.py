@@ -117,7 +117,7 @@ class Profiles:
         )
         if documents.prompt(document) is None and isinstance(document.get("agent"), dict):
             document = documents.with_prompt(document, DEFAULT_PROMPT)
-        faults = [*documents.validate(document), *documents.encoding_faults(document)]
+        faults = documents.validate(document) or documents.encoding_faults(document)
         if faults:
             raise InvalidSettings(
                 f"The settings have {len(faults)} fault{'s' if len(faults) > 1 else ''}; see errors.",

@@ -203,6 +203,16 @@ async def test_settings_the_upstream_rejects_end_the_start_as_such(tmp_path: Pat
         assert here.manager.get("bad").end_reason == "settings_rejected"
 
 
+async def test_an_unknown_agent_or_function_is_named_with_those_there_are(tmp_path: Path) -> None:
+    async with world(tmp_path, {}, handlers={"lamp.py": LAMP}) as here:
+        with pytest.raises(InvalidRequest, match="Known agents: test"):
+            await here.session(agent="nobody")
+        with pytest.raises(InvalidRequest) as caught:
+            await here.session(functions=("fly",))
+        assert "set_lamp" in caught.value.errors[0].detail
+        assert here.manager.list() == [], "nothing was started"
+
+
 async def test_an_id_is_live_once_and_ensure_finds_it(tmp_path: Path) -> None:
     async with world(tmp_path, {}) as here:
         session = await here.session(id="kitchen")
