@@ -7,6 +7,7 @@ import numpy as np
 
 from agentd.engine.models import VOICE, locate
 from agentd.engine.providers import Samples
+from agentd.engine.speak.shape import CLAUSE_PAUSE_S, SENTENCE_PAUSE_S, shaped
 from agentd.engine.speak.text import clauses, speakable
 
 
@@ -19,17 +20,26 @@ class HibariVoice:
 
     def __init__(self) -> None:
         locate(VOICE, "speech synthesis")
-        from hibari import Hibari  # type: ignore[import-untyped]  # noqa: PLC0415  # ships no types; the base installation goes without it
+        from hibari import Hibari  # type: ignore[import-untyped]  # noqa: PLC0415  # no types; the base installation lacks it
 
         self._voice: Any = Hibari(voice="heart", threads=1)  # the one voice inside the package; others would be downloads
         self.sample_rate: int = self._voice.sample_rate
-        for _ in self.synthesise("Ready, xylq."):  # loads dictionaries, and the guesser for words they lack
+        for _ in self.synthesise("Ready, xylq."):  # loads the dictionaries, and the guesser for words they lack
             pass
 
     def synthesise(self, text: str) -> Iterator[Samples]:
         """One array per sentence or clause, as soon as it is made; the same text gives the same sound."""
         for sentence in self._voice.split_sentences(speakable(text)):
-            for clause in clauses(sentence):
-                for samples in self._voice.stream(clause, seed=0):
-                    if samples.size:
-                        yield np.asarray(samples, dtype=np.float32)
+            *openings, closing = clauses(sentence)
+            for opening in openings:
+                yield from self._speak(opening, CLAUSE_PAUSE_S)
+            yield from self._speak(closing, SENTENCE_PAUSE_S)
+
+    def _speak(self, clause: str, pause_s: float) -> Iterator[Samples]:
+        """Usually one array; the voice itself divides what is longer than it can say in one breath."""
+        if not any(map(str.isalnum, clause)):
+            return  # of bare punctuation the voice makes a murmur
+        for samples in self._voice.stream(clause, seed=0):
+            speech = shaped(np.asarray(samples, dtype=np.float32), self.sample_rate, pause_s)
+            if speech.size:
+                yield speech
