@@ -45,7 +45,8 @@ _SPELLINGS: Final = {
 }
 
 _HALF_DAY: Final = re.compile(r"(?<=\d)\s?([ap])\.?\s?m\b\.?")
-_TIME: Final = re.compile(r"\b(\d{1,2}):(\d{2})\b|\b(\d{1,2})\.(\d{2})(?= [ap] m\b)")
+_TIME: Final = re.compile(r"\b(\d{1,2}):(\d{2})\b|\b(\d{1,2})\.?(\d{2})(?= [ap] m\b)")
+_MINUS: Final = re.compile(r"(?<!\S)-(?=\d)")
 _THOUSANDS: Final = re.compile(r"\b\d{1,3}(?:,\d{3})+\b")
 _MONEY: Final = re.compile(r"\$(\d+(?:\.\d+)?)")
 _DEGREES: Final = re.compile(r"°\s?([cf])\b")
@@ -62,6 +63,7 @@ def words(text: str) -> list[str]:
     text = _HALF_DAY.sub(r" \1 m ", text)  # before a number only: elsewhere "am" is a word
     text = _TIME.sub(_clock, text)
     text = _THOUSANDS.sub(lambda found: _cardinal(int(found[0].replace(",", ""))), text)
+    text = _MINUS.sub("minus ", text)
     text = _MONEY.sub(r"\1 dollars", text)
     text = _DEGREES.sub(lambda found: " degrees " + {"c": "celsius", "f": "fahrenheit"}[found[1]], text)
     for symbol, spoken in _SYMBOLS.items():
