@@ -3,13 +3,12 @@
 Everything comes from the declaration: name, description, example sentences, JSON schema.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
-
-import orjson
 
 from agentd.engine.think.matcher.lexicon import (
     ADJECTIVES,
@@ -77,13 +76,16 @@ class Function:
 
 
 def compile_function(declaration: Mapping[str, Any]) -> Function:
-    """Prepare a declaration; the same one is prepared once."""
-    return _compile(orjson.dumps(declaration, default=str))
+    """Prepare a declaration; the same one is prepared once.
+
+    By the standard library's json, for a schema may hold numbers that orjson does not write.
+    """
+    return _compile(json.dumps(declaration, default=str))
 
 
 @lru_cache(maxsize=512)
-def _compile(encoded: bytes) -> Function:
-    declaration: dict[str, Any] = orjson.loads(encoded)
+def _compile(encoded: str) -> Function:
+    declaration: dict[str, Any] = json.loads(encoded)
     name = str(declaration.get("name", ""))
     description, examples = _take_examples(declaration)
     schema = declaration.get("parameters")

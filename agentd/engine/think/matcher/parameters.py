@@ -40,6 +40,7 @@ class Parameter:
 
     Attributes:
         choices: the values of an enum, or of ``examples`` when ``open`` says that others are accepted too.
+        minimum, maximum, above, below: limits of a number; the value may equal the first two, not the others.
         unit: "percent" or "degrees" for a number, seconds in the unit for a duration (None: ISO 8601 text).
         states: for a boolean or a number, the value that each state stands for.
         prefix: for digits, the letters before them ("CUST" where the description says CUSTXXXX).
@@ -58,6 +59,8 @@ class Parameter:
     integer: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
     states: Mapping[Sense, Any] = field(default_factory=dict)
     prepositions: tuple[str, ...] = ()
     prefix: str = ""
@@ -144,7 +147,6 @@ def compile_parameter(name: str, schema: Mapping[str, Any], *, required: bool) -
     examples = schema.get("examples")
     if not choices and kind in {Kind.TEXT, Kind.DIGITS} and isinstance(examples, list):
         choices = _choices(examples)
-    low, high = schema.get("minimum", schema.get("exclusiveMinimum")), schema.get("maximum", schema.get("exclusiveMaximum"))
     return Parameter(
         name=name,
         kind=kind,
@@ -155,13 +157,20 @@ def compile_parameter(name: str, schema: Mapping[str, Any], *, required: bool) -
         open=kind is not Kind.CHOICE,
         unit=_unit(kind, schema, hints, description),
         integer=schema.get("type") == "integer",
-        minimum=low if isinstance(low, int | float) else None,
-        maximum=high if isinstance(high, int | float) else None,
+        minimum=_limit(schema, "minimum"),
+        maximum=_limit(schema, "maximum"),
+        above=_limit(schema, "exclusiveMinimum"),
+        below=_limit(schema, "exclusiveMaximum"),
         states=_states(kind, hints, description),
         prepositions=_prepositions(hints),
         prefix=found.group(1) if kind is Kind.DIGITS and (found := _PREFIX.search(description)) is not None else "",
         many=many,
     )
+
+
+def _limit(schema: Mapping[str, Any], key: str) -> float | None:
+    limit = schema.get(key)
+    return limit if isinstance(limit, int | float) and not isinstance(limit, bool) else None
 
 
 def _values(schema: Mapping[str, Any]) -> list[Any]:

@@ -178,21 +178,28 @@ def _named_end(reading: Reading, parameter: Parameter) -> tuple[float, range, fl
 
 
 def _put_number(reading: Reading, parameter: Parameter, value: float) -> None:
-    low, high = parameter.minimum, parameter.maximum
-    if (low is not None and value < low) or (high is not None and value > high):
-        limits = (
-            f"between {low:g} and {high:g}"
-            if low is not None and high is not None
-            else f"at least {low:g}"
-            if low is not None
-            else f"at most {high:g}"
-        )
-        reading.problems[parameter.name] = f"The {parameter.spoken} has to be {limits}."
+    limits = _limits(parameter, value)
+    if limits is not None:
+        reading.problems[parameter.name] = f"The {parameter.spoken} must be {limits}."
         return
     if parameter.integer and value != int(value):
-        reading.problems[parameter.name] = f"The {parameter.spoken} has to be a whole number."
+        reading.problems[parameter.name] = f"The {parameter.spoken} must be a whole number."
         return
     reading.put(parameter, int(value) if parameter.integer or value == int(value) else value)
+
+
+def _limits(parameter: Parameter, value: float) -> str | None:
+    """What the value has to be, if it is not."""
+    low, high, above, below = parameter.minimum, parameter.maximum, parameter.above, parameter.below
+    if low is not None and high is not None and not low <= value <= high:
+        return f"between {low:g} and {high:g}"
+    if low is not None and value < low:
+        return f"at least {low:g}"
+    if high is not None and value > high:
+        return f"at most {high:g}"
+    if above is not None and value <= above:
+        return f"more than {above:g}"
+    return f"less than {below:g}" if below is not None and value >= below else None
 
 
 def _fill_moment(reading: Reading, parameter: Parameter) -> None:

@@ -116,7 +116,11 @@ def stem(word: str) -> str:
     for ending in ("ing", "ed"):
         base = word.removesuffix(ending)
         if base != word and len(base) >= 3 and re.search(r"[aeiouy]", base):
-            return base[:-1] if len(base) > 3 and base[-1] == base[-2] and base[-1] not in "ls" else base.removesuffix("e")
+            doubled = base[-1] == base[-2] and base[-1] not in "ls"
+            word = base[:-1] if len(base) > 3 and doubled else base
+            break
+    if len(word) > 5 and word.endswith("ll"):  # cancelled, cancel
+        word = word[:-1]
     return word.removesuffix("e") if len(word) > 4 else word
 
 

@@ -95,8 +95,19 @@ def test_a_value_out_of_range_is_refused_with_the_range(talk, shipped):
 
     answer = conversation.says("set the heating in the office to 50 degrees")
 
-    assert answer == "The temperature has to be between 5 and 30. What temperature, in degrees?"
+    assert answer == "The temperature must be between 5 and 30. What temperature, in degrees?"
     assert conversation.calls("twenty") == [("set_heating", {"room": "office", "temperature": 20})]
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("set a timer for zero minutes", "The minutes must be more than 0. For how long?"),
+        ("set a timer for two days", "The minutes must be at most 1440. For how long?"),
+    ],
+)
+def test_every_limit_of_the_schema_is_kept(talk, shipped, said, answer):
+    assert talk(shipped).says(said) == answer
 
 
 def test_brighter_and_warmer_ask_how_much(talk, shipped):
