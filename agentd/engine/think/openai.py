@@ -6,7 +6,8 @@ The request goes to exactly the URL of ``think.endpoint`` with exactly its heade
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -52,7 +53,7 @@ class OpenAIThinker:
         self._idle: asyncio.TimerHandle | None = None
         self._closing = Nursery()
 
-    async def think(self, request: ThinkRequest) -> AsyncIterator[ThinkEvent]:
+    async def think(self, request: ThinkRequest) -> AsyncGenerator[ThinkEvent, None]:
         """One round; sentences as they complete, then the calls.
 
         Raises:
@@ -60,8 +61,9 @@ class OpenAIThinker:
         """
         client = self._open()
         try:
-            async for event in self._round(client, request):
-                yield event
+            async with aclosing(self._round(client, request)) as events:
+                async for event in events:
+                    yield event
         except openai.APIStatusError as error:
             raise ThinkFailed(self._told(f"{self._host} answered {error.status_code}: {error.message}")) from None
         except openai.APITimeoutError:
@@ -81,7 +83,7 @@ class OpenAIThinker:
         if client is not None:
             await client.close()
 
-    async def _round(self, client: openai.AsyncOpenAI, request: ThinkRequest) -> AsyncIterator[ThinkEvent]:
+    async def _round(self, client: openai.AsyncOpenAI, request: ThinkRequest) -> AsyncGenerator[ThinkEvent, None]:
         stream = await client.chat.completions.create(**_body(request), stream=True)
         async with stream:
             kind = stream.response.headers.get("content-type", "")

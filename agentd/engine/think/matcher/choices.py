@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from agentd.engine.think.matcher.lexicon import ALIKE, EVERYTHING, PARTICLES, STANDS_IN, STOP_WORDS, Sense
+from agentd.engine.think.matcher.lexicon import ADJECTIVES, ALIKE, EVERYTHING, PARTICLES, STANDS_IN, STOP_WORDS, Sense
 from agentd.engine.think.matcher.near import nearest
 from agentd.engine.think.matcher.parameters import Choice, Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
@@ -82,7 +82,9 @@ def fill_states(reading: Reading) -> None:
     for sense, indexes in reading.sentence.senses:
         if looking or not reading.free(indexes):
             continue
-        for wanted in (sense, *STANDS_IN.get(sense, ())):
+        words = [reading.sentence.words[index].text for index in indexes - reading.sentence.verb_words]
+        compared = any(word in ADJECTIVES for word in words)  # "brighter" opens no blinds
+        for wanted in (sense, *(() if compared else STANDS_IN.get(sense, ()))):
             found = _taker(reading, wanted)
             if found is not None:
                 reading.put(*found)

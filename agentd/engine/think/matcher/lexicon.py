@@ -136,7 +136,7 @@ STOP_WORDS: Final = (
         "well hey hi hello thanks thank "
         "all both each every another other same own new over still already yet home house place about around "
         "up down off out set "
-        "exactly actually maybe perhaps left remaining quickly sure yes yeah yep left value called named "
+        "give longer exactly actually maybe perhaps left remaining quickly sure yes yeah yep left value called named "
         "same number amount".split(),
     )
     | AUXILIARIES

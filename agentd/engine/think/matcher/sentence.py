@@ -102,6 +102,8 @@ def read_sentence(text: str, *, today: date, verbs: Iterable[str] = ()) -> Sente
 
 def _strip(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], bool]:
     """Without the politeness at both ends; the second value tells that an opening asked for something to be done."""
+    if len(words) > 1 and words[0].text == words[1].text in VERBS.keys() | PARTICLE_VERBS:  # "turn turn on"
+        words = words[1:]
     asked, going = False, True
     while going and words:
         going = False

@@ -1,6 +1,6 @@
 """The offline matcher as a thinker: the user's words in; a call, a question or an answer out."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -56,7 +56,7 @@ class OfflineMatcher:
     def __init__(self, today: Callable[[], date] | None = None) -> None:
         self._today = today or (lambda: datetime.now().astimezone().date())
 
-    async def think(self, request: ThinkRequest) -> AsyncIterator[ThinkEvent]:
+    async def think(self, request: ThinkRequest) -> AsyncGenerator[ThinkEvent, None]:
         """Speak the results of the calls just made, else understand what the user said last."""
         conversation = request.session.setdefault(_SESSION_KEY, Conversation())
         results = _results(request)

@@ -45,7 +45,7 @@ class Talk:
         self.messages.append(UserText(text))
         return self.think()
 
-    def calls(self, text: str) -> list[tuple[str, dict[str, Any]]]:
+    def calls(self, text: str) -> "list[Made]":
         return [(event.name, dict(event.arguments)) for event in self.hear(text) if isinstance(event, Call)]
 
     def says(self, text: str) -> str:
@@ -60,8 +60,12 @@ class Talk:
         return " ".join(event.text for event in events if isinstance(event, Say))
 
 
+MakeTalk = Callable[..., Talk]
+Made = tuple[str, dict[str, Any]]
+
+
 @pytest.fixture
-def talk() -> Callable[..., Talk]:
+def talk() -> MakeTalk:
     return Talk
 
 

@@ -1,6 +1,10 @@
 """Functions the matcher has never seen, called from their schemas alone."""
 
+from typing import Any
+
 import pytest
+
+from tests.unit.engine.think.conftest import Declaration, Made, MakeTalk
 
 LIBRARY = [
     (
@@ -85,7 +89,9 @@ HOUSEHOLD = [
         for said, call in table
     ],
 )
-def test_a_function_is_called_from_its_schema_alone(request, talk, functions, said, call):
+def test_a_function_is_called_from_its_schema_alone(
+    request: pytest.FixtureRequest, talk: MakeTalk, functions: str, said: str, call: Made
+) -> None:
     assert talk(request.getfixturevalue(functions)).calls(said) == [call]
 
 
@@ -108,11 +114,11 @@ def test_a_function_is_called_from_its_schema_alone(request, talk, functions, sa
         "what is a library",
     ],
 )
-def test_talk_about_the_subject_is_no_call(request, talk, functions, said):
+def test_talk_about_the_subject_is_no_call(request: pytest.FixtureRequest, talk: MakeTalk, functions: str, said: str) -> None:
     assert talk(request.getfixturevalue(functions)).calls(said) == []
 
 
-def test_a_name_alone_without_description_is_enough(talk):
+def test_a_name_alone_without_description_is_enough(talk: MakeTalk) -> None:
     bare = [{"name": "open_garage"}, {"name": "getBalance"}, {"name": "lights_off", "parameters": None}]
 
     assert talk(bare).calls("open the garage") == [("open_garage", {})]
@@ -122,7 +128,7 @@ def test_a_name_alone_without_description_is_enough(talk):
     assert talk(bare).calls("turn the lights on") == []
 
 
-def test_references_unions_and_constants_in_a_schema_are_followed(talk):
+def test_references_unions_and_constants_in_a_schema_are_followed(talk: MakeTalk) -> None:
     function = {
         "name": "set_fan",
         "description": "Set the fan of a room.",
@@ -154,14 +160,16 @@ def test_references_unions_and_constants_in_a_schema_are_followed(talk):
         "nonsense",
     ],
 )
-def test_an_odd_schema_neither_breaks_the_turn_nor_the_other_functions(talk, shipped, parameters):
+def test_an_odd_schema_neither_breaks_the_turn_nor_the_other_functions(
+    talk: MakeTalk, shipped: list[Declaration], parameters: Any
+) -> None:
     odd = {"name": "odd_thing", "description": None, "parameters": parameters}
 
     assert talk([odd, *shipped]).calls("what time is it") == [("get_time", {})]
     assert talk([odd]).says("do the odd thing")
 
 
-def test_example_sentences_of_a_function_count(talk):
+def test_example_sentences_of_a_function_count(talk: MakeTalk) -> None:
     plain = {"name": "away_mode", "description": "Leave mode for the home."}
 
     assert talk([plain]).calls("see you tonight house") == []

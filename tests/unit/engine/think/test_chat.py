@@ -21,11 +21,11 @@ def texts(context_length: int | str | None, messages: tuple[ChatMessage, ...]) -
     return [str(message["content"]) for message in chat_messages(request)]
 
 
-def test_everything_is_sent_when_it_fits():
+def test_everything_is_sent_when_it_fits() -> None:
     assert len(texts(None, turns(3))) == 1 + 3 * 4
 
 
-def test_the_oldest_turns_are_left_out_first_and_whole():
+def test_the_oldest_turns_are_left_out_first_and_whole() -> None:
     messages = (*turns(50), UserText("now"))
     sent = texts(2000, messages)
 
@@ -36,29 +36,29 @@ def test_the_oldest_turns_are_left_out_first_and_whole():
     assert len(sent) > 5
 
 
-def test_the_last_turn_is_sent_however_long_it_is():
+def test_the_last_turn_is_sent_however_long_it_is() -> None:
     messages = (*turns(3), UserText("y" * 5000), CallMade("c", "look_up", {}, "z" * 5000))
 
     assert texts(100, messages)[1] == "y" * 5000
     assert len(texts(100, messages)) == 4
 
 
-def test_max_sends_all_and_silence_sends_a_bounded_part():
+def test_max_sends_all_and_silence_sends_a_bounded_part() -> None:
     messages = turns(2000, size=100)
 
     assert len(texts("max", messages)) == 1 + 2000 * 4
     assert sum(map(len, texts(None, messages))) < DEFAULT_CONTEXT
 
 
-def test_a_greeting_comes_before_the_first_turn():
+def test_a_greeting_comes_before_the_first_turn() -> None:
     assert texts(None, (AgentText("Hello."), UserText("hi"))) == ["The prompt.", "Hello.", "hi"]
 
 
-def test_an_empty_prompt_is_left_out():
+def test_an_empty_prompt_is_left_out() -> None:
     assert [message["role"] for message in chat_messages(ThinkRequest("", (UserText("hi"),), (), {}))] == ["user"]
 
 
-def test_a_call_without_answer_gets_one():
+def test_a_call_without_answer_gets_one() -> None:
     request = ThinkRequest("", (UserText("hi"), CallMade("c", "x", {}, None)), (), {})
 
     assert chat_messages(request)[-1] == {"role": "tool", "tool_call_id": "c", "content": "no answer"}

@@ -3,18 +3,19 @@
 import pytest
 
 from agentd.engine.providers import CallMade, Say, UserText
+from tests.unit.engine.think.conftest import Declaration, MakeTalk
 
 ROOMS = "Which room: living room, kitchen, bedroom, bathroom, hallway, office or everywhere?"
 
 
-def test_a_missing_argument_is_asked_for_and_the_answer_completes_the_call(talk, shipped):
+def test_a_missing_argument_is_asked_for_and_the_answer_completes_the_call(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
 
     assert conversation.says("turn on the lamp") == ROOMS
     assert conversation.calls("the kitchen please") == [("set_light", {"light": "lamp", "on": True, "room": "kitchen"})]
 
 
-def test_several_missing_arguments_are_asked_for_one_after_the_other(talk, library):
+def test_several_missing_arguments_are_asked_for_one_after_the_other(talk: MakeTalk, library: list[Declaration]) -> None:
     conversation = talk(library)
 
     assert conversation.says("reserve a room") == "Which room: blue room, green room or attic?"
@@ -25,7 +26,7 @@ def test_several_missing_arguments_are_asked_for_one_after_the_other(talk, libra
     ]
 
 
-def test_an_answer_may_hold_more_than_was_asked_for(talk, library):
+def test_an_answer_may_hold_more_than_was_asked_for(talk: MakeTalk, library: list[Declaration]) -> None:
     conversation = talk(library)
     conversation.says("reserve a room")
 
@@ -34,7 +35,7 @@ def test_an_answer_may_hold_more_than_was_asked_for(talk, library):
     ]
 
 
-def test_free_text_answers_are_taken_as_said(talk, library):
+def test_free_text_answers_are_taken_as_said(talk: MakeTalk, library: list[Declaration]) -> None:
     conversation = talk(library)
 
     assert conversation.says("lend a book") == "What is the title?"
@@ -43,14 +44,14 @@ def test_free_text_answers_are_taken_as_said(talk, library):
 
 
 @pytest.mark.parametrize("answer", ["ten minutes", "ten", "for ten minutes please", "make it ten minutes", "uh ten minutes"])
-def test_a_duration_is_understood_however_the_answer_is_put(talk, shipped, answer):
+def test_a_duration_is_understood_however_the_answer_is_put(talk: MakeTalk, shipped: list[Declaration], answer: str) -> None:
     conversation = talk(shipped)
 
     assert conversation.says("set a timer") == "For how long?"
     assert conversation.calls(answer) == [("set_timer", {"minutes": 10})]
 
 
-def test_an_answer_that_was_misheard_is_repaired(talk, shipped):
+def test_an_answer_that_was_misheard_is_repaired(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
     conversation.says("turn on the lamp")
 
@@ -58,7 +59,7 @@ def test_an_answer_that_was_misheard_is_repaired(talk, shipped):
 
 
 @pytest.mark.parametrize("word", ["never mind", "forget it", "cancel", "no", "stop", "nothing"])
-def test_the_user_may_take_the_command_back(talk, shipped, word):
+def test_the_user_may_take_the_command_back(talk: MakeTalk, shipped: list[Declaration], word: str) -> None:
     conversation = talk(shipped)
     conversation.says("turn on the lamp")
 
@@ -66,7 +67,7 @@ def test_the_user_may_take_the_command_back(talk, shipped, word):
     assert conversation.calls("the kitchen") == [], "the question is over"
 
 
-def test_another_command_in_place_of_the_answer_wins(talk, shipped):
+def test_another_command_in_place_of_the_answer_wins(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
     conversation.says("turn on the lamp")
 
@@ -74,14 +75,14 @@ def test_another_command_in_place_of_the_answer_wins(talk, shipped):
     assert conversation.calls("the kitchen") == [], "the question is over"
 
 
-def test_a_command_that_cannot_be_met_is_not_taken_for_the_answer(talk, shipped):
+def test_a_command_that_cannot_be_met_is_not_taken_for_the_answer(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
     conversation.says("turn on the lamp")
 
     assert conversation.calls("turn off the coffee machine in the kitchen") == []
 
 
-def test_it_asks_twice_and_then_gives_up(talk, shipped):
+def test_it_asks_twice_and_then_gives_up(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
     conversation.says("turn on the lamp")
 
@@ -90,7 +91,7 @@ def test_it_asks_twice_and_then_gives_up(talk, shipped):
     assert conversation.calls("the kitchen") == []
 
 
-def test_a_value_out_of_range_is_refused_with_the_range(talk, shipped):
+def test_a_value_out_of_range_is_refused_with_the_range(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
 
     answer = conversation.says("set the heating in the office to 50 degrees")
@@ -106,26 +107,27 @@ def test_a_value_out_of_range_is_refused_with_the_range(talk, shipped):
         ("set a timer for two days", "The minutes must be at most 1440. For how long?"),
     ],
 )
-def test_every_limit_of_the_schema_is_kept(talk, shipped, said, answer):
+def test_every_limit_of_the_schema_is_kept(talk: MakeTalk, shipped: list[Declaration], said: str, answer: str) -> None:
     assert talk(shipped).says(said) == answer
 
 
-def test_brighter_and_warmer_ask_how_much(talk, shipped):
+def test_brighter_and_warmer_ask_how_much(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
 
     assert conversation.says("make the bedroom warmer") == "What temperature, in degrees?"
     assert conversation.calls("22") == [("set_heating", {"room": "bedroom", "temperature": 22})]
     assert conversation.says("dim the kitchen lights") == "What brightness, in percent?"
+    assert conversation.says("make it brighter in the office") == "What brightness, in percent?"
 
 
-def test_a_bare_turn_asks_on_or_off(talk, shipped):
+def test_a_bare_turn_asks_on_or_off(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
 
     assert conversation.says("turn the kitchen lights") == "On or off?"
     assert conversation.calls("off") == [("set_light", {"light": "lights", "room": "kitchen", "on": False})]
 
 
-def test_a_handler_that_needs_an_answer_gets_it(talk, shipped):
+def test_a_handler_that_needs_an_answer_gets_it(talk: MakeTalk, shipped: list[Declaration]) -> None:
     asks = '{"say":"Which timer: tea, pizza?","awaiting":"name","note":"Ask the user this, then call cancel_timer again."}'
     conversation = talk(shipped, results={"cancel_timer": asks})
 
@@ -133,7 +135,7 @@ def test_a_handler_that_needs_an_answer_gets_it(talk, shipped):
     assert conversation.calls("the pizza one") == [("cancel_timer", {"name": "pizza"})]
 
 
-def test_an_answer_outside_the_examples_is_taken_too(talk, shipped):
+def test_an_answer_outside_the_examples_is_taken_too(talk: MakeTalk, shipped: list[Declaration]) -> None:
     asks = '{"say":"Which timer: tea, ironing?","awaiting":"name"}'
     conversation = talk(shipped, results={"cancel_timer": asks})
     conversation.says("stop the timer")
@@ -141,20 +143,20 @@ def test_an_answer_outside_the_examples_is_taken_too(talk, shipped):
     assert conversation.calls("the ironing one") == [("cancel_timer", {"name": "ironing"})]
 
 
-def test_the_result_is_what_is_said(talk, shipped):
+def test_the_result_is_what_is_said(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped, results={"set_light": "The kitchen lamp is on.", "get_time": "It is 3:20 PM."})
 
     assert conversation.says("turn on the kitchen lamp") == "The kitchen lamp is on."
     assert conversation.says("what time is it") == "It is 3:20 PM."
 
 
-def test_an_error_is_said_and_nothing_is_claimed(talk, shipped):
+def test_an_error_is_said_and_nothing_is_claimed(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped, results={"set_light": "The hub does not answer."})
 
     assert conversation.says("turn on the kitchen lamp") == "The hub does not answer."
 
 
-def test_the_results_of_one_round_are_said_in_order(talk, shipped):
+def test_the_results_of_one_round_are_said_in_order(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
     conversation.messages += [
         UserText("turn on the kitchen and bedroom lamp"),
@@ -165,14 +167,14 @@ def test_the_results_of_one_round_are_said_in_order(talk, shipped):
     assert conversation.think() == [Say("The kitchen lamp is on."), Say("The bedroom lamp is on.")]
 
 
-def test_results_of_earlier_turns_are_not_said_again(talk, shipped):
+def test_results_of_earlier_turns_are_not_said_again(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped, results={"set_light": "The kitchen lamp is on.", "get_time": "It is noon."})
     conversation.says("turn on the kitchen lamp")
 
     assert conversation.says("what time is it") == "It is noon."
 
 
-def test_a_history_from_before_a_renewal_is_understood(talk, shipped):
+def test_a_history_from_before_a_renewal_is_understood(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
     conversation.messages += [
         UserText("turn on the kitchen lamp"),
@@ -197,31 +199,33 @@ def test_a_history_from_before_a_renewal_is_understood(talk, shipped):
         ("how are you?", "I am ready. What can I do for you?"),
     ],
 )
-def test_courtesies_are_answered_shortly_and_without_calls(talk, shipped, said, answer):
+def test_courtesies_are_answered_shortly_and_without_calls(
+    talk: MakeTalk, shipped: list[Declaration], said: str, answer: str
+) -> None:
     assert talk(shipped).says(said) == answer
 
 
-def test_say_that_again_repeats_what_was_said(talk, shipped):
+def test_say_that_again_repeats_what_was_said(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped, results={"get_time": "It is noon."})
     conversation.says("what time is it")
 
     assert conversation.says("could you repeat that please") == "It is noon."
 
 
-def test_help_names_every_ability(talk, shipped):
+def test_help_names_every_ability(talk: MakeTalk, shipped: list[Declaration]) -> None:
     answer = talk(shipped).says("what can you do")
 
     for ability in ("tell the current time", "turn lights on or off", "cancel a running timer", "open or close the blinds"):
         assert ability in answer
 
 
-def test_what_is_not_understood_is_said_plainly_with_what_comes_near(talk, shipped):
+def test_what_is_not_understood_is_said_plainly_with_what_comes_near(talk: MakeTalk, shipped: list[Declaration]) -> None:
     answer = talk(shipped).says("turn off the heating in the kitchen")
 
     assert answer == "I did not understand that, and did nothing. I can set the heating of a room to a temperature."
 
 
-def test_not_understood_again_is_said_shorter(talk, shipped):
+def test_not_understood_again_is_said_shorter(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
     first = conversation.says("the birch canoe slid on the smooth planks")
     second = conversation.says("canned pears lack full flavor")
@@ -230,13 +234,13 @@ def test_not_understood_again_is_said_shorter(talk, shipped):
     assert second == 'I did not understand that, and did nothing. Say "help" to hear what I can do.'
 
 
-def test_without_functions_it_says_that_it_can_do_nothing(talk):
+def test_without_functions_it_says_that_it_can_do_nothing(talk: MakeTalk) -> None:
     assert talk([]).says("turn on the lamp") == (
         "I did not understand that, and did nothing. I have been given no functions, so there is nothing I can do here."
     )
 
 
-def test_descriptions_written_for_models_are_told_as_abilities(talk):
+def test_descriptions_written_for_models_are_told_as_abilities(talk: MakeTalk) -> None:
     functions = [
         {"name": "x", "description": "Use this to look up an order."},
         {"name": "y", "description": "Turns the fan on. Needs a room."},
@@ -249,7 +253,7 @@ def test_descriptions_written_for_models_are_told_as_abilities(talk):
     )
 
 
-def test_a_function_taken_away_while_its_answer_is_awaited_is_not_called(talk, shipped):
+def test_a_function_taken_away_while_its_answer_is_awaited_is_not_called(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
     conversation.says("turn on the lamp")
     conversation.functions = [function for function in shipped if function["name"] != "set_light"]

@@ -38,7 +38,7 @@ TUESDAY = date(2026, 11, 24)
         ("zero", 0),
     ],
 )
-def test_a_number_is_read_to_its_end(said, value):
+def test_a_number_is_read_to_its_end(said: str, value: float) -> None:
     words = split(said)
     number = read_number(words, 0)
 
@@ -47,7 +47,7 @@ def test_a_number_is_read_to_its_end(said, value):
 
 
 @pytest.mark.parametrize(("said", "value"), [("third", 3), ("twenty first", 21), ("3rd", 3), ("thirtieth", 30)])
-def test_an_ordinal_is_told_from_a_number(said, value):
+def test_an_ordinal_is_told_from_a_number(said: str, value: float) -> None:
     number = read_number(split(said), 0)
 
     assert number is not None
@@ -55,11 +55,11 @@ def test_an_ordinal_is_told_from_a_number(said, value):
 
 
 @pytest.mark.parametrize("said", ["a", "lamp", "and", "hundred", "point five", "7:30", "2026-05-03", "couple", ""])
-def test_what_is_no_number_is_none(said):
+def test_what_is_no_number_is_none(said: str) -> None:
     assert read_number(split(said), 0) is None
 
 
-def test_two_numbers_in_a_row_stay_two():
+def test_two_numbers_in_a_row_stay_two() -> None:
     number = read_number(split("seven thirty"), 0)
 
     assert number is not None
@@ -86,7 +86,7 @@ def test_two_numbers_in_a_row_stay_two():
         ("three weeks", 1_814_400),
     ],
 )
-def test_a_duration_is_read_to_its_end(said, seconds):
+def test_a_duration_is_read_to_its_end(said: str, seconds: float) -> None:
     words = split(said)
     duration = read_duration(words, 0)
 
@@ -95,7 +95,7 @@ def test_a_duration_is_read_to_its_end(said, seconds):
 
 
 @pytest.mark.parametrize("said", ["ten", "minutes", "ten meters", "the hour", "third minute", ""])
-def test_what_is_no_duration_is_none(said):
+def test_what_is_no_duration_is_none(said: str) -> None:
     assert read_duration(split(said), 0) is None
 
 
@@ -121,7 +121,7 @@ def test_what_is_no_duration_is_none(said):
         ("midnight", time(0)),
     ],
 )
-def test_a_time_of_day_is_read_to_its_end(said, moment):
+def test_a_time_of_day_is_read_to_its_end(said: str, moment: time) -> None:
     words = split(said)
     found = read_time(words, 0)
 
@@ -130,7 +130,7 @@ def test_a_time_of_day_is_read_to_its_end(said, moment):
 
 
 @pytest.mark.parametrize("said", ["seven", "seven thirty", "at 21", "at seven minutes", "25:00", "12:75", "lamp", ""])
-def test_what_is_no_time_is_none(said):
+def test_what_is_no_time_is_none(said: str) -> None:
     assert read_time(split(said), 0) is None
 
 
@@ -155,7 +155,7 @@ def test_what_is_no_time_is_none(said):
         ("2026-12-03", date(2026, 12, 3)),
     ],
 )
-def test_a_date_is_read_to_its_end(said, day):
+def test_a_date_is_read_to_its_end(said: str, day: date) -> None:
     words = split(said)
     found = read_date(words, 0, TUESDAY)
 
@@ -164,5 +164,5 @@ def test_a_date_is_read_to_its_end(said, day):
 
 
 @pytest.mark.parametrize("said", ["the 31st of june", "2026-13-40", "in ten minutes", "may", "the lamp", "third", ""])
-def test_what_is_no_date_is_none(said):
+def test_what_is_no_date_is_none(said: str) -> None:
     assert read_date(split(said), 0, TUESDAY) is None

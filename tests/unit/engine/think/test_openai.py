@@ -14,6 +14,8 @@ from agentd.engine.think import build_thinker
 from agentd.engine.think.matcher.thinker import OfflineMatcher
 from agentd.engine.think.openai import OpenAIThinker
 
+Peer = tuple["Server", str]
+
 PATH = "/openai/deployments/gpt/chat/completions"
 QUERY = "api-version=2024-10-21&x=a%2Fb"
 
@@ -92,13 +94,13 @@ async def answer(url: str, request: ThinkRequest, headers: dict[str, str] | None
         await thinker.aclose()
 
 
-async def test_an_endpoint_makes_a_chat_thinker_and_none_the_matcher():
+async def test_an_endpoint_makes_a_chat_thinker_and_none_the_matcher() -> None:
     assert isinstance(build_thinker({"provider": {"type": "open_ai"}, "endpoint": {"url": "http://x/y"}}), OpenAIThinker)
     assert isinstance(build_thinker({"provider": {"type": "open_ai", "model": "gpt-4o"}}), OfflineMatcher)
     assert isinstance(build_thinker({}), OfflineMatcher)
 
 
-async def test_text_is_spoken_sentence_by_sentence_while_it_streams(peer):
+async def test_text_is_spoken_sentence_by_sentence_while_it_streams(peer: Peer) -> None:
     server, url = peer
     server.chunks = [
         NO_CHOICES,
@@ -116,7 +118,7 @@ async def test_text_is_spoken_sentence_by_sentence_while_it_streams(peer):
     await thinker.aclose()
 
 
-async def test_the_url_and_the_headers_are_used_exactly_as_given(peer, monkeypatch):
+async def test_the_url_and_the_headers_are_used_exactly_as_given(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     server, url = peer
     monkeypatch.setenv("OPENAI_API_KEY", "from-the-environment")
     monkeypatch.setenv("OPENAI_ORG_ID", "from-the-environment")
@@ -134,7 +136,7 @@ async def test_the_url_and_the_headers_are_used_exactly_as_given(peer, monkeypat
     assert "from-the-environment" not in str(sent)
 
 
-async def test_an_authorization_header_is_sent_only_when_given(peer):
+async def test_an_authorization_header_is_sent_only_when_given(peer: Peer) -> None:
     server, url = peer
     server.chunks = [delta(content="Yes.")]
     await answer(url, ask(), {"Authorization": "Bearer mine"})
@@ -142,7 +144,7 @@ async def test_an_authorization_header_is_sent_only_when_given(peer):
     assert server.requests[0]["headers"]["Authorization"] == "Bearer mine"
 
 
-async def test_prompt_history_functions_and_model_options_are_sent(peer):
+async def test_prompt_history_functions_and_model_options_are_sent(peer: Peer) -> None:
     server, url = peer
     server.chunks = [delta(content="Yes.")]
     function = {"name": "get_time", "description": "Tell the time.", "parameters": {"type": "object"}, "defer_until_eot": False}
@@ -172,7 +174,7 @@ async def test_prompt_history_functions_and_model_options_are_sent(peer):
     assert body["messages"][4] == {"role": "tool", "tool_call_id": "c1", "content": "noon"}
 
 
-async def test_without_functions_no_tools_are_sent(peer):
+async def test_without_functions_no_tools_are_sent(peer: Peer) -> None:
     server, url = peer
     server.chunks = [delta(content="Yes.")]
     await answer(url, ask())
@@ -180,7 +182,7 @@ async def test_without_functions_no_tools_are_sent(peer):
     assert "tools" not in server.requests[0]["body"]
 
 
-async def test_a_streamed_tool_call_is_put_together(peer):
+async def test_a_streamed_tool_call_is_put_together(peer: Peer) -> None:
     server, url = peer
     server.chunks = [
         delta(role="assistant", content=None, tool_calls=[tool(0, id="call_1", name="set_light")]),
@@ -195,7 +197,7 @@ async def test_a_streamed_tool_call_is_put_together(peer):
     ]
 
 
-async def test_whole_calls_that_are_all_numbered_alike_stay_apart(peer):
+async def test_whole_calls_that_are_all_numbered_alike_stay_apart(peer: Peer) -> None:
     server, url = peer
     server.chunks = [
         delta(tool_calls=[tool(0, id="a", name="get_time", arguments="{}")]),
@@ -205,21 +207,21 @@ async def test_whole_calls_that_are_all_numbered_alike_stay_apart(peer):
     assert [event.id for event in await answer(url, ask()) if isinstance(event, Call)] == ["a", "b"]
 
 
-async def test_words_before_a_call_are_said_before_it(peer):
+async def test_words_before_a_call_are_said_before_it(peer: Peer) -> None:
     server, url = peer
     server.chunks = [delta(content="One moment."), delta(tool_calls=[tool(0, id="a", name="get_time", arguments="{}")])]
 
     assert await answer(url, ask()) == [Say("One moment."), Call("get_time", {}, "a")]
 
 
-async def test_reasoning_is_a_thought_and_not_spoken(peer):
+async def test_reasoning_is_a_thought_and_not_spoken(peer: Peer) -> None:
     server, url = peer
     server.chunks = [delta(reasoning_content="The user "), delta(reasoning_content="greets."), delta(content="Hello.")]
 
     assert await answer(url, ask()) == [Thought("The user greets."), Say("Hello.")]
 
 
-async def test_an_empty_answer_says_something_rather_than_nothing(peer):
+async def test_an_empty_answer_says_something_rather_than_nothing(peer: Peer) -> None:
     server, url = peer
     server.chunks = [delta(role="assistant", content=""), NO_CHOICES]
 
@@ -227,7 +229,7 @@ async def test_an_empty_answer_says_something_rather_than_nothing(peer):
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])
-async def test_a_refusal_fails_with_the_status_and_the_servers_words(peer, status):
+async def test_a_refusal_fails_with_the_status_and_the_servers_words(peer: Peer, status: int) -> None:
     server, url = peer
     server.status, server.content_type = status, "application/json"
     server.body = b'{"error": {"message": "Incorrect key secret-key-1 given", "code": "x"}}'
@@ -242,7 +244,7 @@ async def test_a_refusal_fails_with_the_status_and_the_servers_words(peer, statu
     assert len(server.requests) == 1, "the next think block is tried, not the same server again"
 
 
-async def test_a_redirect_is_not_followed(peer):
+async def test_a_redirect_is_not_followed(peer: Peer) -> None:
     server, url = peer
     server.status, server.body = 307, b"moved"
 
@@ -251,7 +253,7 @@ async def test_a_redirect_is_not_followed(peer):
     assert len(server.requests) == 1
 
 
-async def test_a_server_that_is_not_there_is_told(unused_tcp_port):
+async def test_a_server_that_is_not_there_is_told(unused_tcp_port: int) -> None:
     with pytest.raises(ThinkFailed, match="cannot be reached"):
         await answer(f"http://127.0.0.1:{unused_tcp_port}/v1/chat/completions", ask())
 
@@ -265,7 +267,7 @@ async def test_a_server_that_is_not_there_is_told(unused_tcp_port):
         ("text/event-stream", b'data: {"error": {"message": "overloaded"}}\n\n', "overloaded"),
     ],
 )
-async def test_another_kind_of_answer_fails_with_what_came(peer, content_type, body, told):
+async def test_another_kind_of_answer_fails_with_what_came(peer: Peer, content_type: str, body: bytes, told: str) -> None:
     server, url = peer
     server.content_type, server.body = content_type, body
 
@@ -274,7 +276,7 @@ async def test_another_kind_of_answer_fails_with_what_came(peer, content_type, b
 
 
 @pytest.mark.parametrize("arguments", ['{"room": ', "[1, 2]", "kitchen"])
-async def test_arguments_that_are_no_object_fail_the_round(peer, arguments):
+async def test_arguments_that_are_no_object_fail_the_round(peer: Peer, arguments: str) -> None:
     server, url = peer
     server.chunks = [delta(tool_calls=[tool(0, id="a", name="set_light", arguments=arguments)])]
 
@@ -282,7 +284,7 @@ async def test_arguments_that_are_no_object_fail_the_round(peer, arguments):
         await answer(url, ask())
 
 
-async def test_a_model_that_does_not_stop_is_stopped(peer):
+async def test_a_model_that_does_not_stop_is_stopped(peer: Peer) -> None:
     server, url = peer
     server.chunks = [delta(content="word " * 100)] * 60
 
@@ -291,12 +293,12 @@ async def test_a_model_that_does_not_stop_is_stopped(peer):
 
 
 @pytest.mark.parametrize("url", ["ftp://host/x", "not a url", "http://", "/v1/chat/completions"])
-async def test_an_address_that_is_none_is_told(url):
+async def test_an_address_that_is_none_is_told(url: str) -> None:
     with pytest.raises(ThinkFailed, match="full http or https URL"):
         await answer(url, ask())
 
 
-async def test_closing_the_iterator_ends_the_request(peer):
+async def test_closing_the_iterator_ends_the_request(peer: Peer) -> None:
     server, url = peer
     server.chunks, server.hold = [delta(content="One. Two")], asyncio.Event()
     thinker = OpenAIThinker({"url": url})
@@ -310,7 +312,9 @@ async def test_closing_the_iterator_ends_the_request(peer):
     assert thinker._rounds == 0
 
 
-async def test_rounds_of_one_turn_share_a_connection_that_closes_itself_when_idle(peer, monkeypatch):
+async def test_rounds_of_one_turn_share_a_connection_that_closes_itself_when_idle(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server, url = peer
     monkeypatch.setattr("agentd.engine.think.openai.IDLE_S", 0.05)
     server.chunks = [delta(content="Yes.")]

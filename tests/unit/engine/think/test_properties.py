@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from agentd.engine.providers import Call
 from agentd.engine.think.matcher.numbers import read_number
 from agentd.engine.think.matcher.words import split
+from tests.unit.engine.think.conftest import Declaration, MakeTalk
 
 WORDS = st.sampled_from(
     "turn on off the lamp lights in kitchen living room bedroom set a timer for ten minutes 21 degrees percent half and not is "
@@ -23,7 +24,7 @@ SECONDS_PER_TURN = 0.02
 
 @QUIET
 @given(sentences=st.lists(SENTENCES, min_size=1, max_size=3))
-def test_any_sentence_gives_valid_calls_or_words(talk, shipped, sentences):
+def test_any_sentence_gives_valid_calls_or_words(talk: MakeTalk, shipped: list[Declaration], sentences: list[str]) -> None:
     conversation = talk(shipped)
     declared = {function["name"]: function["parameters"] for function in shipped}
 
@@ -54,7 +55,7 @@ def fits(schema: dict[str, Any], value: Any) -> bool:
 
 @QUIET
 @given(text=st.text(max_size=200))
-def test_any_text_is_survived(talk, shipped, text):
+def test_any_text_is_survived(talk: MakeTalk, shipped: list[Declaration], text: str) -> None:
     assert talk(shipped).hear(text)
 
 
@@ -75,7 +76,9 @@ KEYS = st.sampled_from(
     description=st.none() | st.text(max_size=40),
     sentence=SENTENCES,
 )
-def test_any_schema_is_survived(talk, name, properties, description, sentence):
+def test_any_schema_is_survived(
+    talk: MakeTalk, name: str, properties: dict[str, Any], description: str | None, sentence: str
+) -> None:
     schema = {"type": "object", "properties": properties, "required": list(properties)}
 
     assert talk([{"name": name, "description": description, "parameters": schema}]).hear(sentence)
@@ -83,7 +86,7 @@ def test_any_schema_is_survived(talk, name, properties, description, sentence):
 
 @QUIET
 @given(value=st.integers(min_value=0, max_value=999))
-def test_every_number_below_a_thousand_is_read_back(value):
+def test_every_number_below_a_thousand_is_read_back(value: int) -> None:
     words = split(spell(value))
     number = read_number(words, 0)
 
@@ -104,7 +107,9 @@ def spell(value: int) -> str:
     return f"{ones[value // 100]} hundred" + (f" and {spell(value % 100)}" if value % 100 else "")
 
 
-def test_a_turn_with_twenty_functions_takes_less_than_20_ms(talk, shipped, library, household):
+def test_a_turn_with_twenty_functions_takes_less_than_20_ms(
+    talk: MakeTalk, shipped: list[Declaration], library: list[Declaration], household: list[Declaration]
+) -> None:
     functions = [*shipped, *library, *household][:20]
     assert len(functions) == 20
     sentences = [

@@ -40,23 +40,23 @@ from agentd.engine.think.sentences import SentenceCutter, sentences
         ("two\n  lines", "Two lines."),
     ],
 )
-def test_a_result_becomes_a_sentence(result, speech):
+def test_a_result_becomes_a_sentence(result: str, speech: str) -> None:
     assert spoken_result(result) == speech
 
 
-def test_the_same_result_is_said_once_and_done_only_alone():
+def test_the_same_result_is_said_once_and_done_only_alone() -> None:
     assert spoken_results(["Done.", "The lamp is on.", "The lamp is on."]) == "The lamp is on."
     assert spoken_results(["ok", "ok"]) == "Done."
 
 
-def test_a_long_result_is_cut_at_a_sentence():
+def test_a_long_result_is_cut_at_a_sentence() -> None:
     speech = spoken_result("This is a sentence. " * 200)
 
     assert len(speech) <= 1200
     assert speech.endswith("sentence.")
 
 
-def test_a_long_list_tells_how_many_more():
+def test_a_long_list_tells_how_many_more() -> None:
     assert spoken_result('["a", "b", "c", "d", "e", "f", "g", "h"]') == "A, b, c, d, e, f, and 2 more."
 
 
@@ -72,11 +72,11 @@ def test_a_long_list_tells_how_many_more():
         ("  ", []),
     ],
 )
-def test_text_is_cut_into_sentences(text, pieces):
+def test_text_is_cut_into_sentences(text: str, pieces: list[str]) -> None:
     assert list(sentences(text)) == pieces
 
 
-def test_a_stream_gives_the_same_sentences_as_the_whole_text():
+def test_a_stream_gives_the_same_sentences_as_the_whole_text() -> None:
     text = "The first one. The second, with 3.5 in it. Is this the third? Yes."
     cutter = SentenceCutter()
     streamed = [piece for letter in text for piece in cutter.feed(letter)]
@@ -84,14 +84,14 @@ def test_a_stream_gives_the_same_sentences_as_the_whole_text():
     assert [*streamed, *cutter.finish()] == list(sentences(text))
 
 
-def test_a_sentence_comes_out_as_soon_as_the_next_begins():
+def test_a_sentence_comes_out_as_soon_as_the_next_begins() -> None:
     cutter = SentenceCutter()
 
     assert list(cutter.feed("The lamp is on.")) == []
     assert list(cutter.feed(" And")) == ["The lamp is on."]
 
 
-def test_a_sentence_without_end_is_cut_at_a_clause():
+def test_a_sentence_without_end_is_cut_at_a_clause() -> None:
     pieces = list(sentences("and so on, " * 60))
 
     assert all(len(piece) <= 220 for piece in pieces)

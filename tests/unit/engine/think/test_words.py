@@ -24,11 +24,11 @@ from agentd.engine.think.matcher.words import name_words, split, stem
         ("...", ""),
     ],
 )
-def test_a_sentence_is_split_and_spelled_out(said, words):
+def test_a_sentence_is_split_and_spelled_out(said: str, words: str) -> None:
     assert " ".join(word.text for word in split(said)) == words
 
 
-def test_every_word_knows_where_it_was_said():
+def test_every_word_knows_where_it_was_said() -> None:
     said = "Turn on the  living-room lamp, please."
 
     assert [said[word.start : word.end] for word in split(said)] == ["Turn", "on", "the", "living", "room", "lamp", "please"]
@@ -49,16 +49,16 @@ def test_every_word_knows_where_it_was_said():
         ("person", "people"),
     ],
 )
-def test_forms_of_a_word_share_their_stem(one, other):
+def test_forms_of_a_word_share_their_stem(one: str, other: str) -> None:
     assert stem(one) == stem(other)
 
 
 @pytest.mark.parametrize("word", ["kitchen", "bus", "glass", "bed", "is", "this"])
-def test_what_only_looks_like_an_ending_stays(word):
+def test_what_only_looks_like_an_ending_stays(word: str) -> None:
     assert stem(word) == word
 
 
-def test_identifiers_are_split_into_words():
+def test_identifiers_are_split_into_words() -> None:
     assert name_words("living_room") == name_words("livingRoom") == name_words("living-room") == ("living", "room")
 
 
@@ -66,7 +66,7 @@ def test_identifiers_are_split_into_words():
     ("heard", "known"),
     [("lamb", "lamp"), ("lap", "lamp"), ("leavingroom", "livingroom"), ("kitchin", "kitchen"), ("blinz", "blinds")],
 )
-def test_a_near_miss_is_near(heard, known):
+def test_a_near_miss_is_near(heard: str, known: str) -> None:
     assert likeness(heard, known) >= 0.8
 
 
@@ -82,10 +82,10 @@ def test_a_near_miss_is_near(heard, known):
         ("tv", "tea"),
     ],
 )
-def test_another_word_is_not(heard, known):
+def test_another_word_is_not(heard: str, known: str) -> None:
     assert likeness(heard, known) == 0
 
 
-def test_of_two_equally_near_words_none_is_taken():
+def test_of_two_equally_near_words_none_is_taken() -> None:
     assert nearest("lamp", ["lamb", "lamq"]) is None or nearest("bat", ["cat", "hat"]) is None
     assert nearest("kitchin", ["kitchen", "bathroom"]) == ("kitchen", likeness("kitchin", "kitchen"))
