@@ -31,6 +31,7 @@ from agentd.engine.child import EngineChild
 from agentd.errors import AgentdError, ConfigError, EngineNotReady, Unavailable
 from agentd.functions.service import Functions
 from agentd.http.deps import HttpDeps, Readiness
+from agentd.http.runner import make_runner
 from agentd.http.server import build_app
 from agentd.hub import Hub
 from agentd.metrics import Metrics
@@ -124,6 +125,7 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
             hosts=lambda: bound.hosts(settings),
             origins=frozenset(settings.server.allowed_origins),
             verify=tokens.verify,
+            failures_per_minute=settings.limits.auth_failures_per_minute,
         )
         readiness = _readiness(profiles, engine, functions)
         app = build_app(
@@ -138,15 +140,7 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
                 readiness=readiness,
             )
         )
-        runner = web.AppRunner(
-            app,
-            handle_signals=False,
-            access_log=None,
-            keepalive_timeout=settings.limits.request_read_s,
-            shutdown_timeout=1.0,
-            max_line_size=settings.limits.header_line_bytes,
-            max_field_size=settings.limits.header_line_bytes,
-        )
+        runner = make_runner(app, settings.limits)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         url = await _listen(runner, settings, bound)

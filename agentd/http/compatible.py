@@ -118,7 +118,7 @@ async def converse(request: web.Request) -> web.StreamResponse:
     outbox = Outbox(deps)
     session = await deps.manager.start_passthrough(agent=request.query.get("agent"), client=outbox)
     try:
-        socket.headers["dg-request-id"] = session.request_id or request[REQUEST_ID]
+        socket.headers["dg-request-id"] = session.lifeline.request_id or request[REQUEST_ID]
         await socket.prepare(request)
         deps.hub.subscribers["ws"] += 1
         try:

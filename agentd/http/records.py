@@ -12,8 +12,8 @@ from agentd.http.deps import sees_words
 from agentd.http.queries import Query
 from agentd.http.replies import WAV, wav
 from agentd.http.sessions import session_of
+from agentd.sessions.records import Turn
 from agentd.sessions.session import Session
-from agentd.sessions.turns import Turn
 
 _SPEAKERS = {"user": "User", "assistant": "Agent"}
 _SECONDS_PER_WORD = 0.4

@@ -10,8 +10,8 @@ from agentd.errors import InvalidRequest, NotAcceptable
 from agentd.http.accept import choose
 from agentd.http.answers import json_answer
 from agentd.http.deps import IDENTITY, sees_words
+from agentd.sessions.records import Turn
 from agentd.sessions.session import Session
-from agentd.sessions.turns import Turn
 
 WAV = "audio/wav"
 

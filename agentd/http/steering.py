@@ -12,7 +12,7 @@ from agentd.http.deps import DEPS
 from agentd.http.queries import Query
 from agentd.http.replies import prefers_audio, reply
 from agentd.http.sessions import session_of
-from agentd.sessions.control import UpdateKind
+from agentd.sessions.updates import UpdateKind
 
 
 class PromptBody(Body):

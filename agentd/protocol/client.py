@@ -143,6 +143,12 @@ class ClientProtocol:
         if self.activity is Activity.SPEAKING:
             self.activity = Activity.IDLE
 
+    def nothing_said(self) -> None:
+        """The utterance that had begun never became words: it was a noise."""
+        self.user_speaking = False
+        if self.activity is Activity.LISTENING:
+            self.activity = Activity.IDLE
+
     def interrupt(self) -> None:
         """Our own barge-in: what still comes of this reply is not heard."""
         self._gate_open = False

@@ -15,7 +15,7 @@ from agentd.functions.gate import CallOutcome, CallRequest
 from agentd.functions.service import Functions
 from agentd.protocol.messages import FunctionCall, FunctionCallResponse
 from agentd.sessions.link import Link
-from agentd.sessions.turns import CallRecord
+from agentd.sessions.records import CallRecord
 from agentd.supervise import spawn
 
 GRACE_S: Final = 2.0

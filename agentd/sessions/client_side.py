@@ -59,6 +59,7 @@ class ClientSide:
         self._note(message)
         if isinstance(message, Settings):
             self.settings_sent.set_result(None)
+            conversation.changes.notify()
 
     def audio(self, frame: bytes) -> None:
         """User audio: straight on; before SettingsApplied at most two seconds are held."""

@@ -41,8 +41,9 @@ from agentd.sessions.feed import Feed
 from agentd.sessions.journal import Journal
 from agentd.sessions.link import Link
 from agentd.sessions.playback import Playback
+from agentd.sessions.records import CallRecord, Turn
 from agentd.sessions.spec import PassthroughClient
-from agentd.sessions.turns import CallRecord, Turn, TurnTracker
+from agentd.sessions.turns import TurnTracker
 from agentd.sessions.waiting import Changes
 from agentd.upstream.deepgram import Closed
 

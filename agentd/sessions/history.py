@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from agentd.sessions.turns import CallRecord, Turn
+from agentd.sessions.records import CallRecord, Turn
 
 MAX_TURNS: Final = 50
 MAX_BYTES: Final = 65_536

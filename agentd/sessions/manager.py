@@ -89,7 +89,8 @@ class Manager:
         """
         known = self._by_run.get(self._keys.get(idempotency_key or "", ""))
         if known is not None:
-            await self._until_started(known, wait=wait_ready)
+            if known.live:
+                await self._until_started(known, wait=wait_ready)
             return known, False
         if spec.id is not None and spec.id in self._live:
             raise SessionExists(f"Session {spec.id} is live; stop it first, or use PUT to ensure that it runs.")
@@ -108,6 +109,9 @@ class Manager:
             AgentDiffers: it is live with another agent.
         """
         live = self._live.get(spec.id or "")
+        if live is not None and live.stopping:
+            await live.ended.wait()
+            live = self._live.get(spec.id or "")
         if live is None:
             return await self.start(spec, wait_ready=wait_ready)
         wanted, _ = self._profiles.get(spec.agent)
@@ -274,8 +278,16 @@ class Manager:
             if not self._live:
                 self._awake.clear()
                 await self._awake.wait()
-            began = loop.time()
+            now = loop.time()
             for session in list(self._live.values()):
-                session.tick(began)
-            self._deps.metrics.loop_lag(max(0.0, loop.time() - began))
-            await asyncio.sleep(max(0.001, TICK_S - (loop.time() - began)))
+                self._tick_one(session, now)
+            due = max(now + TICK_S, loop.time() + 0.001)
+            await asyncio.sleep(due - loop.time())
+            self._deps.metrics.loop_lag(max(0.0, loop.time() - due))
+
+    def _tick_one(self, session: Session, now: float) -> None:
+        try:
+            session.tick(now)
+        except Exception:  # noqa: BLE001 - the guard: one session's fault must not stop the ticker of all
+            _log.exception("tick_failed", session_id=session.id, run_id=session.run_id)
+            session.stop(EndReason.UPSTREAM_ERROR)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
+from aiohttp import WSCloseCode
 
 from agentd.audio.formats import AudioFormat
 from agentd.config import LimitSettings
@@ -19,34 +20,30 @@ from agentd.errors import (
     InvalidSettings,
     SessionEnded,
     TurnNotFound,
-    UpstreamRefused,
-    UpstreamTimeout,
 )
 from agentd.functions.service import Functions
 from agentd.hub import Envelope, Hub
 from agentd.metrics import Metrics
-from agentd.protocol import settings as documents
-from agentd.protocol.messages import InjectUserMessage
 from agentd.sessions import views
 from agentd.sessions.calls import Caller
 from agentd.sessions.client_side import ClientSide
-from agentd.sessions.control import Control
 from agentd.sessions.conversation import Conversation
-from agentd.sessions.history import context
-from agentd.sessions.link import Link
+from agentd.sessions.injection import Speech
+from agentd.sessions.lifeline import Lifeline
 from agentd.sessions.profiles import Profiles, UpstreamName
+from agentd.sessions.records import Turn
+from agentd.sessions.sending import Sending
 from agentd.sessions.spec import PassthroughClient, StartSpec
 from agentd.sessions.state import EndReason, State, advance
-from agentd.sessions.turns import Turn
+from agentd.sessions.texts import Texts
+from agentd.sessions.updates import Updates
 from agentd.supervise import spawn, unless
 from agentd.upstream.deepgram import UpstreamClient, UpstreamTarget
-from agentd.upstream.renewal import Backoff, is_retryable
 
 _log = structlog.get_logger("agentd.sessions")
 
-STABLE_S: Final = 5.0
-"""A connection that lasted this long was a good one; losses before that count against ``MAX_QUICK_LOSSES``."""
-MAX_QUICK_LOSSES: Final = 5
+UNCONFIRMED_S: Final = 10.0
+"""Speech that was noticed and has been followed by so much silence without words was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +95,6 @@ class Session:
         self.error: AgentdError | None = None
         self.started_at = time.time()
         self.ended_at: float | None = None
-        self.request_id: str | None = None
-        self.renewals = 0
         self.started = asyncio.Event()
         self.ended = asyncio.Event()
         caller = Caller(id, run_id, agent, allowed, dict(spec.metadata))
@@ -113,25 +108,21 @@ class Session:
             limits=deps.limits,
             client=client,
         )
-        self.control: Final = Control(
-            self.conversation,
-            limits=deps.limits,
-            metrics=deps.metrics,
-            profiles=deps.profiles,
-            alive=self.check_alive,
-            background=self._background,
+        out = Sending(
+            self.conversation, limits=deps.limits, metrics=deps.metrics, alive=self.check_alive, background=self._background
         )
+        updates, texts = Updates(out, deps.profiles), Texts(out)
         # the commands, as callers know them
-        self.prompt_view = self.control.prompt_view
-        self.set_prompt = self.control.set_prompt
-        self.append_prompt = self.control.append_prompt
-        self.update = self.control.update
-        self.inject_user = self.control.inject_user
-        self.inject_agent = self.control.inject_agent
-        self.inject_audio = self.control.inject_audio
-        self.say = self.control.say
-        self.end_turn = self.control.end_turn
-        self.interrupt = self.control.interrupt
+        self.prompt_view = updates.prompt_view
+        self.set_prompt = updates.set_prompt
+        self.append_prompt = updates.append_prompt
+        self.update = updates.update
+        self.inject_user = texts.inject_user
+        self.inject_agent = texts.inject_agent
+        self.say = texts.say
+        self.end_turn = texts.end_turn
+        self.interrupt = texts.interrupt
+        self.inject_audio = Speech(out).inject_audio
         self._deps = deps
         self._limits = deps.limits
         self._client = client
@@ -140,11 +131,19 @@ class Session:
         self._group: asyncio.TaskGroup | None = None
         self._stop = asyncio.Event()
         self._quiet_end: tuple[EndReason, float] | None = None
-        self._connected_s = 0.0
         self._counted_at = 0.0
-        self._links = 0
         self._commands: set[asyncio.Task[None]] = set()
         self._client_side = ClientSide(self.conversation)
+        self.lifeline = Lifeline(
+            self.conversation,
+            target=deps.target,
+            upstream=upstream,
+            client=deps.client,
+            metrics=deps.metrics,
+            limits=deps.limits,
+            client_side=self._client_side if client is not None else None,
+            welcomed=self.started.set if client is not None else lambda: None,
+        )
 
     # life
 
@@ -183,6 +182,8 @@ class Session:
         if link is not None and link.is_ready:
             if not conversation.playback.playing(now):
                 link.protocol.playback_ended()
+            if link.protocol.user_speaking and conversation.feed.silence_s >= UNCONFIRMED_S:
+                link.protocol.nothing_said()
             conversation.feed.tick(now, silence_due=conversation.silence_due(now))
         conversation.tracker.expire(now, self._limits.turn_s)
         conversation.show_activity(self.state)
@@ -200,12 +201,17 @@ class Session:
         idle_s = self.spec.idle_timeout_s or self._limits.idle_timeout_s
         if now - conversation.last_active >= idle_s:
             self.stop(EndReason.IDLE_TIMEOUT)
-        if now - self._born >= (self.spec.max_duration_s or self._limits.max_duration_s):
+        if now - self._born >= min(self.spec.max_duration_s or self._limits.max_duration_s, self._limits.max_duration_s):
             self.stop(EndReason.MAX_DURATION)
+
+    @property
+    def stopping(self) -> bool:
+        """True from the request to stop on."""
+        return self.state in (State.STOPPING, State.ENDED) or self._stop.is_set()
 
     def check_alive(self) -> None:
         """Raise ``SessionEnded`` when the session takes no more commands."""
-        if self.state in (State.STOPPING, State.ENDED) or self._stop.is_set():
+        if self.stopping:
             raise SessionEnded(f"Session {self.id} has ended ({self.end_reason or 'stopping'}); start it again.")
 
     def erase_audio(self) -> None:
@@ -230,20 +236,17 @@ class Session:
             _log.info("drain_gave_up", session_id=self.id)
 
     async def _live(self) -> EndReason:
-        if not await self._unless_stopped(self._connect(), "connect"):
+        if not await self._unless_stopped(self.lifeline.connect(), "connect"):
             return self.end_reason or EndReason.STOPPED
         self._become(State.ACTIVE)
         self.started.set()
-        quick_losses = 0
         while True:
-            up_since = self._loop.time()
-            await self._unless_stopped(self._until_lost(), "watch")
-            if self._stop.is_set():
+            if not await self._unless_stopped(self.lifeline.until_lost(), "watch"):
                 return self.end_reason or EndReason.STOPPED
-            quick_losses = quick_losses + 1 if self._loop.time() - up_since < STABLE_S else 0
-            reason = self._verdict(quick_losses)
-            if reason is not None:
-                return reason
+            verdict = self.lifeline.verdict()
+            if verdict is not None:
+                self.error = verdict.error
+                return verdict.reason
             self._become(State.RECONNECTING)
             if not await self._unless_stopped(self._renew(), "renew"):
                 return self.end_reason or EndReason.STOPPED
@@ -251,105 +254,8 @@ class Session:
                 return EndReason.UPSTREAM_CLOSED
             self._become(State.ACTIVE)
 
-    async def _connect(self) -> None:
-        conversation = self.conversation
-        self._links += 1
-        link = Link(conversation, self._links)
-        conversation.link, conversation.lost = link, None
-        began = self._loop.time()
-        outcome = "ok"
-        try:
-            target = self._deps.target(self.upstream)
-            link.connection = await self._deps.client.connect(
-                target, link, input_bytes_per_s=conversation.input_format.bytes_per_second
-            )
-        except AgentdError as error:
-            outcome = error.code
-            raise
-        finally:
-            link.opened_at = self._loop.time()
-            self._deps.metrics.upstream_connect(self.upstream, outcome, link.opened_at - began)
-        try:
-            await self._within(link.welcomed, "Welcome")
-            self.request_id = link.request_id or link.connection.request_id
-            if self._client is not None and link.n == 1:
-                self.started.set()
-                await self._client_side.settings_sent
-            else:
-                link.send_settings(self._effective_document())
-            await self._within(link.ready, "SettingsApplied")
-        except BaseException:
-            await link.close()
-            raise
-        conversation.feed.connected(self._loop.time())
-        self._client_side.connected()
-
-    async def _within(self, future: asyncio.Future[None], what: str) -> None:
-        try:
-            async with asyncio.timeout(self._limits.upstream_settings_s):
-                await asyncio.shield(future)
-        except TimeoutError:
-            raise UpstreamTimeout(f"The upstream sent no {what} within {self._limits.upstream_settings_s:g} s.") from None
-
-    def _effective_document(self) -> dict[str, Any]:
-        document = self.conversation.document
-        if self._links == 1:
-            return document
-        carried = context(self.conversation.tracker.turns)
-        before = document.get("agent", {}).get("context", {}).get("messages", [])
-        return documents.with_context(document, [*before, *carried.messages])
-
-    async def _until_lost(self) -> None:
-        conversation = self.conversation
-        await conversation.changes.until(lambda: conversation.lost, timeout_s=self._limits.max_duration_s + self._limits.turn_s)
-
-    def _verdict(self, quick_losses: int) -> EndReason | None:
-        """Why the loss of the connection ends the session, or None when it is renewed."""
-        link, lost = self.conversation.link, self.conversation.lost
-        if link is not None and link.failure is not None and not is_retryable(link.failure.code):
-            failure = link.failure
-            self.error = _upstream_failure(failure.code, failure.description)
-            return EndReason.UPSTREAM_ERROR
-        if lost is not None and not is_retryable(lost):
-            return EndReason.UPSTREAM_CLOSED
-        if quick_losses > MAX_QUICK_LOSSES:
-            self.error = _upstream_failure("upstream-closed", f"The upstream closed {quick_losses} connections at once.")
-            return EndReason.UPSTREAM_CLOSED
-        return None
-
     async def _renew(self) -> None:
-        """One renewal: wait for calls in progress, then try at once and with back-off for up to ``limits.renewal_s``."""
-        conversation = self.conversation
-        self._count_connection()
-        await conversation.calls.in_progress()
-        conversation.calls.close()
-        failure: AgentdError | None = None
-        for delay_s in Backoff(bound_s=self._limits.renewal_s):
-            await asyncio.sleep(delay_s)
-            carried = context(conversation.tracker.turns)
-            try:
-                await self._connect()
-            except AgentdError as error:
-                failure = error
-                if not is_retryable(error):
-                    break
-            else:
-                self.renewals += 1
-                self._carry_on(carried.unanswered, carried.settled)
-                return
-        self.error = failure or _upstream_failure("upstream-closed", "The connection could not be renewed.")
-
-    def _carry_on(self, unanswered: str | None, settled: tuple[Any, ...]) -> None:
-        conversation = self.conversation
-        now = self._loop.time()
-        conversation.feed.replay(now)
-        link = conversation.link
-        if unanswered is not None and link is not None:
-            conversation.calls.remember(settled)
-            conversation.tracker.expect_echo(unanswered)
-            link.send(InjectUserMessage(content=unanswered))
-        else:
-            conversation.tracker.failed(now)
+        self.error = await self.lifeline.renew()
 
     def _wind_down(self) -> None:
         if self.state is not State.ENDED:
@@ -361,16 +267,14 @@ class Session:
     async def _finish(self, reason: EndReason) -> None:
         conversation = self.conversation
         self.end_reason = self.end_reason or reason
-        if conversation.link is not None:
-            await conversation.link.close()
-        self._count_connection()
+        await self.lifeline.close()
         conversation.count_audio()
         conversation.tracker.failed(self._loop.time())
         conversation.feed.close()
         self.ended_at = time.time()
         self.state = State.ENDED
         if self._client is not None:
-            self._client.close(1000 if self.error is None else 1011, str(self.end_reason))
+            self._client.close(_close_code(self.end_reason, self.error), str(self.end_reason))
         self._deps.metrics.session_ended(self.upstream, str(self.end_reason), self.ended_at - self.started_at)
         problem = {"code": self.error.code, "detail": self.error.detail} if self.error else None
         conversation.publish("SessionEnded", {"end_reason": self.end_reason, "error": problem, "usage": self.usage()})
@@ -380,7 +284,7 @@ class Session:
             run_id=self.run_id,
             agent=self.agent,
             upstream=self.upstream,
-            upstream_request_id=self.request_id,
+            upstream_request_id=self.lifeline.request_id,
             end_reason=str(self.end_reason),
             code=self.error.code if self.error else None,
             duration_s=round(self.ended_at - self.started_at, 3),
@@ -411,12 +315,6 @@ class Session:
         old, self.state = self.state, advance(self.state, state)
         _log.info("session_state", session_id=self.id, run_id=self.run_id, old_state=str(old), state=str(state))
         self.conversation.publish("SessionStateChanged", {"state": state, "activity": self.conversation.activity})
-
-    def _count_connection(self) -> None:
-        link = self.conversation.link
-        if link is not None and link.connection is not None:
-            self._connected_s += self._loop.time() - link.opened_at
-            link.connection = None
 
     # a client of the compatible endpoint
 
@@ -490,23 +388,17 @@ class Session:
         raise TurnNotFound(f"Session {self.id} has no turn {n}; it has {self.conversation.tracker.count}.")
 
     def usage(self) -> dict[str, Any]:
-        """What was used, over all connections; ``connection_s`` is what Deepgram bills."""
-        conversation, link = self.conversation, self.conversation.link
-        open_s = self._loop.time() - link.opened_at if link is not None and link.connection is not None else 0.0
-        return {
-            "connection_s": round(self._connected_s + open_s, 3),
-            "audio_in_s": round(conversation.input_format.duration_s(conversation.feed.sent_bytes), 3),
-            "audio_out_s": round(conversation.output_format.duration_s(conversation.audio_out_bytes), 3),
-            "turns": conversation.tracker.user_turns,
-            "function_calls": conversation.function_calls,
-            "renewals": self.renewals,
-        }
+        """What was used, over all connections."""
+        return views.usage(self)
+
+
+def _close_code(reason: EndReason, error: AgentdError | None) -> int:
+    """How a client's own connection is closed: 1008 tells it that the same Settings will not do the next time either."""
+    if reason is EndReason.SETTINGS_REJECTED:
+        return WSCloseCode.POLICY_VIOLATION
+    return WSCloseCode.OK if error is None else WSCloseCode.INTERNAL_ERROR
 
 
 def _first(errors: BaseExceptionGroup[AgentdError]) -> AgentdError:
     first = errors.exceptions[0]
     return first if isinstance(first, AgentdError) else _first(first)
-
-
-def _upstream_failure(code: str, description: str) -> AgentdError:
-    return UpstreamRefused(f"{code}: {description}", extra={"upstream_error": code})

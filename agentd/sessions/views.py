@@ -21,7 +21,7 @@ def session_view(session: "Session", *, words: bool) -> dict[str, Any]:
         "state": session.state,
         "activity": conversation.activity if session.live else "idle",
         "upstream": session.upstream,
-        "request_id": session.request_id,
+        "request_id": session.lifeline.request_id,
         "started_at": rfc3339(session.started_at),
         "ended_at": rfc3339(session.ended_at) if session.ended_at is not None else None,
         "end_reason": session.end_reason if session.ended_at is not None else None,
@@ -38,9 +38,22 @@ def session_view(session: "Session", *, words: bool) -> dict[str, Any]:
         view["last_said"] = next((turn.said_text for turn in reversed(turns) if turn.said), None)
     return view | {
         "last_turn": last.n if last is not None else None,
-        "usage": session.usage(),
+        "usage": usage(session),
         "links": {name: f"{base}/{name}" for name in ("audio", "events", "transcript", "turns", "calls", "prompt")}
         | {"self": base},
+    }
+
+
+def usage(session: "Session") -> dict[str, Any]:
+    """What was used, over all connections; ``connection_s`` is what Deepgram bills."""
+    conversation = session.conversation
+    return {
+        "connection_s": round(session.lifeline.connected_s, 3),
+        "audio_in_s": round(conversation.input_format.duration_s(conversation.feed.sent_bytes), 3),
+        "audio_out_s": round(conversation.output_format.duration_s(conversation.audio_out_bytes), 3),
+        "turns": conversation.tracker.user_turns,
+        "function_calls": conversation.function_calls,
+        "renewals": session.lifeline.renewals,
     }
 
 

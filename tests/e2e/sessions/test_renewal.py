@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from agentd.sessions.session import Session
+from agentd.sessions.spec import StartSpec
 from tests.e2e.sessions.test_conversations import LAMP, LAMP_ON
 from tests.support.sessions import drop_all, world
 from tests.support.sound import chunks, loud
 
 
 async def renewed(session: Session) -> None:
-    await session.conversation.changes.until(lambda: (session.renewals and session.state == "active") or None, timeout_s=15)
+    await session.conversation.changes.until(
+        lambda: (session.lifeline.renewals and session.state == "active") or None, timeout_s=15
+    )
 
 
 async def test_a_renewal_carries_prompt_voice_and_what_a_function_said(tmp_path: Path) -> None:
@@ -35,7 +38,7 @@ async def test_a_renewal_carries_prompt_voice_and_what_a_function_said(tmp_path:
         assert turn.said_text.startswith("You are a butler. / aura-2-zeus-en / ")
         assert "lamp on" in turn.said_text
         assert "switched 1 times" in turn.said_text
-        assert session.renewals == 1
+        assert session.lifeline.renewals == 1
         assert "Hello!" not in [line["text"] for line in session.transcript()][1:], "the greeting is spoken once"
 
 
@@ -103,6 +106,25 @@ async def test_a_final_error_of_the_upstream_ends_the_session_and_says_why(tmp_p
         assert session.end_reason == "upstream_error"
         assert session.error is not None
         assert "that is no linear16" in session.error.detail
+
+
+async def test_an_upstream_that_reports_an_error_and_hangs_is_hung_up_on(tmp_path: Path) -> None:
+    error = {"type": "Error", "code": "FAILED_TO_THINK", "description": "no model"}
+    async with world(tmp_path, {"on": [{"event": "user", "times": 1, "steps": [{"raw": error}, {"stall_s": 30}]}]}) as here:
+        session = await here.session()
+        await session.inject_user("hello")
+        await renewed(session)
+        assert session.lifeline.renewals == 1
+
+
+async def test_ensuring_a_session_that_is_being_stopped_starts_it_anew(tmp_path: Path) -> None:
+    async with world(tmp_path, {}) as here:
+        old = await here.session(id="kitchen")
+        await here.manager.stop("kitchen", wait=False)
+        new, started = await here.manager.ensure(StartSpec(id="kitchen"))
+        assert started
+        assert new.run_id != old.run_id
+        assert new.state == "active"
 
 
 async def test_an_upstream_that_only_ever_drops_is_given_up(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ async def test_refusals_come_before_the_upgrade_with_the_reason(api: Api) -> Non
     with pytest.raises(aiohttp.WSServerHandshakeError) as unknown:
         async with client(api, CONVERSE + "?agent=nobody"):
             pass
-    assert unknown.value.status == 404
+    assert unknown.value.status == 422
     (await api.call("GET", CONVERSE)).problem(400, "malformed-request")
     assert api.world.peer.connections == []
 

@@ -111,6 +111,13 @@ def test_activity_follows_a_turn_on_what_every_upstream_sends() -> None:
     assert seen == [Activity.IDLE, Activity.LISTENING, Activity.THINKING, Activity.SPEAKING, Activity.SPEAKING, Activity.IDLE]
 
 
+def test_a_noise_that_never_became_words_leaves_the_agent_idle() -> None:
+    client = ready()
+    client.receive(UserStartedSpeaking())
+    client.nothing_said()
+    assert (client.activity, client.user_speaking) == (Activity.IDLE, False)
+
+
 def test_an_injected_text_makes_the_agent_think() -> None:
     client = ready()
     client.send(InjectUserMessage(content="hi"))

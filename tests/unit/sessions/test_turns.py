@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentd.sessions.history import context
-from agentd.sessions.turns import Turn, TurnTracker
+from agentd.sessions.records import Turn
+from agentd.sessions.turns import TurnTracker
 
 SECOND = b"\0" * 100  # a second of audio in these tests
 

@@ -1,0 +1,122 @@
+"""Settings in mid-session: prompt, think, speak and listen, each followed to its acknowledgement.
+
+The effective settings are changed before the message goes out, so a connection that breaks in between is renewed with
+them, and the command counts as applied then.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from agentd.errors import InvalidSettings
+from agentd.protocol import settings as documents
+from agentd.protocol.messages import Message, UpdateListen, UpdatePrompt, UpdateSpeak, UpdateThink
+from agentd.sessions.profiles import Profiles, too_long
+from agentd.sessions.sending import Sending, bounded
+
+UpdateKind = Literal["think", "speak", "listen"]
+
+
+class Updates:
+    """Changes the settings of one session."""
+
+    def __init__(self, out: Sending, profiles: Profiles) -> None:
+        self._out = out
+        self._profiles = profiles
+
+    def prompt_view(self) -> dict[str, Any]:
+        """The effective prompt."""
+        return {"prompt": documents.prompt(self._out.conversation.document)}
+
+    async def set_prompt(self, text: str, *, wait: bool = True, timeout_s: float = 30.0) -> dict[str, Any]:
+        """Replace the prompt (UpdateThink with the whole effective block, so that functions stay)."""
+        self._check_prompt(text)
+        return await self._apply(
+            "think", lambda now: documents.with_prompt(now, text), _update_think, wait=wait, timeout_s=timeout_s
+        )
+
+    async def append_prompt(self, text: str, *, wait: bool = True, timeout_s: float = 30.0) -> dict[str, Any]:
+        """Add to the prompt (UpdatePrompt, which adds: Deepgram docs, "Update Prompt")."""
+        longer = documents.append_prompt(self._out.conversation.document, text)
+        self._check_prompt(documents.prompt(longer) or "")
+        return await self._apply(
+            "prompt",
+            lambda now: documents.append_prompt(now, text),
+            lambda _: UpdatePrompt(prompt=text),
+            wait=wait,
+            timeout_s=timeout_s,
+        )
+
+    async def update(
+        self, kind: UpdateKind, block: dict[str, Any], *, wait: bool = True, timeout_s: float = 30.0
+    ) -> dict[str, Any]:
+        """Merge a partial think, speak or listen block over the effective one and send it whole.
+
+        Raises:
+            InvalidSettings: the result has faults, or names an address that is not allowed.
+        """
+        self._profiles.check_block(kind, block)
+        merge, message = _UPDATES[kind]
+        faults = documents.validate(merge(self._out.conversation.document, block))
+        if faults:
+            raise InvalidSettings(f"The {kind} block is not valid; see errors.", errors=faults)
+        return await self._apply(kind, lambda now: merge(now, block), message, wait=wait, timeout_s=timeout_s)
+
+    async def _apply(
+        self,
+        kind: str,
+        change: Callable[[dict[str, Any]], dict[str, Any]],
+        message: Callable[[dict[str, Any]], Message],
+        *,
+        wait: bool,
+        timeout_s: float,
+    ) -> dict[str, Any]:
+        self._out.alive()
+        work = self._tracked_update(kind, change, message, timeout_s)
+        if not wait:
+            self._out.background(work, kind)
+            return {"state": "accepted"}
+        await work
+        return {"state": "applied"}
+
+    async def _tracked_update(
+        self,
+        kind: str,
+        change: Callable[[dict[str, Any]], dict[str, Any]],
+        message: Callable[[dict[str, Any]], Message],
+        timeout_s: float,
+    ) -> None:
+        conversation = self._out.conversation
+        outcome = "no_effect"
+        try:
+            async with self._out.lines.turn(kind), bounded(kind, timeout_s):
+                await self._out.until_ready()
+                conversation.document = change(conversation.document)
+                link, before = conversation.link, conversation.acknowledged[kind]
+                self._out.send(message(conversation.document))
+
+                def probe() -> bool | None:
+                    self._out.alive()
+                    renewed = conversation.link is not link and conversation.link is not None and conversation.link.is_ready
+                    return conversation.acknowledged[kind] > before or renewed or None
+
+                await conversation.changes.until(probe, timeout_s=timeout_s)
+                outcome = "applied"
+        finally:
+            self._out.report(kind, outcome)
+
+    def _check_prompt(self, text: str) -> None:
+        if len(text) > self._out.limits.prompt_chars:
+            raise too_long("prompt", text, self._out.limits.prompt_chars, "/prompt")
+
+
+def _update_think(document: dict[str, Any]) -> Message:
+    return UpdateThink(think=document["agent"]["think"])
+
+
+_UPDATES: Final[
+    dict[str, tuple[Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]], Callable[[dict[str, Any]], Message]]]
+] = {
+    "think": (documents.with_think, _update_think),
+    "speak": (documents.with_speak, lambda document: UpdateSpeak(speak=document["agent"]["speak"])),
+    "listen": (documents.with_listen, lambda document: UpdateListen(listen=document["agent"]["listen"])),
+}
