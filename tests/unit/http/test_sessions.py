@@ -129,7 +129,7 @@ async def test_the_cap_answers_429_and_says_when_to_come_again(api_of: ApiOf) ->
 @pytest.mark.parametrize(
     ("body", "status", "code", "pointer"),
     [
-        ({"agent": "nobody"}, 404, "agent-not-found", None),
+        ({"agent": "nobody"}, 422, "invalid-request", "/agent"),
         ({"functions": ["fly"]}, 422, "invalid-request", "/functions/0"),
         ({"settings": {"audio": {"input": {"encoding": "vinyl"}}}}, 422, "invalid-settings", "/settings/audio/input/encoding"),
         ({"prompt": "x" * 25_001}, 422, "invalid-request", "/prompt"),
