@@ -110,6 +110,9 @@ NO_CALLS = [
     "sunday is the best part of the week",
     "canned pears lack full flavor",
     "two thirty p m",
+    "2:30 p.m.",
+    "Men the coat before you go out.",
+    "Can pairs lack full flavor."
     "mountain view",
     "today",
     "two people",
