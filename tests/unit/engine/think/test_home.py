@@ -112,7 +112,7 @@ NO_CALLS = [
     "two thirty p m",
     "2:30 p.m.",
     "Men the coat before you go out.",
-    "Can pairs lack full flavor."
+    "Can pairs lack full flavor.",
     "mountain view",
     "today",
     "two people",
