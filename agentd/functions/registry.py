@@ -38,10 +38,14 @@ class FunctionSpec:
         return self.tier != "read"
 
     def declaration(self) -> dict[str, Any]:
-        """The object for ``agent.think.functions`` in Settings."""
+        """The object for ``agent.think.functions`` in Settings.
+
+        Examples go into the description: the protocol has no member for them, and every model reads descriptions.
+        """
+        examples = f"\nExamples: {' '.join(self.examples)}" if self.examples else ""
         return {
             "name": self.name,
-            "description": self.description,
+            "description": self.description + examples,
             "parameters": self.parameters,
             "defer_until_eot": self.defer_until_eot,
         }
