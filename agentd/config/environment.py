@@ -1,69 +1,91 @@
 """``AGENTD_<SECTION>__<KEY>``: the same keys from the environment.
 
-A text is read by the type of its key: a string stays as it is, a list is written as in TOML (``["a", "b"]``) or with
-commas, free-form values (``[functions.*]``, ``settings``) as in TOML.
+pydantic-settings takes the names apart; what differs here is how a text is read. A string stays as it is, a list is
+written as in TOML (``["a", "b"]``) or with commas, tables and free-form values (``[functions.*]``, ``settings``) as in
+TOML. A name that is no setting is an error.
 """
 
 import tomllib
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pydantic.fields import FieldInfo
+from pydantic_settings import EnvSettingsSource
+
 from agentd.config.sections import Settings
-from agentd.config.shape import annotation_at, is_section, kinds
+from agentd.config.shape import Origins, annotation_at, kinds
 from agentd.errors import ConfigError, FieldError
 
-PREFIX: Final = "AGENTD_"
-
-Origins = dict[tuple[str, ...], str]
-"""Where a path was set, for messages: the variable, the option; a path that is not here came from the file."""
+PREFIX: Final = Settings.model_config["env_prefix"]
+SEPARATOR: Final = Settings.model_config["env_nested_delimiter"] or ""
 
 
-def from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], Origins]:
-    """The settings named in ``environ`` as a nested document, and the variable each path came from.
+class EnvironmentSource(EnvSettingsSource):
+    """The settings that variables name.
 
-    Raises:
-        ConfigError: a name that is no setting, or two that contradict each other.
+    Attributes:
+        origins: the variable that each path came from.
     """
-    document: dict[str, Any] = {}
-    origins: Origins = {}
-    for name in sorted(environ):
-        if not name.startswith(PREFIX):
-            continue
-        path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        if path[0] not in Settings.model_fields or "" in path:
-            raise _unknown(name)
-        node = document
-        for segment in path[:-1]:
-            node = node.setdefault(segment, {})
-            if not isinstance(node, dict):
-                raise _contradiction(name)
-        node[path[-1]] = _value(environ[name], path)
-        origins[path] = name
-    return document, origins
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(Settings, case_sensitive=False)
+        # Sorted: a table comes before its keys, whatever the order of the environment.
+        names = sorted(name for name in environ if name.startswith(PREFIX))
+        self.origins: Origins = {tuple(name.removeprefix(PREFIX).lower().split(SEPARATOR)): name for name in names}
+        self.env_vars = {
+            # The library hands an empty text on as it is; for a list it means an empty list.
+            name.lower(): environ[name] or ("[]" if tuple in kinds(annotation_at(path)) else "")
+            for path, name in self.origins.items()
+        }
+
+    def __call__(self) -> dict[str, Any]:
+        """The variables as a nested document.
+
+        Raises:
+            ConfigError: a name that is no setting, or two that contradict each other.
+        """
+        document = super().__call__()
+        for path, name in self.origins.items():
+            # The library passes over what it cannot place: a variable that did not arrive was written in vain.
+            if "" in path or not _holds(document, path):
+                raise _contradiction(name) if self._set_whole(path) else _unknown(name)
+        return document
+
+    def next_field(self, field: FieldInfo | Any | None, key: str, case_sensitive: bool | None = None) -> FieldInfo | None:  # noqa: FBT001 - the library's signature
+        """The type under ``key``. The library keeps texts whose type is ``Any``; without a type it decodes them."""
+        found: Any = super().next_field(field, key, case_sensitive)
+        return None if found is Any else found
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        """A list or table from its text, a free-form value (no field) from TOML.
+
+        A text that is none of them stays one: the validation names its place, the library would only name the section.
+        """
+        if field is not None and tuple in kinds(field.annotation) and not value.lstrip().startswith("["):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        try:
+            (decoded,) = tomllib.loads(f"value = {value}").values()
+        except ValueError:
+            return value
+        return decoded
+
+    def _set_whole(self, path: tuple[str, ...]) -> bool:
+        return any(path[:end] in self.origins for end in range(1, len(path)))
 
 
-def _value(text: str, path: tuple[str, ...]) -> Any:
-    annotation = annotation_at(path)
-    found = kinds(annotation)
-    if tuple in found and not text.lstrip().startswith("["):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    if found & {tuple, dict, Any} or is_section(annotation):
-        return _toml(text)
-    return text
-
-
-def _toml(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+def _holds(document: Any, path: tuple[str, ...]) -> bool:
+    for segment in path:
+        if not isinstance(document, dict) or segment not in document:
+            return False
+        document = document[segment]
+    return True
 
 
 def _unknown(name: str) -> ConfigError:
     sections = ", ".join(sorted(key.upper() for key in Settings.model_fields))
     return ConfigError(
-        f"environment variable {name} is not a setting. Names are {PREFIX}<SECTION>__<KEY> with two underscores, "
-        f"such as {PREFIX}SERVER__PORT; sections: {sections}. Correct its name or unset it.",
+        f"environment variable {name} is not a setting. Names are {PREFIX}<SECTION>{SEPARATOR}<KEY> with two underscores, "
+        f"such as {PREFIX}SERVER{SEPARATOR}PORT; sections: {sections}. Correct its name or unset it.",
         errors=[FieldError(f"/{name}", "not a setting")],
     )
 

@@ -15,22 +15,30 @@ _MAY_HOLD_A_PASSWORD: Final = {("deepgram", "proxy")}
 _TOML_NAMES: Final = {dict: "a table", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
 
 
-def explain(error: ValidationError, origins: Mapping[tuple[str, ...], str], file: str) -> ConfigError:
+def explain(error: ValidationError, origins: Mapping[tuple[str, ...], str], file: str | None) -> ConfigError:
     """One ``ConfigError`` for all faults of a validation.
 
     Args:
         error: what pydantic found.
         origins: the environment variable or option a path came from; every other path came from ``file``.
-        file: name of the configuration file, for messages.
+        file: the configuration file, if there is one.
     """
     faults = [_fault(details, origins, file) for details in error.errors(include_url=False)]
     return ConfigError("; ".join(fault.detail for fault in faults), errors=faults)
 
 
-def _fault(details: ErrorDetails, origins: Mapping[tuple[str, ...], str], file: str) -> FieldError:
+def _fault(details: ErrorDetails, origins: Mapping[tuple[str, ...], str], file: str | None) -> FieldError:
     path = tuple(str(part) for part in details["loc"])
-    where = next((origins[path[:end]] for end in range(len(path), 0, -1) if path[:end] in origins), file)
-    return FieldError("/" + "/".join(path), f"{'.'.join(path)} in {where}: {_what(details, path)}")
+    return FieldError("/" + "/".join(path), f"{'.'.join(path)} in {_where(path, origins, file)}: {_what(details, path)}")
+
+
+def _where(path: tuple[str, ...], origins: Mapping[tuple[str, ...], str], file: str | None) -> str:
+    """The place that set the key, or a table around it; for a fault of a table, every place that had a part in it."""
+    for end in range(len(path), 0, -1):
+        if path[:end] in origins:
+            return origins[path[:end]]
+    parts = sorted(name for place, name in origins.items() if place[: len(path)] == path)
+    return ", ".join([*parts, file] if file else parts) or "the defaults"
 
 
 def _what(details: ErrorDetails, path: Sequence[str]) -> str:
@@ -38,7 +46,7 @@ def _what(details: ErrorDetails, path: Sequence[str]) -> str:
     if kind == "extra_forbidden":
         section = annotation_at(path[:-1])
         known = sorted(section.model_fields) if is_section(section) else []
-        near = difflib.get_close_matches(path[-1], known, n=1)
+        near = difflib.get_close_matches(path[-1].lower(), known, n=1)
         return f"unknown key, did you mean {near[0]!r}?" if near else f"unknown key; known here: {', '.join(known) or 'none'}"
     if kind in {"model_type", "dict_type"}:
         return f"it must be a table, such as [{'.'.join(path)}]; found {_shown(details['input'], path)}"

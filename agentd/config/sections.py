@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agentd.ids import is_session_id
 
@@ -98,6 +99,14 @@ class DeepgramSettings(Section):
     """Most sessions at once; your plan's own limit is what counts upstream."""
     transport: Literal["picows", "sdk"] = "picows"
     """Socket under the Deepgram SDK: "picows" (ours, fast) or "sdk" (the SDK's own)."""
+
+    @field_validator("api_key")
+    @classmethod
+    def _key_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        key = value.get_secret_value().strip() if value is not None else ""
+        if not (key.isascii() and key.isprintable() and " " not in key):
+            raise ValueError("it holds characters that no key has (spaces, line breaks); copy it again.")
+        return SecretStr(key) if key else None
 
     @field_validator("agent_url")
     @classmethod
@@ -271,8 +280,13 @@ class LogSettings(Section):
     """Also log what was heard and said, at level debug. Off: no words in the log."""
 
 
-class Settings(Section):
+class Settings(BaseSettings):
     """Everything the daemon can be told. ``load`` reads it; tests may build it directly."""
+
+    # case_sensitive is for files and options: [SERVER] is an unknown key.
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, case_sensitive=True, env_prefix="AGENTD_", env_nested_delimiter="__"
+    )
 
     server: ServerSettings = ServerSettings()
     paths: PathSettings = Field(default_factory=PathSettings)
@@ -294,3 +308,15 @@ class Settings(Section):
             if not is_session_id(name):
                 raise ValueError(f"profile name {name!r}: use lower-case letters, digits, '-' and '_', at most 64")
         return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Settings that are built directly hold what they are given; only ``load`` looks around."""
+        return (init_settings,)

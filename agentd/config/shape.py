@@ -8,6 +8,9 @@ from pydantic import BaseModel
 
 from agentd.config.sections import Settings
 
+Origins = dict[tuple[str, ...], str]
+"""Where a path was set, for messages: the variable, the option; a path that is not here came from the file."""
+
 
 def annotation_at(path: Sequence[str]) -> Any:
     """The declared type at ``path``; ``Any`` inside free-form tables, ``None`` for a key that does not exist."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from agentd.config import LimitSettings, ServerSettings, Settings, load
-from agentd.config.environment import from_environment
+from agentd.config.environment import EnvironmentSource
 from agentd.errors import ConfigError
 
 KEY = "dg-0123456789abcdef-secret"
@@ -87,6 +87,22 @@ def test_an_unknown_section_and_an_unknown_key_of_a_profile_are_errors() -> None
     assert "agents.home.promt in test.toml: unknown key, did you mean 'prompt'?" in fault("[agents.home]\npromt = 'x'\n").detail
 
 
+def test_sections_and_options_are_written_in_lower_case() -> None:
+    assert fault("[SERVER]\nport = 1\n").detail.startswith("SERVER in test.toml: unknown key, did you mean 'server'?")
+
+
+def test_a_file_may_come_through_a_pipe() -> None:
+    import os
+
+    reader, writer = os.pipe()
+    os.write(writer, b"[server]\nport = 1\n")
+    os.close(writer)
+    try:
+        assert load(Path(f"/dev/fd/{reader}")).server.port == 1
+    finally:
+        os.close(reader)
+
+
 def test_every_fault_is_named_at_once() -> None:
     error = fault("[server]\nport = 99999\n[limits]\nsessions = 0\nturn_s = inf\n")
     assert {fault.pointer for fault in error.errors} == {"/server/port", "/limits/sessions", "/limits/turn_s"}
@@ -125,6 +141,29 @@ def test_lists_and_tables_can_be_given_in_the_environment(monkeypatch: pytest.Mo
     assert settings.functions == {"home": {"latitude": 48.2, "city": "Vienna"}}
 
 
+def test_an_empty_variable_is_an_empty_list_or_an_empty_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write("[server]\nallowed_hosts = ['a']\n[agents.home]\ngreeting = 'hi'\nfunctions = ['f']\n")
+    monkeypatch.setenv("AGENTD_SERVER__ALLOWED_HOSTS", "")
+    monkeypatch.setenv("AGENTD_AGENTS__HOME__GREETING", "")
+    monkeypatch.setenv("AGENTD_AGENTS__HOME__FUNCTIONS", "")
+    settings = load(path)
+    assert settings.server.allowed_hosts == ()
+    assert (settings.agents["home"].greeting, settings.agents["home"].functions) == ("", ())
+
+
+def test_a_variable_for_a_table_and_one_for_its_key_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTD_FUNCTIONS__HOME__CITY", "Graz")
+    monkeypatch.setenv("AGENTD_FUNCTIONS__HOME", "{city = 'Vienna', floors = 2}")
+    assert load().functions == {"home": {"city": "Graz", "floors": 2}}
+
+
+def test_a_variable_below_a_plain_key_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTD_SERVER__PORT__X", "1")
+    assert fault().detail.startswith("server.port in AGENTD_SERVER__PORT__X: ")
+    monkeypatch.setenv("AGENTD_DEFAULT_AGENT__X", "1")
+    assert "environment variable AGENTD_DEFAULT_AGENT__X is not a setting" in fault().detail
+
+
 def test_two_variables_that_contradict_each_other_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTD_FUNCTIONS__HOME", "text")
     monkeypatch.setenv("AGENTD_FUNCTIONS__HOME__CITY", "Vienna")
@@ -134,7 +173,7 @@ def test_two_variables_that_contradict_each_other_are_an_error(monkeypatch: pyte
 @given(st.dictionaries(st.text("AGENTD_SERVER", min_size=1).map(lambda rest: f"AGENTD_{rest}"), st.text(max_size=20), max_size=4))
 def test_no_environment_does_anything_but_load_or_explain(environ: dict[str, str]) -> None:
     try:
-        from_environment(environ)
+        EnvironmentSource(environ)()
     except ConfigError as error:
         assert error.errors  # noqa: PT017 - either outcome is fine; the error must name its place
 
@@ -162,6 +201,25 @@ def test_the_key_comes_from_variable_file_or_credential_in_that_order(monkeypatc
 def test_an_empty_key_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPGRAM_API_KEY", "  ")
     assert key_of(load(write("[deepgram]\napi_key = ''\n"))) is None
+
+
+def test_an_empty_key_in_the_file_leaves_room_for_the_credential(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "deepgram-api-key").write_text("from-credential\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert key_of(load(write("[deepgram]\napi_key = ''\n"))) == "from-credential"
+
+
+def test_an_empty_variable_turns_the_key_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPGRAM_API_KEY", "from-variable")
+    monkeypatch.setenv("AGENTD_DEEPGRAM__API_KEY", "")
+    assert key_of(load(write("[deepgram]\napi_key = 'from-file'\n"))) is None
+
+
+def test_a_credential_that_is_no_key_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "deepgram-api-key").write_text(f"{KEY} {KEY}\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert fault().detail.startswith("deepgram.api_key in the credential deepgram-api-key: ")
+    assert KEY not in fault().detail
 
 
 def test_a_key_with_a_line_break_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,6 +265,13 @@ def test_listening_beyond_loopback_needs_tls_a_proxy_or_a_clear_word() -> None:
         assert load(write(f"[server]\nhost = '0.0.0.0'\n{guard}\n")).server.host == "0.0.0.0"
 
 
+def test_a_fault_between_keys_names_every_place_that_had_a_part_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"^server in --host: host '0\.0\.0\.0' is reachable"):
+        load(None, {"server": {"host": "0.0.0.0"}})
+    monkeypatch.setenv("AGENTD_SERVER__TLS_CERT", "cert.pem")
+    assert fault("").detail.startswith("server in AGENTD_SERVER__TLS_CERT, test.toml: tls_cert and tls_key go together")
+
+
 def test_half_a_certificate_is_refused() -> None:
     assert "set both or neither" in fault("[server]\ntls_cert = 'cert.pem'\n").detail
 
@@ -245,6 +310,8 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_settings_built_directly_do_not_look_at_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTD_SERVER__PORT", "1")
+    write("[server]\nport = 2\n")
+    write("AGENTD_SERVER__PORT=3\n", ".env")
     settings = Settings(limits=LimitSettings(sessions=2))
-    assert settings.server.port == 8690
+    assert settings.server.port == Settings.model_validate({"limits": {"sessions": 2}}).server.port == 8690
     assert settings.deepgram.api_key is None or isinstance(settings.deepgram.api_key, SecretStr)
