@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TextIO
+from typing import TextIO
 from urllib.parse import urlsplit
 
 import structlog
@@ -25,7 +25,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from agentd import log
-from agentd.config import Settings
+from agentd.config import Settings, is_loopback
 from agentd.door import Door, TokenStore
 from agentd.engine.child import EngineChild
 from agentd.errors import AgentdError, ConfigError, EngineNotReady, Unavailable
@@ -44,8 +44,6 @@ from agentd.upstream.deepgram import UpstreamClient, UpstreamTarget
 from agentd.upstream.transport import install_transport
 
 _log = structlog.get_logger("agentd.app")
-
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
         ConfigError: the settings cannot be used on this machine; nothing was started.
     """
     async with AsyncExitStack() as stack:
-        _check_bind(settings)
+        _warn_of_plain_http(settings)
         state_dir = _state_dir(settings)
         stack.enter_context(_only_one(state_dir))
         tokens = TokenStore(state_dir)
@@ -216,17 +214,9 @@ async def _until_engine_ready(engine: EngineChild) -> None:
 # pieces, in the order they are used
 
 
-def _check_bind(settings: Settings) -> None:
+def _warn_of_plain_http(settings: Settings) -> None:
     server = settings.server
-    if (server.tls_cert is None) != (server.tls_key is None):
-        raise ConfigError("server.tls_cert and server.tls_key go together: set both, or neither.")
-    guarded = server.tls_cert is not None or server.trusted_proxies or server.allow_plain_http
-    if server.host not in LOOPBACK and not guarded:
-        raise ConfigError(
-            f"server.host = {server.host!r} is reachable from other machines, and tokens would cross the network in the clear. "
-            "Set server.tls_cert and tls_key, or server.trusted_proxies, or accept it with server.allow_plain_http = true."
-        )
-    if server.host not in LOOPBACK and server.allow_plain_http and server.tls_cert is None:
+    if server.allow_plain_http and server.tls_cert is None and not is_loopback(server.host):
         _log.warning("plain_http", host=server.host, detail="tokens cross the network unencrypted")
 
 
@@ -306,8 +296,8 @@ class _Bound:
 
     def hosts(self, settings: Settings) -> frozenset[str]:
         names = {"127.0.0.1", "localhost", "[::1]"}
-        if settings.server.host not in LOOPBACK and settings.server.host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-            names.add(settings.server.host)
+        if settings.server.host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+            names.add(f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host)
         own = {f"{name}:{self.port}" for name in names}
         if settings.server.public_url:
             own.add(urlsplit(settings.server.public_url).netloc)

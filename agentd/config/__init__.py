@@ -17,6 +17,7 @@ from agentd.config.sections import (
     Settings,
     StoreSettings,
     default_state_dir,
+    is_loopback,
 )
 from agentd.config.sources import load
 
@@ -33,5 +34,6 @@ __all__ = [
     "Settings",
     "StoreSettings",
     "default_state_dir",
+    "is_loopback",
     "load",
 ]

@@ -16,7 +16,10 @@ from agentd.ids import is_session_id
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+def is_loopback(host: str) -> bool:
+    """True for an address that only this machine can reach."""
+    return host in ("::1", "localhost") or host.startswith("127.")
 
 
 def default_state_dir() -> Path:
@@ -62,7 +65,7 @@ class ServerSettings(Section):
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together; set both or neither")
         guarded = self.tls_cert is not None or bool(self.trusted_proxies) or self.allow_plain_http
-        if self.host not in LOOPBACK_HOSTS and not self.host.startswith("127.") and not guarded:
+        if not is_loopback(self.host) and not guarded:
             raise ValueError(
                 f"host {self.host!r} is reachable from other machines: set tls_cert and tls_key, "
                 "or trusted_proxies, or allow_plain_http = true (tokens then travel in the clear)"
