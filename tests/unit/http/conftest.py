@@ -10,6 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import BaseTestServer, TestClient
+from pytest_aiohttp.plugin import AiohttpClient
 
 from agentd.config import Settings
 from agentd.door import Door, TokenStore
@@ -128,7 +130,7 @@ ApiOf = Callable[..., Awaitable[Api]]
 
 
 @pytest.fixture
-async def api_of(tmp_path: Path) -> AsyncIterator[ApiOf]:
+async def api_of(tmp_path: Path, aiohttp_client: AiohttpClient) -> AsyncIterator[ApiOf]:
     """Makes control APIs; keyword arguments are ``[limits]`` keys, ``script``, ``handlers``, ``agent``."""
     async with AsyncExitStack() as stack:
 
@@ -138,7 +140,7 @@ async def api_of(tmp_path: Path) -> AsyncIterator[ApiOf]:
             made = await stack.enter_async_context(
                 world(tmp_path, script or SCRIPT, handlers=handlers if handlers is not None else HANDLERS, agent=agent, **limits)
             )
-            return await _serve(stack, made, tmp_path)
+            return await _serve(aiohttp_client, made, tmp_path)
 
         yield make
 
@@ -148,7 +150,18 @@ async def api(api_of: ApiOf) -> Api:
     return await api_of()
 
 
-async def _serve(stack: AsyncExitStack, made: World, folder: Path) -> Api:
+class _Server(BaseTestServer):
+    """The test server of pytest-aiohttp with the runner that the daemon uses."""
+
+    def __init__(self, runner: web.AppRunner) -> None:
+        super().__init__(host="127.0.0.1")
+        self._made = runner
+
+    async def _make_runner(self, **_: Any) -> web.AppRunner:
+        return self._made
+
+
+async def _serve(aiohttp_client: AiohttpClient, made: World, folder: Path) -> Api:
     settings: Settings = made.manager._settings
     metrics: Metrics = made.manager._deps.metrics
     tokens = TokenStore(folder / "tokens")
@@ -166,10 +179,11 @@ async def _serve(stack: AsyncExitStack, made: World, folder: Path) -> Api:
         readiness=lambda: readiness[0],
     )
     runner = make_runner(build_app(deps), settings.limits)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    ports.append(runner.addresses[0][1])
-    http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
-    return Api(f"http://127.0.0.1:{ports[0]}", ports[0], http, made, tokens, deps, readiness, runner)
+    client: TestClient[web.Request, web.Application] = await aiohttp_client(
+        _Server(runner), timeout=aiohttp.ClientTimeout(total=20)
+    )
+    port = client.port
+    if port is None:
+        raise AssertionError("the server listens")
+    ports.append(port)
+    return Api(f"http://127.0.0.1:{port}", port, client.session, made, tokens, deps, readiness, runner)
