@@ -11,13 +11,15 @@ import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 import pytest_asyncio
 
-from agentd.audio.formats import AudioFormat, to_samples
+from agentd.audio.formats import AudioFormat, from_samples, to_samples
 from agentd.audio.resample import Converter
 from agentd.engine.listen.moonshine import Moonshine
+from agentd.engine.speak.hibari import HibariVoice
 from tests.support.daemon import ROOT, DaemonProcess, daemon_process
 
 QUESTION = (ROOT / "agentd/demo/question.wav").read_bytes()
@@ -276,3 +278,53 @@ async def _event(daemon: DaemonProcess, session: str, type_: str) -> None:
 
 def _children(pid: int) -> list[int]:
     return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+
+
+LIBRARY = '''
+from typing import Annotated
+
+from pydantic import Field
+
+from agentd.functions import function
+
+LOANS = {"treasure island": "on Friday"}
+
+
+@function(tier="read")
+async def find_loan(title: Annotated[str, Field(description="Title of the book", examples=["Treasure Island", "Dune"])]) -> str:
+    """Say when a borrowed book is due back."""
+    due = LOANS.get(title.lower())
+    return f"{title} is due back {due}." if due else f"You have not borrowed {title}."
+
+
+@function(tier="low")
+async def renew_loan(
+    title: Annotated[str, Field(description="Title of the book", examples=["Treasure Island", "Dune"])],
+    weeks: Annotated[int, Field(description="By how many weeks", ge=1, le=4)],
+) -> str:
+    """Renew the loan of a book by some weeks."""
+    return f"{title} is renewed by {weeks} weeks."
+'''
+
+
+async def test_a_handler_never_seen_before_is_understood_when_spoken_to(tmp_path: Path) -> None:
+    functions = tmp_path / "functions"
+    functions.mkdir(mode=0o755)
+    (functions / "library.py").write_text(LIBRARY, encoding="utf-8")
+    voice = HibariVoice()
+    async with daemon_process(tmp_path, "", functions=functions) as daemon:
+        await daemon.call("PUT", "/v1/sessions/library")
+        called = []
+        for sentence in ("When is Treasure Island due back?", "Renew Treasure Island by two weeks."):
+            samples = np.concatenate(list(voice.synthesise(sentence)))
+            answer = await daemon.call(
+                "POST", "/v1/sessions/library/audio?wait=reply",
+                data=from_samples(samples, "linear16"),
+                headers={"Content-Type": f"audio/pcm;encoding=linear16;rate={voice.sample_rate};channels=1"},
+            )  # fmt: skip
+            assert answer.status == 200, answer.body
+            called.append([(call["name"], call["arguments"], call["outcome"]) for call in answer.json["calls"]])
+    assert called == [
+        [("find_loan", {"title": "Treasure Island"}, "ok")],
+        [("renew_loan", {"title": "Treasure Island", "weeks": 2}, "ok")],
+    ]
