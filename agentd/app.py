@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import gc
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -334,10 +335,11 @@ def _welcome(daemon: Daemon) -> None:
     """What a person needs next."""
     state = daemon.settings.paths.state_dir
     auth, base = f"-H @{state}/auth", daemon.url
+    program = "agentd" if shutil.which("agentd") else Path(sys.argv[0]).resolve()
     _say(
         f"""
 agentd is ready: {base}
-token:           {state}/token   (for curl: -H @{state}/auth; in a shell: eval "$(agentd env)" sets $A and $S)
+token:           {state}/token   (for curl: -H @{state}/auth; in a shell: eval "$({program} env)" sets $A and $S)
 
   curl {auth} -X PUT {base}/v1/sessions/kitchen
   curl {auth} --json '{{"role": "user", "content": "turn on the living room lamp"}}' \\
