@@ -128,7 +128,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
         if model.present:
             yield Finding("ok", f"model {model.name}", model.detail)
         else:
-            yield Finding("fail" if needed else "warn", f"model {model.name}", model.detail, model.remedy)
+            yield Finding("fail" if needed and model.required else "warn", f"model {model.name}", model.detail, model.remedy)
 
 
 def _functions(directory: Path) -> Iterator[Finding]:
