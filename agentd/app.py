@@ -335,10 +335,11 @@ def _welcome(daemon: Daemon) -> None:
     """What a person needs next."""
     state = daemon.settings.paths.state_dir
     auth, base = f"-H @{state}/auth", daemon.url
+    ready = daemon.engine is None or daemon.engine.state == "ready"
     program = "agentd" if shutil.which("agentd") else Path(sys.argv[0]).resolve()
     _say(
         f"""
-agentd is ready: {base}
+agentd is {"ready" if ready else "listening, but its engine is not ready"}: {base}
 token:           {state}/token   (for curl: -H @{state}/auth; in a shell: eval "$({program} env)" sets $A and $S)
 
   curl {auth} -X PUT {base}/v1/sessions/kitchen

