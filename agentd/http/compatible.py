@@ -149,9 +149,9 @@ async def _read(socket: web.WebSocketResponse, outbox: Outbox, session: Session)
         message = await socket.receive()
         try:
             if message.type is WSMsgType.BINARY:
-                session.from_client_audio(message.data)
+                session.client_side.audio(message.data)
             elif message.type is WSMsgType.TEXT:
-                session.from_client_text(message.data.encode())
+                session.client_side.text(message.data.encode())
             else:  # CLOSE, CLOSING, CLOSED, ERROR
                 return
         except ProtocolError as error:

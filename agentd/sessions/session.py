@@ -69,6 +69,7 @@ class Session:
     Attributes:
         started: set when the run is active or has failed to become so; ``error`` tells which.
         ended: set when everything of it is gone.
+        client_side: what a client of the compatible endpoint sends goes in here.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class Session:
         self._quiet_end: tuple[EndReason, float] | None = None
         self._counted_at = 0.0
         self._commands: set[asyncio.Task[None]] = set()
-        self._client_side = ClientSide(self.conversation)
+        self.client_side = ClientSide(self.conversation)
         self.lifeline = Lifeline(
             self.conversation,
             target=deps.target,
@@ -141,7 +142,7 @@ class Session:
             client=deps.client,
             metrics=deps.metrics,
             limits=deps.limits,
-            client_side=self._client_side if client is not None else None,
+            client_side=self.client_side if client is not None else None,
             welcomed=self.started.set if client is not None else lambda: None,
         )
 
@@ -317,14 +318,6 @@ class Session:
         self.conversation.publish("SessionStateChanged", {"state": state, "activity": self.conversation.activity})
 
     # a client of the compatible endpoint
-
-    def from_client_text(self, frame: bytes) -> None:
-        """A text frame of the client; raises ``ProtocolError`` when it breaks the protocol."""
-        self._client_side.text(frame)
-
-    def from_client_audio(self, frame: bytes) -> None:
-        """Audio of the client."""
-        self._client_side.audio(frame)
 
     def client_left(self) -> None:
         """The client closed its connection."""
