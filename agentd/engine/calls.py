@@ -71,9 +71,7 @@ class Calls:
         if call.client_side:
             self._answers[call.id] = answer
         else:
-            self._line.warn(
-                "FUNCTION_CALL_FAILED", f"{call.name!r} has an endpoint, which this engine does not call."
-            )
+            self._line.warn("FUNCTION_CALL_FAILED", f"{call.name!r} has an endpoint, which this engine does not call.")
             self._line.send(FunctionCallResponse(id=call.id, name=call.name, content=NO_ENDPOINT))
             answer.set_result(NO_ENDPOINT)
         return answer

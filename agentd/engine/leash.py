@@ -1,7 +1,7 @@
 """The engine's end of the line to the daemon that started it; ``child`` is the other end.
 
-The daemon writes one JSON line to the engine's standard input, ``{"key": …, "settings": {…}, "log": {…}}``, so that the key is in no
-argument list and no environment. The engine writes JSON lines to a descriptor it inherited: ``{"progress": …}``,
+The daemon writes one JSON line to the engine's standard input, ``{"key": …, "settings": {…}, "log": {…}}``, so that the key
+is in no argument list and no environment. The engine writes JSON lines to a descriptor it inherited: ``{"progress": …}``,
 ``{"url": …}`` once it listens, ``{"failed": …}`` when it cannot. When standard input ends, the daemon is gone.
 """
 

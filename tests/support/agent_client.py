@@ -82,6 +82,13 @@ class AgentClient:
                 pass
         return self.close_code
 
+    def vanish(self) -> None:
+        """Break the connection without a word, as a client that crashes does."""
+        connection = self._socket._response.connection
+        assert connection is not None
+        assert connection.transport is not None
+        connection.transport.abort()
+
     async def quiet(self, seconds: float) -> None:
         """Read for so long whatever comes."""
         try:

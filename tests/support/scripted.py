@@ -135,6 +135,7 @@ async def scripted_engine(
         return _Recording(peer.dialogue(line, document), received, engine)
 
     limits = settings or EngineSettings(max_sessions=1000)
+
     def before_handshake() -> None:
         engine.refuse_next()
         peer.before_handshake()

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -17,9 +18,11 @@ from tests.support.agent_client import agent_client, settings
 
 pytestmark = pytest.mark.e2e
 
+Program = Callable[[str], tuple[str, ...]]
+
 
 @pytest.fixture
-def program(tmp_path):
+def program(tmp_path: Path) -> Program:
     """A stand-in for the engine: a small Python program."""
 
     def write(code: str) -> tuple[str, ...]:
@@ -40,7 +43,7 @@ SCRIPTED = """
 """
 
 
-async def until(condition, bound_s=10.0):
+async def until(condition: Callable[[], bool], bound_s: float = 10.0) -> None:
     """Look until ``condition()`` is true: processes do not tell when they are gone."""
     async with asyncio.timeout(bound_s):
         while not condition():  # noqa: ASYNC110
@@ -48,7 +51,7 @@ async def until(condition, bound_s=10.0):
 
 
 @pytest.mark.models
-async def test_the_real_engine_starts_as_a_child_greets_and_stops():
+async def test_the_real_engine_starts_as_a_child_greets_and_stops() -> None:
     pytest.importorskip("moonshine_voice", reason="the local extra is not installed")
     progress: list[str] = []
     child = EngineChild(EngineSettings(), progress=progress.append)
@@ -65,6 +68,7 @@ async def test_the_real_engine_starts_as_a_child_greets_and_stops():
             await client.until("AgentAudioDone")
             assert len(client.audio()) > 10_000
         pid = child.pid
+        assert pid is not None
         for name in ("cmdline", "environ"):
             assert key.get_secret_value().encode() not in Path(f"/proc/{pid}/{name}").read_bytes()
     finally:
@@ -73,7 +77,7 @@ async def test_the_real_engine_starts_as_a_child_greets_and_stops():
     assert not _alive(pid)
 
 
-def _alive(pid):
+def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -81,12 +85,13 @@ def _alive(pid):
     return True
 
 
-async def test_a_killed_engine_is_restarted_with_another_key(program):
+async def test_a_killed_engine_is_restarted_with_another_key(program: Program) -> None:
     child = EngineChild(EngineSettings(), command=program(SCRIPTED))
     await child.start()
     try:
         await child.wait_ready(30)
         _, _, key = child.target()
+        assert child.pid is not None
         os.kill(child.pid, signal.SIGKILL)
         await until(lambda: child.state != "ready")
         with pytest.raises(EngineNotReady):
@@ -104,7 +109,7 @@ async def test_a_killed_engine_is_restarted_with_another_key(program):
         await child.stop()
 
 
-async def test_a_child_gets_the_daemons_limits(program):
+async def test_a_child_gets_the_daemons_limits(program: Program) -> None:
     child = EngineChild(EngineSettings(idle_timeout_s=0.2), command=program(SCRIPTED))
     await child.start()
     try:
@@ -116,7 +121,7 @@ async def test_a_child_gets_the_daemons_limits(program):
         await child.stop()
 
 
-async def test_an_engine_that_cannot_run_here_says_why_and_is_not_tried_again(program):
+async def test_an_engine_that_cannot_run_here_says_why_and_is_not_tried_again(program: Program) -> None:
     code = """
         import json, os, sys
         os.write(int(sys.argv[1]), json.dumps({"failed": "moonshine-voice is not installed"}).encode() + b"\\n")
@@ -131,7 +136,7 @@ async def test_an_engine_that_cannot_run_here_says_why_and_is_not_tried_again(pr
     await child.stop()
 
 
-async def test_an_engine_that_keeps_dying_is_tried_again_with_pauses(program):
+async def test_an_engine_that_keeps_dying_is_tried_again_with_pauses(program: Program) -> None:
     child = EngineChild(EngineSettings(), command=program("raise SystemExit(3)"))
     await child.start()
     with pytest.raises(EngineNotReady, match="status 3"):
@@ -140,7 +145,7 @@ async def test_an_engine_that_keeps_dying_is_tried_again_with_pauses(program):
     await child.stop()
 
 
-async def test_a_program_that_does_not_exist_is_a_failure_that_names_it():
+async def test_a_program_that_does_not_exist_is_a_failure_that_names_it() -> None:
     child = EngineChild(EngineSettings(), command=("/nonexistent/engine",))
     await child.start()
     with pytest.raises(EngineNotReady, match="nonexistent"):
@@ -148,7 +153,7 @@ async def test_a_program_that_does_not_exist_is_a_failure_that_names_it():
     await child.stop()
 
 
-async def test_the_engine_dies_with_its_daemon(program, tmp_path):
+async def test_the_engine_dies_with_its_daemon(program: Program, tmp_path: Path) -> None:
     daemon = f"""
         import asyncio
         from agentd.config import EngineSettings

@@ -1,33 +1,35 @@
 """The engine's conversation over a real WebSocket, with made-up models: what is sent, in which order, and what stops it."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from agentd.engine.providers import AgentText, Call, CallMade, Say, Thought, UserText
-from tests.support.agent_client import settings
+from agentd.engine.providers import AgentText, Call, CallMade, Say, ThinkEvent, ThinkRequest, Thought, UserText
+from tests.support.agent_client import AgentClient, settings
 from tests.support.engine import LAMP, made_up_engine, silence, speech, with_lamp
 
 ENDED = silence(0.8)
 """Enough silence to end a turn at 500 ms of it."""
 
 
-def say(text):
+def say(text: list[str]) -> Callable[[ThinkRequest], list[ThinkEvent | float]]:
     """A mind that always says this, sentence by sentence."""
     return lambda _: [Say(sentence) for sentence in text]
 
 
-async def opened(client, **agent):
+async def opened(client: AgentClient, **agent: Any) -> None:
     await client.send(settings(**with_lamp(**agent)))
     await client.until("SettingsApplied")
 
 
-async def answer(client, request, content="the lamp is on"):
+async def answer(client: AgentClient, request: dict[str, Any], content: str = "the lamp is on") -> None:
     call = request["functions"][0]
     await client.send({"type": "FunctionCallResponse", "id": call["id"], "name": call["name"], "content": content})
 
 
-async def test_a_greeting_is_spoken_verbatim_and_remembered():
+async def test_a_greeting_is_spoken_verbatim_and_remembered() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client, greeting="Hello there, how are you?")
         await client.until("History")
@@ -39,7 +41,7 @@ async def test_a_greeting_is_spoken_verbatim_and_remembered():
         assert engine.mind.requests[0].messages == (AgentText("Hello there, how are you?"), UserText("fine"))
 
 
-async def test_a_spoken_turn_with_a_call_comes_in_the_order_of_the_protocol():
+async def test_a_spoken_turn_with_a_call_comes_in_the_order_of_the_protocol() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         engine.ear.say_next = "turn on the lamp"
         await opened(client)
@@ -71,7 +73,7 @@ async def test_a_spoken_turn_with_a_call_comes_in_the_order_of_the_protocol():
         assert history == call | {"response": "the lamp is on"}
 
 
-async def test_the_latencies_of_a_spoken_turn_add_up():
+async def test_the_latencies_of_a_spoken_turn_add_up() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         engine.ear.say_next = "the lamp"
         await opened(client)
@@ -87,7 +89,7 @@ async def test_the_latencies_of_a_spoken_turn_add_up():
         assert report["ttt_tool_latency"] <= report["ttt_text_latency"]
 
 
-async def test_a_typed_turn_has_no_listening_in_its_report():
+async def test_a_typed_turn_has_no_listening_in_its_report() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
         await client.send({"type": "InjectUserMessage", "content": "hi"})
@@ -106,7 +108,7 @@ async def test_a_typed_turn_has_no_listening_in_its_report():
         ]
 
 
-async def test_agent_started_speaking_comes_before_the_audio_and_only_when_experimental():
+async def test_agent_started_speaking_comes_before_the_audio_and_only_when_experimental() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await client.send(settings(greeting="hello", **with_lamp()) | {"experimental": True})
         started = await client.until("AgentStartedSpeaking")
@@ -116,7 +118,7 @@ async def test_agent_started_speaking_comes_before_the_audio_and_only_when_exper
         assert kinds.index("AgentStartedSpeaking") < kinds.index("~")
 
 
-async def test_history_can_be_switched_off():
+async def test_history_can_be_switched_off() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await client.send(settings(greeting="hello", **with_lamp()) | {"flags": {"history": False}})
         await client.until("AgentAudioDone")
@@ -126,7 +128,7 @@ async def test_history_can_be_switched_off():
         assert "History" not in client.kinds()
 
 
-async def test_barge_in_stops_the_audio_and_history_keeps_what_was_heard():
+async def test_barge_in_stops_the_audio_and_history_keeps_what_was_heard() -> None:
     count = "one two three four five six seven eight nine ten"
     async with made_up_engine(say([count]), word_s=0.3) as engine, engine.client() as client:
         await opened(client)
@@ -144,8 +146,10 @@ async def test_barge_in_stops_the_audio_and_history_keeps_what_was_heard():
         assert 2 <= len(heard.text.split()) <= 5
 
 
-async def test_an_interrupted_reply_that_was_still_being_sent_gets_its_audio_done_after_the_interruption():
-    mind = lambda _: [Say("one two three"), 30.0, Say("never")]  # noqa: E731
+async def test_an_interrupted_reply_that_was_still_being_sent_gets_its_audio_done_after_the_interruption() -> None:
+    def mind(_: ThinkRequest) -> list[ThinkEvent | float]:
+        return [Say("one two three"), 30.0, Say("never")]
+
     async with made_up_engine(mind, word_s=0.5) as engine, engine.client() as client:
         await opened(client)
         await client.send({"type": "InjectUserMessage", "content": "count"})
@@ -158,7 +162,7 @@ async def test_an_interrupted_reply_that_was_still_being_sent_gets_its_audio_don
         assert client.texts("assistant") == ["one two three"]
 
 
-async def test_a_short_sound_does_not_interrupt_the_agent_but_begins_a_turn_in_silence():
+async def test_a_short_sound_does_not_interrupt_the_agent_but_begins_a_turn_in_silence() -> None:
     async with made_up_engine(say(["a rather long reply of the agent"]), word_s=0.5) as engine, engine.client() as client:
         await opened(client)
         await client.send({"type": "InjectUserMessage", "content": "talk"})
@@ -172,7 +176,7 @@ async def test_a_short_sound_does_not_interrupt_the_agent_but_begins_a_turn_in_s
         await client.until("UserStartedSpeaking")
 
 
-async def test_speech_during_a_call_cancels_it_and_a_late_answer_is_ignored():
+async def test_speech_during_a_call_cancels_it_and_a_late_answer_is_ignored() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
         await client.send({"type": "InjectUserMessage", "content": "lamp"})
@@ -190,7 +194,7 @@ async def test_speech_during_a_call_cancels_it_and_a_late_answer_is_ignored():
         assert not any(isinstance(message, CallMade) for message in engine.mind.requests[-1].messages)
 
 
-async def test_an_unanswered_call_times_out_and_the_agent_goes_on():
+async def test_an_unanswered_call_times_out_and_the_agent_goes_on() -> None:
     async with made_up_engine(function_timeout_s=0.2) as engine, engine.client() as client:
         await opened(client)
         await client.send({"type": "InjectUserMessage", "content": "lamp"})
@@ -200,11 +204,11 @@ async def test_an_unanswered_call_times_out_and_the_agent_goes_on():
         assert "did not answer" in client.texts("assistant")[0]
 
 
-async def test_calls_of_one_round_go_out_one_message_each_and_come_back_in_any_order():
-    def two_calls(request):
+async def test_calls_of_one_round_go_out_one_message_each_and_come_back_in_any_order() -> None:
+    def two_calls(request: ThinkRequest) -> list[ThinkEvent | float]:
         last = request.messages[-1]
         if isinstance(last, CallMade):
-            results = [message.result for message in request.messages if isinstance(message, CallMade)]
+            results = [str(message.result) for message in request.messages if isinstance(message, CallMade)]
             return [Say(" and ".join(results))]
         return [Say("One moment."), Call("set_light", {"n": 1}, id="a"), Call("set_light", {"n": 2}, id="b")]
 
@@ -220,7 +224,7 @@ async def test_calls_of_one_round_go_out_one_message_each_and_come_back_in_any_o
         assert [len(request["functions"]) for request in client.of_type("FunctionCallRequest")] == [1, 1]
 
 
-async def test_an_unknown_or_second_answer_does_no_harm():
+async def test_an_unknown_or_second_answer_does_no_harm() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
         await client.send({"type": "FunctionCallResponse", "id": "nobody", "name": "set_light", "content": "?"})
@@ -234,7 +238,7 @@ async def test_an_unknown_or_second_answer_does_no_harm():
         assert len(client.of_type("FunctionCallResponse")) == 1
 
 
-async def test_a_filler_injected_while_a_call_is_open_is_spoken_and_the_turn_goes_on():
+async def test_a_filler_injected_while_a_call_is_open_is_spoken_and_the_turn_goes_on() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
         await client.send({"type": "InjectUserMessage", "content": "lamp"})
@@ -249,7 +253,7 @@ async def test_a_filler_injected_while_a_call_is_open_is_spoken_and_the_turn_goe
 
 
 @pytest.mark.parametrize("behavior", ["default", "queue", "interrupt"])
-async def test_an_injected_message_is_spoken_in_silence(behavior):
+async def test_an_injected_message_is_spoken_in_silence(behavior: str) -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
         await client.send({"type": "InjectAgentMessage", "message": "Tea is ready.", "behavior": behavior})
@@ -257,7 +261,7 @@ async def test_an_injected_message_is_spoken_in_silence(behavior):
         assert client.texts("assistant") == ["Tea is ready."]
 
 
-async def test_an_injected_message_is_accepted_under_its_other_name():
+async def test_an_injected_message_is_accepted_under_its_other_name() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
         await client.send({"type": "InjectAgentMessage", "content": "Tea is ready."})
@@ -265,7 +269,7 @@ async def test_an_injected_message_is_accepted_under_its_other_name():
         assert client.texts("assistant") == ["Tea is ready."]
 
 
-async def test_while_the_agent_is_heard_an_injection_is_refused_queued_or_replaces_it():
+async def test_while_the_agent_is_heard_an_injection_is_refused_queued_or_replaces_it() -> None:
     async with made_up_engine(word_s=0.5) as engine, engine.client() as client:
         await opened(client, greeting="one two three four")
         await client.until("AgentAudioDone")  # sent, but it plays for two more seconds
@@ -278,6 +282,7 @@ async def test_while_the_agent_is_heard_an_injection_is_refused_queued_or_replac
         await client.send({"type": "InjectUserMessage", "content": "so"})
         await client.until("LatencyReport")
         (said, user) = engine.mind.requests[0].messages
+        assert isinstance(said, AgentText)
         assert said.text.startswith("one")
         assert "four" not in said.text
         assert said.text.endswith("now")
@@ -285,7 +290,7 @@ async def test_while_the_agent_is_heard_an_injection_is_refused_queued_or_replac
 
 
 @pytest.mark.parametrize(("behavior", "spoken"), [("default", False), ("queue", False), ("interrupt", True)])
-async def test_while_the_user_speaks_only_an_interrupting_injection_is_spoken(behavior, spoken):
+async def test_while_the_user_speaks_only_an_interrupting_injection_is_spoken(behavior: str, spoken: bool) -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
         await client.send_audio(speech(0.6))
@@ -294,7 +299,7 @@ async def test_while_the_user_speaks_only_an_interrupting_injection_is_spoken(be
         await client.until("AgentAudioDone" if spoken else "InjectionRefused")
 
 
-async def test_the_prompt_grows_the_functions_change_and_the_voice_does_too():
+async def test_the_prompt_grows_the_functions_change_and_the_voice_does_too() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
         await client.send({"type": "UpdatePrompt", "prompt": "Be kind."})
@@ -317,7 +322,7 @@ async def test_the_prompt_grows_the_functions_change_and_the_voice_does_too():
         assert engine.mind.requests[-1].functions == (other,)
 
 
-async def test_context_messages_become_the_history():
+async def test_context_messages_become_the_history() -> None:
     context = {
         "messages": [
             {"type": "History", "role": "user", "content": "lamp please"},
@@ -342,7 +347,7 @@ async def test_context_messages_become_the_history():
         )
 
 
-async def test_texts_sent_at_once_are_answered_one_after_the_other():
+async def test_texts_sent_at_once_are_answered_one_after_the_other() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
         for text in ("a", "b", "c"):
@@ -352,7 +357,7 @@ async def test_texts_sent_at_once_are_answered_one_after_the_other():
         assert len(client.of_type("AgentAudioDone")) == 3
 
 
-async def test_noise_that_is_recognised_as_you_makes_no_turn():
+async def test_noise_that_is_recognised_as_you_makes_no_turn() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         engine.ear.say_next = "You."
         await opened(client)
@@ -362,7 +367,7 @@ async def test_noise_that_is_recognised_as_you_makes_no_turn():
         assert client.texts("user") == []
 
 
-async def test_the_recogniser_works_during_the_silence_and_starts_over_when_speech_resumes():
+async def test_the_recogniser_works_during_the_silence_and_starts_over_when_speech_resumes() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
         await client.speak(speech(0.5) + silence(0.3) + speech(0.5) + ENDED)
@@ -372,7 +377,7 @@ async def test_the_recogniser_works_during_the_silence_and_starts_over_when_spee
         assert client.texts("user") == ["hello"]
 
 
-async def test_audio_in_any_split_is_heard_the_same():
+async def test_audio_in_any_split_is_heard_the_same() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
         audio = silence(0.2) + speech(0.6) + ENDED
@@ -382,7 +387,7 @@ async def test_audio_in_any_split_is_heard_the_same():
         assert client.texts("user") == ["hello"]
 
 
-async def test_force_end_turn_ends_the_turn_without_silence():
+async def test_force_end_turn_ends_the_turn_without_silence() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
         await client.send_audio(speech(0.6))
@@ -392,7 +397,7 @@ async def test_force_end_turn_ends_the_turn_without_silence():
         assert client.texts("user") == ["hello"]
 
 
-async def test_thoughts_are_shown_and_not_spoken():
+async def test_thoughts_are_shown_and_not_spoken() -> None:
     async with made_up_engine(lambda _: [Thought("hm"), Say("Yes.")]) as engine, engine.client() as client:
         await opened(client)
         await client.send({"type": "InjectUserMessage", "content": "well?"})
@@ -401,7 +406,7 @@ async def test_thoughts_are_shown_and_not_spoken():
         assert client.texts("assistant") == ["Yes."]
 
 
-async def test_container_wav_puts_a_header_before_each_reply():
+async def test_container_wav_puts_a_header_before_each_reply() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         message = settings(**with_lamp(greeting="hello you"))
         message["audio"] = {"output": {"encoding": "linear16", "sample_rate": 16000, "container": "wav"}}
@@ -412,7 +417,7 @@ async def test_container_wav_puts_a_header_before_each_reply():
 
 
 @pytest.mark.parametrize(("encoding", "rate"), [("mulaw", 8000), ("alaw", 8000), ("linear16", 48000)])
-async def test_other_output_formats_have_the_right_length(encoding, rate):
+async def test_other_output_formats_have_the_right_length(encoding: str, rate: int) -> None:
     async with made_up_engine() as engine, engine.client() as client:
         message = settings(**with_lamp(greeting="hello you"))
         message["audio"] = {"output": {"encoding": encoding, "sample_rate": rate}}
@@ -423,7 +428,7 @@ async def test_other_output_formats_have_the_right_length(encoding, rate):
         assert all(len(item) % width == 0 and len(item) <= 65536 for item in client.items if isinstance(item, bytes))
 
 
-async def test_telephone_audio_is_heard():
+async def test_telephone_audio_is_heard() -> None:
     import audioop
 
     async with made_up_engine() as engine, engine.client() as client:
@@ -436,7 +441,7 @@ async def test_telephone_audio_is_heard():
         assert client.texts("user") == ["hello"]
 
 
-async def test_endless_rounds_of_calls_are_ended():
+async def test_endless_rounds_of_calls_are_ended() -> None:
     async with made_up_engine(lambda _: [Call("set_light", {})]) as engine, engine.client() as client:
         await opened(client)
         await client.send({"type": "InjectUserMessage", "content": "go"})
@@ -445,8 +450,8 @@ async def test_endless_rounds_of_calls_are_ended():
         assert (await client.until("Warning"))["code"] == "THINK_REQUEST_FAILED"
 
 
-async def test_a_call_of_an_undeclared_function_is_told_to_the_thinker():
-    def mind(request):
+async def test_a_call_of_an_undeclared_function_is_told_to_the_thinker() -> None:
+    def mind(request: ThinkRequest) -> list[ThinkEvent | float]:
         last = request.messages[-1]
         return [Say(str(last.result))] if isinstance(last, CallMade) else [Call("launch_rocket", {})]
 

@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -57,7 +58,7 @@ async def said(process: asyncio.subprocess.Process, start: str) -> str:
 
 
 @pytest.mark.e2e
-async def test_an_engine_with_a_script_and_a_token_file_serves_until_sigterm(tmp_path):
+async def test_an_engine_with_a_script_and_a_token_file_serves_until_sigterm(tmp_path: Path) -> None:
     script, token = tmp_path / "script.toml", tmp_path / "token"
     script.write_text('[default]\nsay = "Echo: {text}"\naudio_s = 0.1\n')
     token.write_text("a-key-of-mine\n")
@@ -83,7 +84,9 @@ async def test_an_engine_with_a_script_and_a_token_file_serves_until_sigterm(tmp
         (("\n", 0o600), "is empty"),
     ],
 )
-def test_a_token_file_that_cannot_be_used_says_what_to_do(tmp_path, capsys, content, told):
+def test_a_token_file_that_cannot_be_used_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: tuple[str, int] | None, told: str
+) -> None:
     path = tmp_path / "token"
     if content is not None:
         path.write_text(content[0])
@@ -92,8 +95,8 @@ def test_a_token_file_that_cannot_be_used_says_what_to_do(tmp_path, capsys, cont
     assert told in capsys.readouterr().err
 
 
-def test_a_missing_model_names_package_and_command(monkeypatch, capsys):
-    def missing(_report):
+def test_a_missing_model_names_package_and_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def missing(_report: object) -> NoReturn:
         raise MissingModel("speech recognition: moonshine-voice is not installed; pip install 'agentd[local]'")
 
     monkeypatch.setattr(main, "load_providers", missing)
@@ -103,7 +106,7 @@ def test_a_missing_model_names_package_and_command(monkeypatch, capsys):
     assert "pip install 'agentd[local]'" in error
 
 
-def test_a_port_in_use_is_named(capsys, tmp_path):
+def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     script = tmp_path / "script.toml"
     script.write_text("")
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -113,7 +116,7 @@ def test_a_port_in_use_is_named(capsys, tmp_path):
 
 
 @pytest.mark.e2e
-async def test_an_unmodified_sdk_client_holds_a_conversation_with_a_call():
+async def test_an_unmodified_sdk_client_holds_a_conversation_with_a_call() -> None:
     async with made_up_engine() as engine:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-W", "ignore", str(HERE / "sdk_client.py"), engine.url, KEY, stdout=asyncio.subprocess.PIPE
@@ -132,7 +135,7 @@ async def test_an_unmodified_sdk_client_holds_a_conversation_with_a_call():
 @pytest.mark.e2e
 @pytest.mark.models
 @pytest.mark.slow
-async def test_nothing_leaves_the_machine(tmp_path):
+async def test_nothing_leaves_the_machine(tmp_path: Path) -> None:
     """Traced from its first system call through a greeting, for some seconds: no packet to anywhere but loopback."""
     pytest.importorskip("moonshine_voice", reason="the local extra is not installed")
     if shutil.which("strace") is None:

@@ -37,7 +37,7 @@ def recording() -> tuple[bytes, int]:
         return file.readframes(file.getnframes()), file.getframerate()
 
 
-async def test_a_spoken_command_is_carried_out_and_answered_in_speech():
+async def test_a_spoken_command_is_carried_out_and_answered_in_speech() -> None:
     pytest.importorskip("moonshine_voice", reason="the local extra is not installed")
     audio, rate = recording()
     child = EngineChild(EngineSettings())

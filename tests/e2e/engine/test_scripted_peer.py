@@ -1,9 +1,11 @@
 """The scripted peer over a real WebSocket: each step of a script, and what it does with speech."""
 
+from typing import Any
+
 import aiohttp
 import pytest
 
-from tests.support.agent_client import agent_client, settings
+from tests.support.agent_client import AgentClient, agent_client, settings
 from tests.support.engine import silence, speech
 from tests.support.scripted import KEY, scripted_engine
 
@@ -15,25 +17,25 @@ steps = [{ call = "set_light", arguments = { room = "kitchen" } }, { say = "Done
 """
 
 
-async def opened(client, **agent):
+async def opened(client: AgentClient, **agent: Any) -> None:
     await client.send(settings(**agent))
     await client.until("SettingsApplied")
 
 
-async def tell(client, text):
+async def tell(client: AgentClient, text: str) -> None:
     await client.send({"type": "InjectUserMessage", "content": text})
 
 
-async def answer(client, content="ok"):
+async def answer(client: AgentClient, content: str = "ok") -> None:
     call = (await client.until("FunctionCallRequest"))["functions"][0]
     await client.send({"type": "FunctionCallResponse", "id": call["id"], "name": call["name"], "content": content})
 
 
-def one(steps, **rule):
+def one(steps: list[dict[str, Any]], **rule: Any) -> dict[str, Any]:
     return {"on": [{"steps": steps} | rule]}
 
 
-async def test_a_spoken_turn_with_a_call_in_full_mode():
+async def test_a_spoken_turn_with_a_call_in_full_mode() -> None:
     async with scripted_engine(LAMP) as engine, agent_client(engine.url, KEY) as client:
         await opened(client)
         await client.send_audio(silence(0.1) + speech(0.5) + silence(0.4))
@@ -61,7 +63,7 @@ async def test_a_spoken_turn_with_a_call_in_full_mode():
         assert len(client.audio()) == 0.5 * 24000 * 2
 
 
-async def test_bare_mode_leaves_out_what_real_servers_do_not_send():
+async def test_bare_mode_leaves_out_what_real_servers_do_not_send() -> None:
     async with scripted_engine('mode = "bare"') as engine, agent_client(engine.url, KEY) as client:
         await opened(client, greeting="Hello")
         await tell(client, "hi")
@@ -70,7 +72,7 @@ async def test_bare_mode_leaves_out_what_real_servers_do_not_send():
         assert client.texts("assistant") == ["Hello", "I heard: hi"]
 
 
-async def test_what_came_in_is_recorded():
+async def test_what_came_in_is_recorded() -> None:
     async with scripted_engine({}) as engine, agent_client(engine.url, KEY) as client:
         await opened(client)
         await client.send({"type": "KeepAlive"})
@@ -82,7 +84,7 @@ async def test_what_came_in_is_recorded():
             await engine.wait_for(lambda engine: engine.connection_count == 2, timeout=0.05)
 
 
-async def test_speech_cuts_the_reply_and_cancels_the_call():
+async def test_speech_cuts_the_reply_and_cancels_the_call() -> None:
     async with scripted_engine(LAMP) as engine, agent_client(engine.url, KEY) as client:
         await opened(client)
         await tell(client, "lamp")
@@ -93,7 +95,7 @@ async def test_speech_cuts_the_reply_and_cancels_the_call():
         assert kinds.index("UserStartedSpeaking") < kinds.index("FunctionCallCancelled")
 
 
-async def test_a_reply_in_real_time_is_cut_and_still_gets_its_audio_done():
+async def test_a_reply_in_real_time_is_cut_and_still_gets_its_audio_done() -> None:
     script = one([{"say": "long", "audio_s": 30, "realtime": True}])
     async with scripted_engine(script) as engine, agent_client(engine.url, KEY) as client:
         await opened(client)
@@ -105,7 +107,7 @@ async def test_a_reply_in_real_time_is_cut_and_still_gets_its_audio_done():
         assert len(client.audio()) < 5 * 48000
 
 
-async def test_several_calls_can_be_open_and_unawaited_results_have_their_event():
+async def test_several_calls_can_be_open_and_unawaited_results_have_their_event() -> None:
     script = {
         "on": [
             {"match": "two", "steps": [{"call": "a", "wait": False}, {"call": "b", "wait": False}]},
@@ -123,7 +125,7 @@ async def test_several_calls_can_be_open_and_unawaited_results_have_their_event(
         assert client.texts("assistant") == ["other: second", "one"]
 
 
-async def test_a_function_of_the_servers_own_is_shown_with_its_result():
+async def test_a_function_of_the_servers_own_is_shown_with_its_result() -> None:
     script = one([{"call": "weather", "client_side": False, "result": "sunny"}, {"say": "It is {result}."}])
     async with scripted_engine(script) as engine, agent_client(engine.url, KEY) as client:
         await opened(client)
@@ -134,7 +136,7 @@ async def test_a_function_of_the_servers_own_is_shown_with_its_result():
         assert client.texts("assistant") == ["It is sunny."]
 
 
-async def test_malformed_arguments_go_out_as_they_are():
+async def test_malformed_arguments_go_out_as_they_are() -> None:
     async with scripted_engine(one([{"call": "f", "arguments": '{"half'}])) as engine, agent_client(engine.url, KEY) as client:
         await opened(client)
         await tell(client, "x")
@@ -144,7 +146,7 @@ async def test_malformed_arguments_go_out_as_they_are():
 @pytest.mark.parametrize(
     ("step", "code"), [({"close": 1011}, 1011), ({"drop": True}, 1006), ({"error": "FAILED_TO_THINK"}, 1011)]
 )
-async def test_a_script_can_end_the_connection(step, code):
+async def test_a_script_can_end_the_connection(step: dict[str, Any], code: int) -> None:
     async with scripted_engine(one([step])) as engine, agent_client(engine.url, KEY) as client:
         await opened(client)
         await tell(client, "x")
@@ -152,8 +154,8 @@ async def test_a_script_can_end_the_connection(step, code):
         assert [error["code"] for error in client.of_type("Error")] == [step["error"] for _ in step if "error" in step]
 
 
-async def test_a_script_can_send_anything():
-    steps = [
+async def test_a_script_can_send_anything() -> None:
+    steps: list[dict[str, Any]] = [
         {"warning": "SLOW_THINK_REQUEST", "description": "hm"},
         {"raw": {"type": "Strange", "x": [1]}},
         {"text": "not json"},
@@ -169,7 +171,7 @@ async def test_a_script_can_send_anything():
         assert client.texts("assistant") == []
 
 
-async def test_handshakes_are_refused_as_often_as_the_script_says():
+async def test_handshakes_are_refused_as_often_as_the_script_says() -> None:
     script = {"refuse": 503, "refuse_times": 2, "refuse_reason": "no place", "retry_after_s": 1}
     async with scripted_engine(script) as engine:
         for _ in range(2):
@@ -177,13 +179,14 @@ async def test_handshakes_are_refused_as_often_as_the_script_says():
                 async with agent_client(engine.url, KEY):
                     pass
             assert refused.value.status == 503
+            assert refused.value.headers is not None
             assert refused.value.headers["dg-error"] == "no place"
             assert refused.value.headers["Retry-After"] == "1"
         async with agent_client(engine.url, KEY) as client:
             await client.until("Welcome")
 
 
-async def test_updates_change_what_placeholders_tell_and_can_be_muted_or_delayed():
+async def test_updates_change_what_placeholders_tell_and_can_be_muted_or_delayed() -> None:
     script = {
         "default": {"say": "{prompt}/{voice}/{context}"},
         "on": [
@@ -204,7 +207,7 @@ async def test_updates_change_what_placeholders_tell_and_can_be_muted_or_delayed
         assert client.of_type("SpeakUpdated") == []
 
 
-async def test_an_injected_message_is_spoken_or_refused():
+async def test_an_injected_message_is_spoken_or_refused() -> None:
     script = one([{"refuse": "not now"}], event="inject_agent", match="secret")
     async with scripted_engine(script) as engine, agent_client(engine.url, KEY) as client:
         await opened(client)
@@ -215,7 +218,7 @@ async def test_an_injected_message_is_spoken_or_refused():
         assert client.texts("assistant") == ["the news"]
 
 
-async def test_settings_can_be_answered_by_an_error():
+async def test_settings_can_be_answered_by_an_error() -> None:
     script = one([{"error": "INVALID_SETTINGS", "description": "no"}], event="settings")
     async with scripted_engine(script) as engine, agent_client(engine.url, KEY) as client:
         await client.send(settings())

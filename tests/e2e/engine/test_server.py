@@ -1,6 +1,8 @@
 """The engine's server: who gets in, what breaks the protocol, what times out, and how it ends; with a scripted dialogue."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import aiohttp
 import pytest
@@ -12,28 +14,28 @@ from tests.support.scripted import KEY, scripted_engine
 QUICK = EngineSettings(idle_timeout_s=0.3)
 
 
-async def _until(condition, *, bound_s=5.0):
+async def _until(condition: Callable[[], bool], *, bound_s: float = 5.0) -> None:
     """Let others run until ``condition()`` is true."""
     async with asyncio.timeout(bound_s):
         while not condition():  # noqa: ASYNC110 - nothing tells when a connection is gone
             await asyncio.sleep(0.005)
 
 
-async def test_welcome_comes_unasked_and_names_the_request():
+async def test_welcome_comes_unasked_and_names_the_request() -> None:
     async with scripted_engine({}) as engine, agent_client(engine.url, KEY) as client:
         welcome = await client.until("Welcome")
         assert welcome["request_id"] == client.headers["dg-request-id"]
 
 
 @pytest.mark.parametrize("header", ["Token", "token", "Bearer", "bearer"])
-async def test_the_key_is_taken_in_every_spelling_of_the_header(header):
+async def test_the_key_is_taken_in_every_spelling_of_the_header(header: str) -> None:
     headers = {"Authorization": f"{header} {KEY}"}
     async with scripted_engine({}) as engine, agent_client(engine.url, "", headers=headers) as client:
         await client.until("Welcome")
 
 
 @pytest.mark.parametrize("scheme", ["token", "bearer", "Token"])
-async def test_the_key_is_taken_as_a_subprotocol_which_is_echoed(scheme):
+async def test_the_key_is_taken_as_a_subprotocol_which_is_echoed(scheme: str) -> None:
     async with (
         scripted_engine({}) as engine,
         aiohttp.ClientSession() as session,
@@ -44,7 +46,7 @@ async def test_the_key_is_taken_as_a_subprotocol_which_is_echoed(scheme):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Token wrong"}, {"Authorization": KEY}])
-async def test_without_the_key_the_handshake_is_refused(headers):
+async def test_without_the_key_the_handshake_is_refused(headers: dict[str, str]) -> None:
     async with (
         scripted_engine({}) as engine,
         aiohttp.ClientSession() as session,
@@ -58,7 +60,7 @@ async def test_without_the_key_the_handshake_is_refused(headers):
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
-async def test_another_host_or_origin_is_refused_even_with_the_key(headers):
+async def test_another_host_or_origin_is_refused_even_with_the_key(headers: dict[str, str]) -> None:
     async with scripted_engine({}) as engine, aiohttp.ClientSession() as session:
         headers |= {"Authorization": f"Token {KEY}"}
         async with session.get(f"{engine.http_url}/v1/models", headers=headers) as response:
@@ -66,7 +68,7 @@ async def test_another_host_or_origin_is_refused_even_with_the_key(headers):
             assert "dg-error" in response.headers
 
 
-async def test_the_rest_paths_answer():
+async def test_the_rest_paths_answer() -> None:
     async with scripted_engine({}) as engine, aiohttp.ClientSession(headers={"Authorization": f"Token {KEY}"}) as session:
         async with session.get(f"{engine.http_url}/v1/agent/settings/think/models") as response:
             assert "models" in await response.json()
@@ -78,7 +80,7 @@ async def test_the_rest_paths_answer():
             assert (await response.json())["err_code"] == "NOT_FOUND"
 
 
-async def test_one_conversation_too_many_is_told_to_come_back():
+async def test_one_conversation_too_many_is_told_to_come_back() -> None:
     limits = EngineSettings(max_sessions=1)
     async with scripted_engine({}, settings=limits) as engine, agent_client(engine.url, KEY) as client:
         await client.until("Welcome")
@@ -86,24 +88,25 @@ async def test_one_conversation_too_many_is_told_to_come_back():
             async with agent_client(engine.url, KEY):
                 pass
         assert refused.value.status == 429
+        assert refused.value.headers is not None
         assert refused.value.headers["Retry-After"] == "2"
         assert "max_sessions" in refused.value.headers["dg-error"]
 
 
-async def test_a_place_is_free_again_after_a_client_vanished():
+async def test_a_place_is_free_again_after_a_client_vanished() -> None:
     async with scripted_engine({}, settings=EngineSettings(max_sessions=1)) as engine:
         for _ in range(3):
             async with agent_client(engine.url, KEY) as client:
                 await client.until("Welcome")
-                client._socket._response.connection.transport.abort()
+                client.vanish()
             async with asyncio.timeout(5):
                 while await _conversations(engine.http_url):  # noqa: ASYNC110 - nothing tells when a connection is gone
                     await asyncio.sleep(0.005)
 
 
-async def _conversations(url):
+async def _conversations(url: str) -> int:
     async with aiohttp.ClientSession() as session, session.get(f"{url}/healthz") as response:
-        return (await response.json())["conversations"]
+        return int((await response.json())["conversations"])
 
 
 @pytest.mark.parametrize(
@@ -120,20 +123,20 @@ async def _conversations(url):
         ),
     ],
 )
-async def test_a_first_message_that_is_wrong_ends_the_conversation_with_its_error(frame, code):
+async def test_a_first_message_that_is_wrong_ends_the_conversation_with_its_error(frame: dict[str, Any] | str, code: str) -> None:
     async with scripted_engine({}) as engine, agent_client(engine.url, KEY) as client:
         await client.send(frame)
         assert (await client.until("Error"))["code"] == code
         assert await client.closed() == 1008
 
 
-async def test_audio_before_settings_is_an_error():
+async def test_audio_before_settings_is_an_error() -> None:
     async with scripted_engine({}) as engine, agent_client(engine.url, KEY) as client:
         await client.send_audio(b"\0" * 320)
         assert (await client.until("Error"))["code"] == "NON_SETTINGS_MESSAGE_BEFORE_SETTINGS"
 
 
-async def test_settings_twice_is_an_error():
+async def test_settings_twice_is_an_error() -> None:
     async with scripted_engine({}) as engine, agent_client(engine.url, KEY) as client:
         await client.send(settings())
         await client.send(settings())
@@ -141,7 +144,7 @@ async def test_settings_twice_is_an_error():
         assert await client.closed() == 1008
 
 
-async def test_a_frame_beyond_a_mebibyte_is_refused():
+async def test_a_frame_beyond_a_mebibyte_is_refused() -> None:
     async with scripted_engine({}) as engine, agent_client(engine.url, KEY) as client:
         await client.send(settings())
         await client.until("SettingsApplied")
@@ -149,7 +152,7 @@ async def test_a_frame_beyond_a_mebibyte_is_refused():
         assert await client.closed() == 1009
 
 
-async def test_a_silent_client_is_dropped_and_told_why():
+async def test_a_silent_client_is_dropped_and_told_why() -> None:
     async with scripted_engine({}, settings=QUICK) as engine, agent_client(engine.url, KEY) as client:
         await client.send(settings())
         error = await client.until("Error")
@@ -158,12 +161,12 @@ async def test_a_silent_client_is_dropped_and_told_why():
         assert await client.closed() == 1011
 
 
-async def test_a_client_without_settings_is_told_to_send_them():
+async def test_a_client_without_settings_is_told_to_send_them() -> None:
     async with scripted_engine({}, settings=QUICK) as engine, agent_client(engine.url, KEY) as client:
         assert "Settings" in (await client.until("Error"))["description"]
 
 
-async def test_keepalive_holds_the_connection():
+async def test_keepalive_holds_the_connection() -> None:
     async with scripted_engine({}, settings=QUICK) as engine, agent_client(engine.url, KEY) as client:
         await client.send(settings())
         for _ in range(5):
@@ -173,7 +176,7 @@ async def test_keepalive_holds_the_connection():
         await client.until("AgentAudioDone")
 
 
-async def test_the_longest_conversation_ends_with_a_warning_ahead():
+async def test_the_longest_conversation_ends_with_a_warning_ahead() -> None:
     limits = EngineSettings(max_session_s=0.4)
     async with scripted_engine({}, settings=limits) as engine, agent_client(engine.url, KEY) as client:
         await client.send(settings())
@@ -182,12 +185,12 @@ async def test_the_longest_conversation_ends_with_a_warning_ahead():
         assert await client.closed() == 1011
 
 
-async def test_a_shutdown_says_so_to_every_conversation():
+async def test_a_shutdown_says_so_to_every_conversation() -> None:
     async with asyncio.TaskGroup() as group:
         stop = asyncio.Event()
         serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-        async def serve():
+        async def serve() -> None:
             async with scripted_engine({}) as engine:
                 serving.set_result(engine.url)
                 await stop.wait()
@@ -201,7 +204,7 @@ async def test_a_shutdown_says_so_to_every_conversation():
             assert await client.closed() == 1001
 
 
-async def test_nothing_is_left_of_a_conversation_when_it_ends():
+async def test_nothing_is_left_of_a_conversation_when_it_ends() -> None:
     before = asyncio.all_tasks()
     async with scripted_engine({}) as engine:
         idle = asyncio.all_tasks()

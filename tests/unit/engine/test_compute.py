@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,7 +11,7 @@ from agentd.engine.compute import Compute, Overloaded, Urgency
 
 
 @pytest.fixture
-def compute():
+def compute() -> Iterator[Compute]:
     pool = Compute(1)
     yield pool
     pool.close()
@@ -33,15 +34,16 @@ class Gate:
         self._open.set()
 
 
-async def test_a_result_comes_back_and_so_does_an_error(compute):
+async def test_a_result_comes_back_and_so_does_an_error(compute: Compute) -> None:
     assert await compute.run(Urgency.TRANSCRIPT, sum, [1, 2]) == 3
     with pytest.raises(ZeroDivisionError):
         await compute.run(Urgency.TRANSCRIPT, divmod, 1, 0)
     assert await compute.run(Urgency.TRANSCRIPT, len, "ab") == 2
 
 
-async def test_first_audio_overtakes_jobs_that_may_wait(compute):
-    gate, order = Gate(), []
+async def test_first_audio_overtakes_jobs_that_may_wait(compute: Compute) -> None:
+    gate = Gate()
+    order: list[Urgency] = []
     async with asyncio.TaskGroup() as group:
         group.create_task(compute.run(Urgency.AHEAD, gate.job))
         await gate.entered.wait()
@@ -52,8 +54,9 @@ async def test_first_audio_overtakes_jobs_that_may_wait(compute):
     assert order == [Urgency.FIRST_AUDIO, Urgency.TRANSCRIPT, Urgency.AHEAD]
 
 
-async def test_a_cancelled_job_that_waited_never_runs_and_frees_its_place(compute):
-    gate, ran = Gate(), []
+async def test_a_cancelled_job_that_waited_never_runs_and_frees_its_place(compute: Compute) -> None:
+    gate = Gate()
+    ran: list[int] = []
     async with asyncio.TaskGroup() as group:
         group.create_task(compute.run(Urgency.AHEAD, gate.job))
         await gate.entered.wait()
@@ -65,7 +68,7 @@ async def test_a_cancelled_job_that_waited_never_runs_and_frees_its_place(comput
     assert ran == []
 
 
-async def test_a_cancelled_job_that_runs_keeps_its_place_until_it_is_done(compute):
+async def test_a_cancelled_job_that_runs_keeps_its_place_until_it_is_done(compute: Compute) -> None:
     gate = Gate()
     async with asyncio.TaskGroup() as group:
         running = group.create_task(compute.run(Urgency.AHEAD, gate.job))
@@ -78,7 +81,7 @@ async def test_a_cancelled_job_that_runs_keeps_its_place_until_it_is_done(comput
     assert after.result() == 4
 
 
-async def test_too_many_waiting_jobs_are_refused(compute, monkeypatch):
+async def test_too_many_waiting_jobs_are_refused(compute: Compute, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_WAITING", 2)
     gate = Gate()
     async with asyncio.TaskGroup() as group:

@@ -9,7 +9,7 @@ from agentd.engine.latency import ENDPOINTING, FUNCTIONS, LISTEN, SPEAK, THINK, 
 PARTS = (ENDPOINTING, LISTEN, THINK, FUNCTIONS, SPEAK)
 
 
-def test_the_parts_of_a_spoken_turn_with_a_call_add_up():
+def test_the_parts_of_a_spoken_turn_with_a_call_add_up() -> None:
     clock = TurnClock(10.0)
     clock.lap(ENDPOINTING, 10.5)
     clock.lap(LISTEN, 10.55)
@@ -24,7 +24,7 @@ def test_the_parts_of_a_spoken_turn_with_a_call_add_up():
     assert sum(report[part] for part in PARTS) == pytest.approx(report["total_latency"], abs=0.001)
 
 
-def test_a_text_turn_reports_no_listening():
+def test_a_text_turn_reports_no_listening() -> None:
     clock = TurnClock(5.0)
     clock.lap(THINK, 5.2)
     clock.stop(5.25)
@@ -36,7 +36,7 @@ def test_a_text_turn_reports_no_listening():
     }
 
 
-def test_nothing_counts_after_the_first_audio():
+def test_nothing_counts_after_the_first_audio() -> None:
     clock = TurnClock(0.0)
     clock.stop(1.0)
     clock.lap(THINK, 9.0)
@@ -46,7 +46,7 @@ def test_nothing_counts_after_the_first_audio():
 
 
 @given(st.lists(st.tuples(st.sampled_from(PARTS), st.floats(-5, 50)), max_size=30))
-def test_parts_add_up_and_are_never_negative_whatever_the_clock_does(laps):
+def test_parts_add_up_and_are_never_negative_whatever_the_clock_does(laps: list[tuple[str, float]]) -> None:
     clock = TurnClock(0.0)
     for part, now in laps:
         clock.lap(part, now)
