@@ -17,12 +17,12 @@ from typing import Any
 
 import aiohttp
 import uvloop
-from bench.wer import errors
 
 from agentd import log
 from agentd.app import running
 from agentd.config import LogSettings, Settings
 from agentd.upstream.transport import install_transport
+from bench.wer import errors
 
 
 async def main(clips: list[dict[str, str]], folder: Path, passes: int) -> dict[str, Any]:
