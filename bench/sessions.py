@@ -46,7 +46,7 @@ async def count(ctx: CallContext) -> str:
     return "one more"
 '''
 
-SMALL_RINGS: Final = {"turn_audio_s": 2, "event_ring": 50}
+SMALL_RINGS: Final = {"turns_kept": 50, "turn_audio_s": 2, "event_ring": 50, "ended_sessions": 20}
 """What is kept of the past fills up while the daemon warms up: growth after that is a leak."""
 
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")

@@ -246,6 +246,8 @@ class LimitSettings(Section):
     """Audio held for a slow upstream; then the oldest is dropped and counted."""
     renewal_s: Seconds = 10.0
     """How long a lost upstream connection is tried again."""
+    turns_kept: int = Field(default=200, ge=50, le=100_000)
+    """Turns of a session that stay readable in memory; a renewed connection is told the last 50."""
     turn_audio_s: Seconds = 30.0
     """Agent audio kept per session, to be fetched as WAV by turn; the oldest turns give way."""
     commands: Count = 16

@@ -103,7 +103,7 @@ class Conversation:
             max_events=limits.event_ring,
             max_bytes=limits.event_ring_bytes,
         )
-        self.tracker = TurnTracker(finished=self._turn_finished, wall=time.time)
+        self.tracker = TurnTracker(finished=self._turn_finished, wall=time.time, kept=limits.turns_kept)
         self.calls = Calls(functions, caller, self._call_settled)
         self.adopt(document)
 

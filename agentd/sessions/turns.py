@@ -33,7 +33,7 @@ class TurnTracker:
         *,
         finished: Callable[[Turn], None],
         wall: Callable[[], float],
-        kept: int = 500,
+        kept: int = 200,
         audio_limit_bytes: int = 1_440_000,
     ) -> None:
         self.turns: deque[Turn] = deque(maxlen=kept)
