@@ -161,12 +161,11 @@ async def measure(daemon: Daemon, folder: Path, sessions: int, seconds: float, w
         loop = asyncio.get_running_loop()
         wav = recording(1.5)
         results: list[Any] = []
-        await asyncio.gather(*(talk(http, loop.time() + warm_up, wav, []) for _ in range(sessions)))
         at_rest = {task.get_name() for task in asyncio.all_tasks()}
-        memory = [resident_mib()]
-        began_cpu = os.times()
-        until = loop.time() + seconds
+        until = loop.time() + warm_up + seconds
         running_now = asyncio.gather(*(talk(http, until, wav, results) for _ in range(sessions)))
+        await asyncio.wait({running_now}, timeout=warm_up)
+        turns_before, memory, began_cpu = len(results), [resident_mib()], os.times()
         while not running_now.done():
             await asyncio.wait({running_now}, timeout=5)
             memory.append(resident_mib())
@@ -178,7 +177,7 @@ async def measure(daemon: Daemon, folder: Path, sessions: int, seconds: float, w
     return {
         "sessions": sessions,
         "seconds": seconds,
-        "turns": len(results) - sessions,
+        "turns": len(results) - sessions - turns_before,
         "failed": len(failed),
         "first_failures": failed[:3],
         "cpu_percent_of_a_core": round(100 * (cpu.user - began_cpu.user + cpu.system - began_cpu.system) / seconds),
