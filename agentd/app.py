@@ -248,7 +248,12 @@ def _engine(settings: Settings, profiles: Profiles, progress: Callable[[str], No
     for name in profiles.names:
         with contextlib.suppress(Unavailable):
             if profiles.upstream(profiles.get(name)[1]) == "engine":
-                return EngineChild(settings.engine, log=settings.log, progress=progress)
+                return EngineChild(
+                    settings.engine,
+                    log=settings.log,
+                    allowed_endpoints=settings.security.allowed_endpoints,
+                    progress=progress,
+                )
     return None
 
 

@@ -43,7 +43,9 @@ def engine(
     settings = settings_from(config)
     from agentd.engine.main import run
 
-    raise typer.Exit(run(settings.engine, host=host, port=port, token_file=token_file, script=script))
+    allowed = settings.security.allowed_endpoints
+    status = run(settings.engine, allowed_endpoints=allowed, host=host, port=port, token_file=token_file, script=script)
+    raise typer.Exit(status)
 
 
 def demo(

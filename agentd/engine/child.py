@@ -41,6 +41,7 @@ class EngineChild:
     Args:
         settings: the ``[engine]`` section, handed to the child.
         log: the ``[log]`` section, handed to the child.
+        allowed_endpoints: ``[security] allowed_endpoints``, handed to the child.
         progress: takes a line of progress for a person who waits.
         on_change: called after every change of ``state``.
         command: the program; the report descriptor's number is appended.
@@ -51,12 +52,14 @@ class EngineChild:
         settings: EngineSettings,
         *,
         log: LogSettings = LogSettings(),  # noqa: B008 - frozen
+        allowed_endpoints: Sequence[str] = (),
         progress: Callable[[str], None] = lambda _: None,
         on_change: Callable[[], None] = lambda: None,
         command: Sequence[str] = (sys.executable, "-m", "agentd.engine"),
     ) -> None:
         self._settings = settings
         self._log = log
+        self._allowed_endpoints = tuple(allowed_endpoints)
         self._progress = progress
         self._on_change = on_change
         self._command = tuple(command)
@@ -180,6 +183,7 @@ class EngineChild:
             "key": self._key.get_secret_value(),
             "settings": self._settings.model_dump(mode="json"),
             "log": self._log.model_dump(mode="json"),
+            "allowed_endpoints": self._allowed_endpoints,
         }
         with contextlib.suppress(ConnectionError):  # it died at once: its exit says so
             process.stdin.write(orjson.dumps(handed) + b"\n")

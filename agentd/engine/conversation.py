@@ -1,7 +1,8 @@
 """One conversation: ear, mind and mouth put together, and what the client's messages do to them."""
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Any, Final, Literal
 
 import structlog
 
@@ -21,6 +22,7 @@ from agentd.engine.thinking import Mind
 from agentd.engine.turns import Turns
 from agentd.protocol import messages as wire
 from agentd.protocol import settings as documents
+from agentd.protocol.server import require_valid
 
 BUILT_IN_VOICE: Final = "heart"
 
@@ -39,14 +41,23 @@ class Conversation:
         providers: the models.
         compute: runs them.
         limits: endpointing, barge-in and time limits.
+        allowed_endpoints: origins that think and speak endpoints may have.
     """
 
     def __init__(
-        self, line: Line, settings: dict[str, Any], *, providers: Providers, compute: Compute, limits: EngineSettings
+        self,
+        line: Line,
+        settings: dict[str, Any],
+        *,
+        providers: Providers,
+        compute: Compute,
+        limits: EngineSettings,
+        allowed_endpoints: Collection[str],
     ) -> None:
         self._line = line
         self._settings = settings
         self._limits = limits
+        self._allowed_endpoints = allowed_endpoints
         self._clock = asyncio.get_running_loop().time
         self._memory = Memory(line.send if documents.history_enabled(settings) else None)
         self._turns = Turns(line)
@@ -79,7 +90,12 @@ class Conversation:
     # -- what the server calls --------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Apply the Settings, take up the context, greet."""
+        """Apply the Settings, take up the context, greet.
+
+        Raises:
+            ProtocolError: they name an endpoint that this engine may not call.
+        """
+        require_valid("The Settings are not valid", documents.endpoint_faults(self._settings, self._allowed_endpoints))
         self._mind.configure(self._settings)
         self._memory.load(abilities.context(self._settings))
         self._line.send(wire.SettingsApplied())
@@ -95,7 +111,11 @@ class Conversation:
         await self._ear.feed(audio)
 
     async def handle(self, message: wire.Message) -> None:
-        """Do what a client's message asks for."""
+        """Do what a client's message asks for.
+
+        Raises:
+            ProtocolError: it names an endpoint that this engine may not call.
+        """
         match message:
             case wire.FunctionCallResponse():
                 self._calls.take(message)
@@ -110,10 +130,12 @@ class Conversation:
                 self._mind.configure(self._settings)
                 self._line.send(wire.PromptUpdated())
             case wire.UpdateThink(think=block):
+                self._require_allowed("think", block)
                 self._settings = documents.with_think(self._settings, _listed(block))
                 self._mind.configure(self._settings)
                 self._line.send(wire.ThinkUpdated())
             case wire.UpdateSpeak(speak=block):
+                self._require_allowed("speak", block)
                 self._settings = documents.with_speak(self._settings, _listed(block))
                 self._line.send(wire.SpeakUpdated())
                 self._note_voice()
@@ -124,6 +146,10 @@ class Conversation:
                 self._line.warn("NOT_SUPPORTED", f"This engine has nothing that {message.type} could change.")
             case _:
                 pass
+
+    def _require_allowed(self, kind: Literal["think", "speak"], block: dict[str, Any] | list[dict[str, Any]]) -> None:
+        faults = documents.update_endpoint_faults(kind, block, self._allowed_endpoints)
+        require_valid(f"Update{kind.title()} is not valid", faults)
 
     # -- the user's speech ------------------------------------------------------------------------------------------
 

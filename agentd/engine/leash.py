@@ -1,8 +1,9 @@
 """The engine's end of the line to the daemon that started it; ``child`` is the other end.
 
-The daemon writes one JSON line to the engine's standard input, ``{"key": …, "settings": {…}, "log": {…}}``, so that the key
-is in no argument list and no environment. The engine writes JSON lines to a descriptor it inherited: ``{"progress": …}``,
-``{"url": …}`` once it listens, ``{"failed": …}`` when it cannot. When standard input ends, the daemon is gone.
+The daemon writes one JSON line to the engine's standard input, ``{"key": …, "settings": {…}, "log": {…},
+"allowed_endpoints": […]}``, so that the key is in no argument list and no environment. The engine writes JSON lines to a
+descriptor it inherited: ``{"progress": …}``, ``{"url": …}`` once it listens, ``{"failed": …}`` when it cannot. When standard
+input ends, the daemon is gone.
 """
 
 import asyncio
@@ -27,13 +28,17 @@ class Leash:
         key: what the daemon will send with every request.
         settings: the daemon's ``[engine]`` section.
         log: the daemon's ``[log]`` section.
+        allowed_endpoints: the daemon's ``[security] allowed_endpoints``.
     """
 
-    def __init__(self, report_fd: int, key: str, settings: EngineSettings, log: LogSettings) -> None:
+    def __init__(
+        self, report_fd: int, key: str, settings: EngineSettings, log: LogSettings, allowed_endpoints: tuple[str, ...]
+    ) -> None:
         self._report_fd = report_fd
         self.key = key
         self.settings = settings
         self.log = log
+        self.allowed_endpoints = allowed_endpoints
 
     @classmethod
     def take(cls, report_fd: int) -> "Leash":
@@ -42,7 +47,7 @@ class Leash:
         line = sys.stdin.buffer.readline()
         handed = orjson.loads(line)
         settings, log = EngineSettings.model_validate(handed["settings"]), LogSettings.model_validate(handed["log"])
-        return cls(report_fd, handed["key"], settings, log)
+        return cls(report_fd, handed["key"], settings, log, tuple(handed["allowed_endpoints"]))
 
     def on_release(self, stop: Callable[[], None]) -> None:
         """Call ``stop`` on the running loop when standard input ends."""

@@ -43,6 +43,7 @@ _log = structlog.get_logger("agentd.engine")
 def run(
     settings: EngineSettings,
     *,
+    allowed_endpoints: tuple[str, ...] = (),
     host: str | None = None,
     port: int | None = None,
     token_file: Path | None = None,
@@ -53,6 +54,7 @@ def run(
 
     Args:
         settings: limits and timing; a child gets its own from the daemon instead.
+        allowed_endpoints: ``[security] allowed_endpoints``; a child gets them from the daemon as well.
         host: address to listen on; default loopback.
         port: TCP port; 0 takes a free one.
         token_file: holds the key clients must send; without one a key is made and shown.
@@ -66,12 +68,13 @@ def run(
     try:
         if child_fd is not None:
             leash = Leash.take(child_fd)
-            settings, key, host, port = leash.settings, leash.key, DEFAULT_HOST, 0
+            settings, allowed_endpoints = leash.settings, leash.allowed_endpoints
+            key, host, port = leash.key, DEFAULT_HOST, 0
         else:
             key = _key(token_file)
         log.configure(leash.log if leash is not None else LogSettings(), secrets=(key,))
         host, port = host or DEFAULT_HOST, DEFAULT_PORT if port is None else port
-        uvloop.run(_serve(_Plan(settings, key, host, port, script, leash)))
+        uvloop.run(_serve(_Plan(settings, allowed_endpoints, key, host, port, script, leash)))
     except ConfigError as error:
         return _fail(leash, error.detail, EXIT_CONFIG)
     except MissingModel as error:
@@ -86,6 +89,7 @@ class _Plan:
     """What to serve, where, and to whom."""
 
     settings: EngineSettings
+    allowed_endpoints: tuple[str, ...]
     key: str
     host: str
     port: int
@@ -134,7 +138,14 @@ async def _conversing(plan: _Plan, tell: Callable[[str], None]) -> AsyncIterator
     gc.freeze()  # what is loaded stays: the collector need not look through it during a reply
 
     def dialogue(line: Line, document: dict[str, Any]) -> Conversation:
-        return Conversation(line, document, providers=providers, compute=compute, limits=plan.settings)
+        return Conversation(
+            line,
+            document,
+            providers=providers,
+            compute=compute,
+            limits=plan.settings,
+            allowed_endpoints=plan.allowed_endpoints,
+        )
 
     try:
         async with serving(

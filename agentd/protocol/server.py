@@ -101,7 +101,7 @@ class ServerProtocol:
                 "NON_SETTINGS_MESSAGE_BEFORE_SETTINGS", f"The first message must be Settings, but it was {message.type}."
             )
         else:
-            _require_valid(f"{message.type} is not valid", self._update_faults(message))
+            require_valid(f"{message.type} is not valid", self._update_faults(message))
         return message
 
     def receive_audio(self) -> None:
@@ -171,7 +171,7 @@ class ServerProtocol:
         if self._phase is ServerPhase.READY:
             raise ProtocolError("SETTINGS_ALREADY_APPLIED", "Settings may be sent once; use the Update messages to change them.")
         document = message.wire()
-        _require_valid("The Settings are not valid", self._faults(document))
+        require_valid("The Settings are not valid", self._faults(document))
         self._settings = document
         self._phase = ServerPhase.READY
 
@@ -223,7 +223,16 @@ class ServerProtocol:
             raise LocalProtocolError(f"cannot {what}: the conversation is over")
 
 
-def _require_valid(what: str, faults: list[FieldError]) -> None:
+def require_valid(what: str, faults: list[FieldError]) -> None:
+    """Refuse a document for its faults.
+
+    Args:
+        what: what is wrong with it as a whole, as the beginning of a sentence.
+        faults: each is told with its pointer, up to ten.
+
+    Raises:
+        ProtocolError: INVALID_SETTINGS, if there is any fault.
+    """
     if faults:
         told = [f"{fault.pointer or '/'} {fault.detail}" for fault in faults[:_FAULTS_TOLD]]
         if len(faults) > _FAULTS_TOLD:

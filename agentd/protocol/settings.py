@@ -21,6 +21,7 @@ from agentd.protocol.changing import (
     with_think,
 )
 from agentd.protocol.masking import masked
+from agentd.protocol.origins import endpoint_faults, update_endpoint_faults
 from agentd.protocol.reading import (
     OUTPUT_RATE,
     Document,
@@ -45,6 +46,7 @@ __all__ = [
     "append_prompt",
     "block_faults",
     "encoding_faults",
+    "endpoint_faults",
     "endpoints",
     "function_endpoints",
     "functions",
@@ -59,6 +61,7 @@ __all__ = [
     "resolve",
     "speak_blocks",
     "think_blocks",
+    "update_endpoint_faults",
     "validate",
     "with_context",
     "with_functions",

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 from agentd.config import AgentProfile, Settings
 from agentd.errors import AgentNotFound, FieldError, InvalidRequest, InvalidSettings, Unavailable
@@ -131,11 +130,9 @@ class Profiles:
 
     def _check_endpoints(self, settings: Mapping[str, Any]) -> None:
         """URLs the daemon's upstream will call come from config (docs/architecture.md, decision 8)."""
-        allowed = {_origin(url) for url in self._settings.security.allowed_endpoints}
         faults = [
-            FieldError("/settings" + pointer, f"{_origin(url)} is not in [security] allowed_endpoints")
-            for pointer, url in documents.endpoints(dict(settings))
-            if _origin(url) not in allowed
+            FieldError("/settings" + fault.pointer, fault.detail)
+            for fault in documents.endpoint_faults(dict(settings), self._settings.security.allowed_endpoints)
         ]
         faults += [
             FieldError("/settings" + pointer, "functions with an endpoint come from config only; use a handler in functions/")
@@ -169,8 +166,3 @@ def too_long(what: str, text: str, limit: int, pointer: str) -> InvalidRequest:
         f"The {what} has {len(text)} characters; at most {limit} are taken.",
         errors=[FieldError(pointer, f"at most {limit} characters")],
     )
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()

@@ -113,7 +113,11 @@ class MadeUp:
 
 @asynccontextmanager
 async def made_up_engine(
-    answer: Callable[[ThinkRequest], list[ThinkEvent | float]] = lamp_mind, *, word_s: float = 0.1, **limits: Any
+    answer: Callable[[ThinkRequest], list[ThinkEvent | float]] = lamp_mind,
+    *,
+    word_s: float = 0.1,
+    allowed_endpoints: tuple[str, ...] = (),
+    **limits: Any,
 ) -> AsyncIterator[MadeUp]:
     """Serve conversations with made-up models; ``limits`` go into the ``[engine]`` section."""
     ear, voice, mind = MadeUpEar(), MadeUpVoice(word_s), MadeUpMind(answer)
@@ -122,7 +126,14 @@ async def made_up_engine(
     compute = Compute(settings.threads)
     try:
         async with serving(
-            lambda line, document: Conversation(line, document, providers=providers, compute=compute, limits=settings),
+            lambda line, document: Conversation(
+                line,
+                document,
+                providers=providers,
+                compute=compute,
+                limits=settings,
+                allowed_endpoints=allowed_endpoints,
+            ),
             settings,
             KEY,
         ) as address:

@@ -462,3 +462,63 @@ async def test_a_call_of_an_undeclared_function_is_told_to_the_thinker() -> None
         await client.until("AgentAudioDone")
         assert "FunctionCallRequest" not in client.kinds()
         assert client.texts("assistant") == ["There is no function of that name."]
+
+
+OWN_MODEL = {"provider": {"type": "open_ai", "model": "any"}, "endpoint": {"url": "https://llm.example.org/v1?key=secret"}}
+OWN_VOICE = {
+    "provider": {"type": "eleven_labs", "model_id": "any", "language_code": "en-US"},
+    "endpoint": {"url": "wss://voice.example.org/v1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("agent", "told"),
+    [
+        ({"think": OWN_MODEL}, "/agent/think/endpoint/url https://llm.example.org:443 is not in"),
+        ({"speak": [{}, OWN_VOICE]}, "/agent/speak/1/endpoint/url wss://voice.example.org:443 is not in"),
+    ],
+)
+async def test_settings_with_an_endpoint_that_is_not_listed_are_refused_before_anything_is_thought(
+    agent: dict[str, Any], told: str
+) -> None:
+    elsewhere = ("https://llm.example.org:8443", "http://llm.example.org", "https://voice.example.org")
+    async with made_up_engine(allowed_endpoints=elsewhere) as engine, engine.client() as client:
+        await client.send(settings(greeting="hello", **agent))
+        error = await client.until("Error")
+        assert error["code"] == "INVALID_SETTINGS"
+        assert f"{told} [security] allowed_endpoints" in error["description"]
+        assert "secret" not in error["description"]
+        assert await client.closed() == 1008
+        assert "SettingsApplied" not in client.kinds()
+
+
+@pytest.mark.parametrize(
+    ("update", "told"),
+    [
+        ({"type": "UpdateThink", "think": OWN_MODEL}, "/think/endpoint/url https://llm.example.org:443"),
+        ({"type": "UpdateThink", "think": [{}, OWN_MODEL]}, "/think/1/endpoint/url https://llm.example.org:443"),
+        ({"type": "UpdateSpeak", "speak": OWN_VOICE}, "/speak/endpoint/url wss://voice.example.org:443"),
+    ],
+)
+async def test_an_update_to_an_endpoint_that_is_not_listed_is_refused(update: dict[str, Any], told: str) -> None:
+    async with made_up_engine() as engine, engine.client() as client:
+        await opened(client)
+        await client.send(update)
+        error = await client.until("Error")
+        assert error["code"] == "INVALID_SETTINGS"
+        assert f"{told} is not in [security] allowed_endpoints" in error["description"]
+        assert await client.closed() == 1008
+        assert not {"ThinkUpdated", "SpeakUpdated"} & set(client.kinds())
+
+
+async def test_endpoints_of_listed_origins_are_taken_in_settings_and_updates() -> None:
+    listed = ("https://llm.example.org", "wss://voice.example.org:443/")
+    async with made_up_engine(allowed_endpoints=listed) as engine, engine.client() as client:
+        await opened(client, think=OWN_MODEL, speak=OWN_VOICE)
+        await client.send({"type": "UpdateThink", "think": OWN_MODEL | {"prompt": "Be kind."}})
+        await client.until("ThinkUpdated")
+        await client.send({"type": "UpdateSpeak", "speak": OWN_VOICE})
+        await client.until("SpeakUpdated")
+        await client.send({"type": "InjectUserMessage", "content": "hi"})
+        await client.until("AgentAudioDone")
+        assert engine.mind.requests[0].endpoint == OWN_MODEL["endpoint"]
