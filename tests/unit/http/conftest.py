@@ -179,9 +179,7 @@ async def _serve(aiohttp_client: AiohttpClient, made: World, folder: Path) -> Ap
         readiness=lambda: readiness[0],
     )
     runner = make_runner(build_app(deps), settings.limits)
-    client: TestClient[web.Request, None] = await aiohttp_client(
-        _Server(runner), timeout=aiohttp.ClientTimeout(total=20)
-    )
+    client: TestClient[web.Request, None] = await aiohttp_client(_Server(runner), timeout=aiohttp.ClientTimeout(total=20))
     port = client.port
     if port is None:
         raise AssertionError("the server listens")
