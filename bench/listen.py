@@ -84,7 +84,7 @@ def score(what: str, recogniser: Moonshine, clips: Iterable[tuple[str, list[Samp
     misheard: list[str] = []
     for reference, pieces in clips:
         began = time.perf_counter()
-        heard = " ".join(recogniser.transcribe(piece) for piece in pieces)
+        heard = " ".join(recogniser.transcribe(piece).text for piece in pieces)
         times.append(1000 * (time.perf_counter() - began))
         faults, count = errors(reference, heard)
         wrong, total = wrong + faults, total + count

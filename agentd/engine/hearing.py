@@ -19,7 +19,7 @@ from agentd.engine.endpointing import (
     SpeechStarted,
     samples,
 )
-from agentd.engine.providers import LISTEN_RATE, VAD_FRAME, Recogniser, Samples, VoiceActivity
+from agentd.engine.providers import LISTEN_RATE, VAD_FRAME, Recogniser, Samples, Transcript, VoiceActivity
 
 PRE_ROLL_MS: Final = 500
 """Audio before the first voiced frame that the recogniser hears too: soft consonants are voiced late."""
@@ -52,7 +52,7 @@ class Utterance:
     voiced_ms: float
     voiced_until: float
     ended: float
-    guess: "asyncio.Task[str] | None"
+    guess: "asyncio.Task[Transcript] | None"
 
 
 class Ear:
@@ -98,7 +98,7 @@ class Ear:
         self._rest = np.zeros(0, dtype=np.float32)
         self._kept: deque[Samples] = deque()
         self._kept_from = 0
-        self._guess: asyncio.Task[str] | None = None
+        self._guess: asyncio.Task[Transcript] | None = None
         self._arrived = clock()
         self._voiced_at = self._arrived
 
@@ -133,8 +133,8 @@ class Ear:
         if utterance.voiced_ms < SHORTEST_MS:
             return ""
         if utterance.guess is not None:
-            return await utterance.guess
-        return await self._compute.run(Urgency.TRANSCRIPT, self._recogniser.transcribe, utterance.samples)
+            return (await utterance.guess).text
+        return (await self._compute.run(Urgency.TRANSCRIPT, self._recogniser.transcribe, utterance.samples)).text
 
     def _frame(self, frame: Samples, said: float) -> None:
         self._kept.append(frame)

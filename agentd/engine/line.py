@@ -127,6 +127,14 @@ class Line:
             raise Hangup(None, "the client does not read")
         self._put(self._protocol.send(message).decode())
 
+    def note(self, message: Message) -> None:
+        """Queue a message that only informs (History, LatencyReport, a Warning about names): it goes out after the reply.
+
+        Known clients lose one of two text frames that come at once, so what they act on must not be followed by what they do
+        not need.
+        """
+        self.send(message)
+
     def warn(self, code: str, description: str) -> None:
         """Tell the client of a fault the conversation survives."""
         self.send(Warn(code=code, description=description))

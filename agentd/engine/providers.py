@@ -4,6 +4,7 @@ Recognition, voice activity and synthesis are blocking compute: the conversation
 Thinking is asynchronous, because it may wait for a server.
 """
 
+import enum
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -21,11 +22,29 @@ VAD_FRAME: Final = 512
 """Samples per call of ``VoiceActivity.feed``: 32 ms at 16 kHz, the one size Silero takes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a recogniser made of a piece of audio.
+
+    Attributes:
+        text: the words, or "" when there are none.
+        confidence: from 0 (noise) to 1 (sure), comparable between the transcripts of one recogniser only.
+    """
+
+    text: str
+    confidence: float = 1.0
+
+
 class Recogniser(Protocol):
     """Speech to text."""
 
-    def transcribe(self, samples: Samples) -> str:
-        """The words in ``samples`` (mono, 16 kHz), or "". Blocking; safe to call from several threads."""
+    def transcribe(self, samples: Samples, vocabulary: tuple[str, ...] = ()) -> Transcript:
+        """The words in ``samples`` (mono, 16 kHz). Blocking; safe to call from several threads.
+
+        Args:
+            samples: an utterance, or the part of it that was said so far.
+            vocabulary: words and phrases that are likelier here than elsewhere: what the functions at hand take.
+        """
         ...
 
 
@@ -142,8 +161,27 @@ class Thinker(Protocol):
         ...
 
 
+class Ending(enum.Enum):
+    """How finished a transcript looks while its speaker is silent."""
+
+    CLOSED = "closed"
+    """A complete command or answer that nothing usual could follow: the turn ends soon."""
+    OPEN = "open"
+    """It may be all, or go on."""
+    UNFINISHED = "unfinished"
+    """It goes on: it ends in a joining word, or something that the function meant needs is still to come."""
+
+
 class MissingModel(Exception):
     """A model of the engine is not installed; names the package and the command that brings it."""
+
+
+def _open_ended(_text: str, _request: ThinkRequest) -> Ending:
+    return Ending.OPEN
+
+
+def _no_vocabulary(_functions: tuple[dict[str, Any], ...]) -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +193,14 @@ class Providers:
         voice_activity: makes a detector for one conversation.
         synthesiser: text to speech.
         thinker: makes the thinker for one think block (``provider``, ``endpoint``, ...) of the Settings.
+        ending: judges a transcript in mid-silence, by its words and by the functions at hand. The request is what a thinker would
+            be asked, without the transcript itself. Runs on the loop: a few milliseconds at most.
+        vocabulary: words and phrases that the functions at hand make likelier, for the recogniser.
     """
 
     recogniser: Recogniser
     voice_activity: Callable[[], VoiceActivity]
     synthesiser: Synthesiser
     thinker: Callable[[dict[str, Any]], Thinker]
+    ending: Callable[[str, ThinkRequest], Ending] = _open_ended
+    vocabulary: Callable[[tuple[dict[str, Any], ...]], tuple[str, ...]] = _no_vocabulary

@@ -56,7 +56,7 @@ def read_back(wav: bytes) -> str:
     with wave.open(io.BytesIO(wav)) as file:
         source, target = AudioFormat("linear16", file.getframerate()), AudioFormat("linear16", 16000)
         converted = Converter(source, target).feed(file.readframes(file.getnframes()), last=True)
-    return Moonshine().transcribe(to_samples(converted, "linear16")).lower()
+    return Moonshine().transcribe(to_samples(converted, "linear16")).text.lower()
 
 
 async def test_speech_goes_in_a_handler_runs_and_speech_that_says_so_comes_out(kitchen: DaemonProcess) -> None:

@@ -20,6 +20,7 @@ from agentd.engine.providers import (
     Say,
     ThinkEvent,
     ThinkRequest,
+    Transcript,
     UserText,
 )
 from agentd.engine.serving import serving
@@ -49,10 +50,10 @@ class MadeUpEar:
     heard_s: list[float] = field(default_factory=list)
     say_next: str = "hello"
 
-    def transcribe(self, samples: Samples) -> str:
+    def transcribe(self, samples: Samples, vocabulary: tuple[str, ...] = ()) -> Transcript:
         """The text set for now."""
         self.heard_s.append(len(samples) / RATE)
-        return self.say_next
+        return Transcript(self.say_next)
 
 
 class MadeUpVoice:

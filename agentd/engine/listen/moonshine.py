@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from agentd.engine.inference import Model, open_model
 from agentd.engine.listen.beam import search
 from agentd.engine.models import RECOGNISER, locate
-from agentd.engine.providers import LISTEN_RATE, Samples
+from agentd.engine.providers import LISTEN_RATE, Samples, Transcript
 
 _BEGIN: Final = 1
 _END: Final = 2
@@ -51,8 +51,8 @@ class Moonshine:
         self._pieces = read_pieces((folder / "tokenizer.bin").read_bytes())
         self.transcribe(np.zeros(LISTEN_RATE, dtype=np.float32))  # the first run allocates: not in somebody's turn
 
-    def transcribe(self, samples: Samples) -> str:
-        """The words in ``samples`` (mono, 16 kHz), or ""."""
+    def transcribe(self, samples: Samples, vocabulary: tuple[str, ...] = ()) -> Transcript:
+        """The words in ``samples`` (mono, 16 kHz)."""
         samples = np.pad(samples, (0, max(_SILENCE_AFTER, _SHORTEST - len(samples))))
         mask = np.ones((1, len(samples)), dtype=np.int64)
         (encoded,) = self._encoder.run(None, {"input_values": samples[np.newaxis], "attention_mask": mask})
@@ -65,7 +65,7 @@ class Moonshine:
         )
         text = b"".join(self._pieces[token] for token in tokens).decode("utf-8", "replace")
         text = _REPEATED_MARK.sub(r"\1", text.replace("\N{LOWER ONE EIGHTH BLOCK}", " ")).strip()
-        return "" if text.strip(" .,?!").lower() in _SILENCE_HEARD else text
+        return Transcript("" if text.strip(" .,?!").lower() in _SILENCE_HEARD else text)
 
 
 class _Decoding:

@@ -43,7 +43,7 @@ async def test_the_guides_program_saves_the_greeting_as_speech(server: Server, t
     samples = to_samples(speech, "linear16")
     assert 1 < len(samples) / LISTEN_RATE < 6
     assert np.sqrt((samples**2).mean()) > 0.02
-    read_back = Moonshine().transcribe(samples)
+    read_back = Moonshine().transcribe(samples).text
     assert "how can i help you today" in read_back.lower()
 
     log = (tmp_path / "chatlog.txt").read_text(encoding="utf-8")

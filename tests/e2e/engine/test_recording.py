@@ -76,5 +76,5 @@ def _words(linear16: bytes) -> set[str]:
     """What the recogniser makes of the agent's own speech."""
     from agentd.engine.listen.moonshine import Moonshine
 
-    heard = Moonshine().transcribe(np.frombuffer(linear16, dtype="<i2").astype(np.float32) / np.float32(32768))
+    heard = Moonshine().transcribe(np.frombuffer(linear16, dtype="<i2").astype(np.float32) / np.float32(32768)).text
     return set(heard.lower().strip(".").split())

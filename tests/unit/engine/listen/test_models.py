@@ -49,20 +49,20 @@ def probabilities(silero: SharedSilero, samples: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", HEARD)
 def test_a_command_is_recognised(recogniser: Moonshine, name: str) -> None:
-    assert recogniser.transcribe(clip(name)) == HEARD[name]
+    assert recogniser.transcribe(clip(name)).text == HEARD[name]
 
 
 def test_several_threads_are_given_each_its_own_words(recogniser: Moonshine) -> None:
     names = list(HEARD) * 2
     with ThreadPoolExecutor(3) as pool:
-        assert list(pool.map(lambda name: recogniser.transcribe(clip(name)), names)) == [HEARD[name] for name in names]
+        assert list(pool.map(lambda name: recogniser.transcribe(clip(name)).text, names)) == [HEARD[name] for name in names]
 
 
 @pytest.mark.parametrize("level", [0.0, 0.001, 0.02])
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 2.0])
 def test_nothing_is_heard_in_silence_or_noise(recogniser: Moonshine, level: float, seconds: float) -> None:
     noise = np.random.default_rng(3).standard_normal(int(seconds * 16_000)) * level
-    assert recogniser.transcribe(noise.astype(np.float32)) == ""
+    assert recogniser.transcribe(noise.astype(np.float32)).text == ""
 
 
 def test_speech_is_told_from_the_silence_around_it(silero: SharedSilero) -> None:
