@@ -102,6 +102,7 @@ class Conversation:
         self._note_voice()
         self._line.spawn(self._mouth.run(), "mouth")
         self._line.spawn(self._turns.run(), "turns")
+        self._line.spawn(self._mind.run(), "mind")
         greeting = documents.greeting(self._settings)
         if greeting is not None:
             self._mouth.say(greeting)

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Any, Final
+from contextlib import aclosing, suppress
+from typing import Any, Final, Protocol, runtime_checkable
 
 import structlog
 
@@ -14,7 +15,7 @@ from agentd.engine.playback import Sentence
 from agentd.engine.providers import Call, Say, Thinker, ThinkEvent, ThinkFailed, ThinkRequest, Thought
 from agentd.engine.speaking import Mouth, Speech
 from agentd.protocol import settings as documents
-from agentd.protocol.messages import AgentThinking
+from agentd.protocol.messages import AgentThinking, Warn
 
 MAX_ROUNDS: Final = 10
 """Rounds of calls in one turn; a model that wants more is going in circles."""
@@ -22,8 +23,23 @@ MAX_ROUNDS: Final = 10
 THINK_S: Final = 60.0
 """Longest silence of a thinker."""
 
+REQUEST_S: Final = 180.0
+"""Longest one request may take, however busily the thinker answers."""
+
 SLOW_THINK_S: Final = 5.0
 """Silence after which the client is told that it takes long."""
+
+APOLOGY_S: Final = 15.0
+"""How long the conversation may outlive its thinking, to say so."""
+
+PROMPT_CHARS: Final = 25_000
+"""Longest prompt without an endpoint of one's own (Deepgram docs, "LLM models"); the rest is cut off."""
+
+CANNOT_THINK: Final = "Sorry, I am having trouble thinking. Please try again later."
+CLOSE_S: Final = 2.0
+"""How long a provider's connection may take to close."""
+
+LOST: Final = "Sorry, I got lost in that. Could you ask me again?"
 
 MakeThinker = Callable[[dict[str, Any]], Thinker]
 
@@ -60,18 +76,39 @@ class Mind:
         self._clock = clock
         self._blocks: list[tuple[dict[str, Any], Thinker]] = []
         self._scratch: dict[str, Any] = {}
+        self._noted: set[str] = set()
 
     def configure(self, settings: dict[str, Any]) -> None:
         """Think by these settings from the next round on."""
-        blocks = documents.think_blocks(settings) or [{}]
+        blocks = [self._with_fitting_prompt(block) for block in documents.think_blocks(settings) or [{}]]
         self._blocks = [(block, self._make_thinker(block)) for block in blocks]
 
+    async def run(self) -> None:
+        """Wait for the conversation's end, then close what the thinkers hold open."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            for _, thinker in self._blocks:
+                if isinstance(thinker, _Closing):
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(CLOSE_S):
+                            await thinker.aclose()
+
     async def answer(self, clock: TurnClock) -> None:
-        """Answer what was said last; returns when the reply is sent."""
+        """Answer what was said last; returns when the reply is sent.
+
+        Raises:
+            Hangup: no think provider answers, or one calls functions that do not exist and was told so. The user has been told
+                by then.
+        """
+        told_of_functions = False
         for _ in range(MAX_ROUNDS):
             speech = Speech(clock)
             try:
                 block, calls = await self._round(speech, clock)
+            except _NobodyAnswered as failed:
+                await self._say(CANNOT_THINK, clock)
+                raise Hangup.failed("FAILED_TO_THINK", str(failed)) from None
             finally:
                 speech.finish()
             if not calls:
@@ -80,25 +117,61 @@ class Mind:
                 return
             clock.thought_of_call(self._clock())
             functions = {str(function.get("name")): function for function in _functions(block)}
+            unknown = next((call.name for call in calls if call.name not in functions), None)
+            if unknown is not None and told_of_functions:
+                await self._say(CANNOT_THINK, clock)
+                description = f"The think provider called {unknown[:64]!r}, which is not declared, and would not be corrected."
+                raise Hangup.failed("NON_EXISTENT_FUNCTION_CALLED", description)
+            told_of_functions = told_of_functions or unknown is not None
             await self._calls.make(calls, functions)
             clock.lap(FUNCTIONS, self._clock())
         self._line.warn("THINK_REQUEST_FAILED", f"The think provider wanted more than {MAX_ROUNDS} rounds of calls in one turn.")
+        await self._say(LOST, clock)
 
     async def _round(self, speech: Speech, clock: TurnClock) -> tuple[dict[str, Any], list[Call]]:
-        """One request, to the first think block that answers; the block and its calls."""
+        """One request, to the first think block that answers; the block and its calls.
+
+        A provider that fails after its first words is not replaced: what it said is the reply, as far as it goes.
+
+        Raises:
+            _NobodyAnswered: every one failed before it said a word.
+        """
         failures: list[str] = []
         for block, thinker in self._blocks:
             calls: list[Call] = []
             try:
-                async for event in self._ask(thinker, self._request(block)):
-                    self._take(event, speech, clock, calls)
+                async with aclosing(self._ask(thinker, self._request(block))) as events:
+                    async for event in events:
+                        self._take(event, speech, clock, calls)
             except ThinkFailed as failure:
                 failures.append(str(failure))
                 self._line.warn("THINK_REQUEST_FAILED", str(failure))
                 if not speech.sentences and not calls:
                     continue
             return block, calls
-        raise Hangup.failed("FAILED_TO_THINK", f"No think provider answered: {'; '.join(failures)}")
+        raise _NobodyAnswered(f"No think provider answered: {'; '.join(failures)}")
+
+    async def _say(self, text: str, clock: TurnClock) -> None:
+        """Say something of our own and wait, within bounds, until it is sent."""
+        speech = Speech(clock)
+        self._take(Say(text), speech, clock, [])
+        speech.finish()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(APOLOGY_S):
+                await speech.over.wait()
+
+    def _with_fitting_prompt(self, block: dict[str, Any]) -> dict[str, Any]:
+        prompt = block.get("prompt") or ""
+        if block.get("endpoint") or len(prompt) <= PROMPT_CHARS:
+            return block
+        told = f"The prompt has {len(prompt)} characters; without an endpoint of your own the first {PROMPT_CHARS} count."
+        self._note_once("PROMPT_TOO_LONG", told)
+        return block | {"prompt": prompt[:PROMPT_CHARS]}
+
+    def _note_once(self, code: str, description: str) -> None:
+        if description not in self._noted:
+            self._noted.add(description)
+            self._line.note(Warn(code=code, description=description))
 
     def _request(self, block: dict[str, Any]) -> ThinkRequest:
         return ThinkRequest(
@@ -112,20 +185,21 @@ class Mind:
         )
 
     async def _ask(self, thinker: Thinker, request: ThinkRequest) -> AsyncGenerator[ThinkEvent]:
-        """The thinker's events, with a bound on the wait for each."""
+        """The thinker's events, with a bound on the wait for each and on all."""
         loop = asyncio.get_running_loop()
+        last = loop.time() + REQUEST_S
         slow = loop.call_later(SLOW_THINK_S, self._line.warn, "SLOW_THINK_REQUEST", "The think provider takes long.")
         events = thinker.think(request)
         try:
             while True:
-                async with asyncio.timeout(THINK_S):
+                async with asyncio.timeout_at(min(loop.time() + THINK_S, last)):
                     event = await anext(events, None)
                 slow.cancel()
                 if event is None:
                     return
                 yield event
         except TimeoutError:
-            raise ThinkFailed(f"no answer within {THINK_S:g} seconds") from None
+            raise ThinkFailed(f"no end of the answer within {REQUEST_S if loop.time() >= last else THINK_S:g} seconds") from None
         finally:
             slow.cancel()
             await _close(events)
@@ -145,6 +219,17 @@ class Mind:
                 self._line.send(AgentThinking(content=text))
             case _:
                 pass
+
+
+@runtime_checkable
+class _Closing(Protocol):
+    """A thinker that holds something open between requests."""
+
+    async def aclose(self) -> None: ...
+
+
+class _NobodyAnswered(Exception):
+    """Every think block failed; the text says how."""
 
 
 def _functions(block: dict[str, Any]) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from agentd.engine.providers import (
     Providers,
     Samples,
     Say,
+    Thinker,
     ThinkEvent,
     ThinkRequest,
     Transcript,
@@ -117,12 +118,13 @@ async def made_up_engine(
     answer: Callable[[ThinkRequest], list[ThinkEvent | float]] = lamp_mind,
     *,
     word_s: float = 0.1,
+    thinker: Callable[[dict[str, Any]], Thinker] | None = None,
     allowed_endpoints: tuple[str, ...] = (),
     **limits: Any,
 ) -> AsyncIterator[MadeUp]:
-    """Serve conversations with made-up models; ``limits`` go into the ``[engine]`` section."""
+    """Serve conversations with made-up models; ``limits`` go into the ``[engine]`` section, ``thinker`` replaces the mind."""
     ear, voice, mind = MadeUpEar(), MadeUpVoice(word_s), MadeUpMind(answer)
-    providers = Providers(ear, EnergyVad, voice, lambda _: mind)
+    providers = Providers(ear, EnergyVad, voice, thinker or (lambda _: mind))
     settings = EngineSettings(**limits)
     compute = Compute(settings.threads)
     try:

@@ -448,6 +448,8 @@ async def test_endless_rounds_of_calls_are_ended() -> None:
         for _ in range(10):
             await answer(client, await client.until("FunctionCallRequest", after=len(client.items)))
         assert (await client.until("Warning"))["code"] == "THINK_REQUEST_FAILED"
+        await client.until("AgentAudioDone")
+        assert client.texts("assistant") == ["Sorry, I got lost in that. Could you ask me again?"]
 
 
 async def test_a_call_of_an_undeclared_function_is_told_to_the_thinker() -> None:
