@@ -10,7 +10,6 @@ from agentd.door import Door, fixed_key
 from agentd.errors import AgentdError, ForbiddenHost, RequestError
 
 SCHEMES: Final = frozenset({"token", "bearer"})
-CONVERSE: Final = "/v1/agent/converse"
 OPEN_PATHS: Final = frozenset({"/healthz"})
 
 _CODES: Final = {400: "BAD_REQUEST", 401: "INVALID_AUTH", 403: "FORBIDDEN", 429: "TOO_MANY_REQUESTS"}
@@ -41,14 +40,10 @@ class Admission:
     Args:
         key: the one key that is accepted.
         hosts: what the Host header may say, with the port; asked at every request, as the port is known only once bound.
-        before_handshake: a further check of handshakes (the scripted peer refuses some on purpose); raises ``Refusal``.
     """
 
-    def __init__(
-        self, key: str, *, hosts: Callable[[], frozenset[str]], before_handshake: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, key: str, *, hosts: Callable[[], frozenset[str]]) -> None:
         self._door = Door(hosts=hosts, verify=fixed_key(key, name="engine"))
-        self._before_handshake = before_handshake
 
     def admit(self, request: web.Request) -> None:
         """Let the request in.
@@ -60,8 +55,6 @@ class Admission:
             self._door.admit(request)
             if request.path in OPEN_PATHS:
                 return
-            if self._before_handshake is not None and request.path == CONVERSE:
-                self._before_handshake()
             self._door.identify(request, subprotocol=True)
         except RequestError as error:
             raise _refusal(error) from None

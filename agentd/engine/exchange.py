@@ -1,8 +1,7 @@
 """One conversation's frames: read them in order, keep the protocol's rules and the time limits, and end it cleanly."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -10,12 +9,10 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from agentd.config import EngineSettings
 from agentd.engine import abilities
 from agentd.engine.line import Dialogue, Hangup, Line
+from agentd.engine.reception import DialogueFactory, Reception
 from agentd.protocol.codec import ProtocolError
 from agentd.protocol.messages import Settings
 from agentd.protocol.server import ServerPhase, ServerProtocol, error_message
-
-DialogueFactory = Callable[[Line, dict[str, Any]], Dialogue]
-"""Makes the turn-taker of one conversation from its line and its Settings document."""
 
 LAST_WORDS_S: Final = 2.0
 """How long a client may take to read what was queued when the conversation ended."""
@@ -28,7 +25,7 @@ _log = structlog.get_logger("agentd.engine")
 
 async def hold(
     socket: web.WebSocketResponse,
-    dialogue: DialogueFactory,
+    reception: Reception,
     settings: EngineSettings,
     request_id: str,
     *,
@@ -38,7 +35,7 @@ async def hold(
 
     Args:
         socket: the prepared WebSocket; it is left open for the caller to close.
-        dialogue: makes the turn-taker once Settings have come.
+        reception: welcomes the client, and makes the turn-taker once Settings have come.
         settings: idle and length limits.
         request_id: goes into Welcome and the log.
         lines: where the line is registered, so that a shutdown can end it.
@@ -54,11 +51,11 @@ async def hold(
     ending = Hangup()
     try:
         async with group:
-            line.send(protocol.welcome(request_id))
             line.spawn(line.write(), "writer")
             line.spawn(line.ended(), "end")
             line.spawn(_limit_length(line, settings.max_session_s), "length")
-            line.spawn(_read(socket, protocol, line, dialogue, settings.idle_timeout_s), "reader")
+            await reception.welcome(line, protocol.welcome(request_id))
+            line.spawn(_read(socket, protocol, line, reception.dialogue, settings.idle_timeout_s), "reader")
     except* Hangup as several:
         ending = _first(several)
     except* Exception as several:
@@ -109,7 +106,7 @@ async def _read(
                 protocol.receive_audio()
                 if dialogue is not None:
                     await dialogue.hear(frame.data)
-            else:
+            elif frame.type not in {WSMsgType.PING, WSMsgType.PONG}:  # seen only where pings stay unanswered
                 raise Hangup(socket.close_code or WSCloseCode.ABNORMAL_CLOSURE, "the client left")
         except ProtocolError as error:
             raise Hangup(WSCloseCode.POLICY_VIOLATION, error.code, error=error_message(error)) from error

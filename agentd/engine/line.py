@@ -154,6 +154,14 @@ class Line:
         """Queue any text frame, past the protocol's guard: for peers that misbehave on purpose."""
         self._put(text)
 
+    def withhold(self, message: Message) -> None:
+        """Count a message as sent without sending it: for peers that leave out messages on purpose.
+
+        Raises:
+            LocalProtocolError: it has no place here.
+        """
+        self._protocol.send(message)
+
     async def room(self) -> None:
         """Wait until little enough audio is queued to add some."""
         while self._audio_bytes > AUDIO_AHEAD_BYTES:

@@ -24,6 +24,7 @@ from agentd.engine.leash import Leash
 from agentd.engine.line import Line
 from agentd.engine.load import load_providers
 from agentd.engine.providers import MissingModel
+from agentd.engine.reception import always
 from agentd.engine.script import load_script
 from agentd.engine.scripted import ScriptedPeer
 from agentd.engine.serving import serving
@@ -124,8 +125,8 @@ async def _serve(plan: _Plan) -> None:
 def _scripted(plan: _Plan, script: Path) -> AbstractAsyncContextManager[str]:
     peer = ScriptedPeer(load_script(script))
     return serving(
-        peer.dialogue, plan.settings, plan.key,
-        host=plan.host, port=plan.port, hosts=plan.hosts, before_handshake=peer.before_handshake,
+        peer.receive, plan.settings, plan.key,
+        host=plan.host, port=plan.port, hosts=plan.hosts,
     )  # fmt: skip
 
 
@@ -149,7 +150,7 @@ async def _conversing(plan: _Plan, tell: Callable[[str], None]) -> AsyncIterator
 
     try:
         async with serving(
-            dialogue, plan.settings, plan.key,
+            always(dialogue), plan.settings, plan.key,
             host=plan.host, port=plan.port, hosts=plan.hosts, models=MODELS, think_models=THINK_MODELS,
         ) as address:  # fmt: skip
             yield address

@@ -3,10 +3,13 @@
 import asyncio
 from typing import Any, Final
 
+from aiohttp import web
+
 from agentd.audio.formats import AudioFormat
 from agentd.engine.admission import Refusal
 from agentd.engine.line import Line
 from agentd.engine.performer import SAID_LATENCY_S, Performer
+from agentd.engine.reception import Reception
 from agentd.engine.script import Rule, Rules, Script
 from agentd.engine.tone import Heard, LoudnessEar
 from agentd.engine.turns import Turns
@@ -29,8 +32,8 @@ class ScriptedPeer:
         self._rules = Rules(script)
         self._refused = 0
 
-    def before_handshake(self) -> None:
-        """Refuse the handshake if the script says so.
+    async def receive(self, request: web.Request) -> Reception:
+        """Receive a connection as the script says.
 
         Raises:
             Refusal: with the script's status.
@@ -40,9 +43,9 @@ class ScriptedPeer:
             self._refused += 1
             headers = {} if script.retry_after_s is None else {"Retry-After": str(script.retry_after_s)}
             raise Refusal(script.refuse, "SCRIPTED", script.refuse_reason, headers)
+        return Reception(self._dialogue)
 
-    def dialogue(self, line: Line, settings: dict[str, Any]) -> "ScriptedDialogue":
-        """The turn-taker of one connection."""
+    def _dialogue(self, line: Line, settings: dict[str, Any]) -> "ScriptedDialogue":
         return ScriptedDialogue(line, settings, self._script, self._rules)
 
 

@@ -15,8 +15,9 @@ from aiohttp import WSCloseCode, web
 
 from agentd.config import EngineSettings
 from agentd.engine.admission import Admission, Refusal
-from agentd.engine.exchange import DialogueFactory, hold
+from agentd.engine.exchange import hold
 from agentd.engine.line import Hangup, Line
+from agentd.engine.reception import Receive, Reception
 from agentd.protocol.messages import Error
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
@@ -39,7 +40,7 @@ class Engine:
     Attributes:
         settings: limits.
         admission: who may connect.
-        dialogue: makes the turn-taker of a conversation.
+        receive: asked at each handshake how the connection is to be received.
         models: answer of ``GET /v1/models``.
         think_models: list in the answer of ``GET /v1/agent/settings/think/models``.
         live: open conversations by request id; None while the upgrade is under way.
@@ -47,7 +48,7 @@ class Engine:
 
     settings: EngineSettings
     admission: Admission
-    dialogue: DialogueFactory
+    receive: Receive
     models: dict[str, Any] = field(default_factory=dict)
     think_models: list[dict[str, str]] = field(default_factory=list)
     live: dict[str, Line | None] = field(default_factory=dict)
@@ -118,21 +119,32 @@ async def _converse(request: web.Request) -> web.WebSocketResponse:
     engine = request.app[_ENGINE]
     request_id = request[_REQUEST_ID]
     _reserve(engine, request_id)
+    try:
+        reception = await engine.receive(request)
+        return await _hold(request, reception, engine, request_id)
+    finally:
+        del engine.live[request_id]
+
+
+async def _hold(request: web.Request, reception: Reception, engine: Engine, request_id: str) -> web.WebSocketResponse:
+    """Upgrade, converse, close."""
     socket = web.WebSocketResponse(
         protocols=engine.admission.subprotocols(request),
         max_msg_size=MAX_MESSAGE_BYTES,
         compress=False,
         heartbeat=HEARTBEAT_S,
         timeout=CLOSE_S,
+        autoping=reception.answers_pings,
     )
     socket.headers["dg-request-id"] = request_id
     log = _log.bind(request_id=request_id)
     loop = asyncio.get_running_loop()
     began = loop.time()
+    hangup = Hangup(None, "the handshake broke off")
     try:
         await socket.prepare(request)
         log.info("conversation_opened")
-        hangup = await hold(socket, engine.dialogue, engine.settings, request_id, lines=engine.live)
+        hangup = await hold(socket, reception, engine.settings, request_id, lines=engine.live)
         if hangup.code is None:
             if request.transport is not None:
                 request.transport.abort()
@@ -140,7 +152,7 @@ async def _converse(request: web.Request) -> web.WebSocketResponse:
             await socket.close(code=hangup.code, message=hangup.reason.encode()[:123])
         log.info("conversation_closed", code=hangup.code, reason=hangup.reason, duration_s=round(loop.time() - began, 3))
     finally:
-        del engine.live[request_id]
+        reception.closed(hangup)
     return socket
 
 

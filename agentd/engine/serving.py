@@ -1,6 +1,6 @@
 """The engine's application on a TCP socket, for the length of a block."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ from aiohttp import web
 
 from agentd.config import EngineSettings
 from agentd.engine.admission import Admission, loopback_hosts
-from agentd.engine.exchange import DialogueFactory
+from agentd.engine.reception import Receive
 from agentd.engine.server import Engine, build_app
 
 SHUTDOWN_S: Final = 5.0
@@ -17,27 +17,25 @@ SHUTDOWN_S: Final = 5.0
 
 @asynccontextmanager
 async def serving(
-    dialogue: DialogueFactory,
+    receive: Receive,
     settings: EngineSettings,
     key: str,
     *,
     host: str = "127.0.0.1",
     port: int = 0,
     hosts: frozenset[str] = frozenset(),
-    before_handshake: Callable[[], None] | None = None,
     models: dict[str, Any] | None = None,
     think_models: list[dict[str, str]] | None = None,
 ) -> AsyncIterator[str]:
     """Serve conversations until the block is left.
 
     Args:
-        dialogue: makes the turn-taker of each conversation.
+        receive: how each connection is received; ``always`` makes one from a dialogue.
         settings: limits.
         key: what clients must send.
         host: address to listen on.
         port: TCP port; 0 takes a free one.
         hosts: further Host headers to answer to, with the port.
-        before_handshake: see ``Admission``.
         models: see ``Engine``.
         think_models: see ``Engine``.
 
@@ -50,8 +48,8 @@ async def serving(
     accepted: set[str] = set(hosts)
     engine = Engine(
         settings=settings,
-        admission=Admission(key, hosts=lambda: frozenset(accepted), before_handshake=before_handshake),
-        dialogue=dialogue,
+        admission=Admission(key, hosts=lambda: frozenset(accepted)),
+        receive=receive,
         models=models or {},
         think_models=think_models or [],
     )

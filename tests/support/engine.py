@@ -11,6 +11,7 @@ import numpy as np
 from agentd.config import EngineSettings
 from agentd.engine.compute import Compute
 from agentd.engine.conversation import Conversation
+from agentd.engine.line import Line
 from agentd.engine.listen.energy import EnergyVad
 from agentd.engine.providers import (
     Call,
@@ -24,6 +25,7 @@ from agentd.engine.providers import (
     Transcript,
     UserText,
 )
+from agentd.engine.reception import always
 from agentd.engine.serving import serving
 from tests.support.agent_client import AgentClient, agent_client
 
@@ -127,16 +129,20 @@ async def made_up_engine(
     providers = Providers(ear, EnergyVad, voice, thinker or (lambda _: mind))
     settings = EngineSettings(**limits)
     compute = Compute(settings.threads)
+
+    def dialogue(line: Line, document: dict[str, Any]) -> Conversation:
+        return Conversation(
+            line,
+            document,
+            providers=providers,
+            compute=compute,
+            limits=settings,
+            allowed_endpoints=allowed_endpoints,
+        )
+
     try:
         async with serving(
-            lambda line, document: Conversation(
-                line,
-                document,
-                providers=providers,
-                compute=compute,
-                limits=settings,
-                allowed_endpoints=allowed_endpoints,
-            ),
+            always(dialogue),
             settings,
             KEY,
         ) as address:

@@ -4,12 +4,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from aiohttp import web
 
 from agentd.config import EngineSettings
 from agentd.engine.admission import Refusal
 from agentd.engine.line import Dialogue, Line
+from agentd.engine.reception import Reception
 from agentd.engine.script import parse_script
 from agentd.engine.scripted import ScriptedPeer
 from agentd.engine.serving import serving
@@ -129,17 +132,17 @@ async def scripted_engine(
     peer = ScriptedPeer(parse_script(script))
     engine = ScriptedEngine(url="", http_url="", key=KEY)
 
-    def dialogue(line: Line, document: dict[str, Any]) -> Dialogue:
-        received = Received(line.request_id, line, [document])
-        engine.connections.append(received)
-        return _Recording(peer.dialogue(line, document), received, engine)
-
-    limits = settings or EngineSettings(max_sessions=1000)
-
-    def before_handshake() -> None:
+    async def receive(request: web.Request) -> Reception:
         engine.refuse_next()
-        peer.before_handshake()
+        reception = await peer.receive(request)
 
-    async with serving(dialogue, limits, KEY, before_handshake=before_handshake) as address:
+        def dialogue(line: Line, document: dict[str, Any]) -> Dialogue:
+            received = Received(line.request_id, line, [document])
+            engine.connections.append(received)
+            return _Recording(reception.dialogue(line, document), received, engine)
+
+        return replace(reception, dialogue=dialogue)
+
+    async with serving(receive, settings or EngineSettings(max_sessions=1000), KEY) as address:
         engine.url, engine.http_url = f"ws://{address}", f"http://{address}"
         yield engine
