@@ -137,6 +137,8 @@ class EngineSettings(Section):
     """Silence after which the user's turn is over."""
     barge_in_ms: int = Field(default=300, ge=0, le=5000)
     """Voiced speech that interrupts the agent."""
+    audio_ahead_s: float = Field(default=1.0, ge=0.1, le=60.0)
+    """How far agent audio is sent ahead of its playback; a barge-in wastes so much at most."""
     idle_timeout_s: Seconds = 15.0
     """A client that sends neither audio nor a message for so long is dropped."""
     max_session_s: Seconds = 7200.0

@@ -59,7 +59,7 @@ class Conversation:
         self._limits = limits
         self._allowed_endpoints = allowed_endpoints
         self._clock = asyncio.get_running_loop().time
-        self._memory = Memory(line.send if documents.history_enabled(settings) else None)
+        self._memory = Memory(line.note if documents.history_enabled(settings) else None)
         self._turns = Turns(line)
         self._calls = Calls(line, self._memory, timeout_s=limits.function_timeout_s)
         self._transcribing = 0
@@ -71,6 +71,7 @@ class Conversation:
             output=AudioFormat(*documents.output_format(settings)),  # type: ignore[arg-type]  # checked by abilities.faults
             container=abilities.container(settings),
             experimental=settings.get("experimental") is True,
+            ahead_s=limits.audio_ahead_s,
             clock=self._clock,
         )
         self._mind = Mind(line, self._memory, self._mouth, self._calls, providers.thinker, clock=self._clock)

@@ -1,4 +1,4 @@
-"""What the user hears by now: audio is sent faster than it plays, so only this clock knows whether the agent still speaks."""
+"""What the user hears by now: audio is sent ahead of its playback, so only this clock knows whether the agent still speaks."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +16,10 @@ class Playback:
     def playing(self, now: float) -> bool:
         """True while audio that was sent is not played to its end."""
         return now < self._until
+
+    def due(self, seconds: float, ahead_s: float) -> float:
+        """When so much audio may go out, if no more than ``ahead_s`` of what is sent shall be unplayed."""
+        return self._until + seconds - ahead_s
 
     def sent(self, seconds: float, now: float) -> tuple[float, float]:
         """Note audio that goes out now; when it begins and ends to be heard."""

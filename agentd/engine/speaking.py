@@ -1,75 +1,32 @@
-"""The agent's voice: one queue of speech per conversation, synthesised clause by clause and sent as soon as it is made."""
+"""The agent's voice: one queue of speech per conversation, made clause by clause and sent a little ahead of its playback."""
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
-import numpy as np
-
-from agentd.audio.formats import AudioFormat, from_samples, wav_header
-from agentd.audio.resample import RateConverter
-from agentd.engine.compute import Compute, Urgency
-from agentd.engine.latency import SPEAK, THINK, TurnClock
+from agentd.audio.formats import AudioFormat, wav_header
+from agentd.engine.compute import Compute
+from agentd.engine.latency import SPEAK, THINK
 from agentd.engine.line import Line
 from agentd.engine.memory import Memory
 from agentd.engine.playback import Playback, Sentence
-from agentd.engine.providers import Samples, Synthesiser
-from agentd.protocol.messages import AgentAudioDone, AgentStartedSpeaking, ConversationText
+from agentd.engine.providers import Synthesiser
+from agentd.engine.speech import Piece, Speech, Synthesis
+from agentd.protocol.messages import AgentAudioDone, AgentStartedSpeaking, ConversationText, LatencyReport
+
+__all__ = ["Mouth", "Speech"]
 
 FRAME_S: Final = 0.2
 """Agent audio per frame: little enough that a barge-in wastes nothing, enough that a reply is a dozen frames."""
 
+TEXT_GAP_S: Final = 0.06
+"""Least time from a reply's text to AgentStartedSpeaking: the browser demos lose the first of two text frames that come at once
+(measured: always at 0 ms, never at 60). Synthesis goes on meanwhile, and audio alone never waits for it."""
+
 MAX_QUEUED: Final = 64
 """Speeches that may wait; more injected messages than that are refused."""
-
-_NOTHING: Final = np.zeros(0, dtype=np.float32)
-
-
-class Speech:
-    """Something to say: a greeting, a reply as it is thought, an injected message.
-
-    Args:
-        clock: of the turn it answers, if it answers one.
-    """
-
-    def __init__(self, clock: TurnClock | None = None) -> None:
-        self.clock = clock
-        self.sentences: list[Sentence] = []
-        self.cut = False
-        self.over = asyncio.Event()
-        self._next = 0
-        self._complete = False
-        self._more = asyncio.Event()
-
-    def say(self, sentence: Sentence) -> None:
-        """Add a sentence."""
-        self.sentences.append(sentence)
-        self._more.set()
-
-    def finish(self) -> None:
-        """There is no more to say."""
-        self._complete = True
-        self._more.set()
-
-    def stop(self) -> None:
-        """Nobody wants to hear the rest."""
-        self.cut = True
-        self._more.set()
-        self.over.set()
-
-    async def next(self) -> Sentence | None:
-        """The next sentence, once there is one; None at the end."""
-        while True:
-            if self.cut:
-                return None
-            if self._next < len(self.sentences):
-                self._next += 1
-                return self.sentences[self._next - 1]
-            if self._complete:
-                return None
-            self._more.clear()
-            await self._more.wait()
 
 
 class Mouth:
@@ -83,6 +40,7 @@ class Mouth:
         output: format of the agent's audio.
         container: each reply begins with a WAV header when this is "wav".
         experimental: announce each reply's first audio by AgentStartedSpeaking.
+        ahead_s: how far audio may be sent ahead of its playback.
         clock: the loop's time, in seconds.
     """
 
@@ -96,6 +54,7 @@ class Mouth:
         output: AudioFormat,
         container: str,
         experimental: bool,
+        ahead_s: float,
         clock: Callable[[], float],
     ) -> None:
         self._line = line
@@ -105,13 +64,17 @@ class Mouth:
         self._output = output
         self._wav = container == "wav"
         self._experimental = experimental
+        self._ahead_s = ahead_s
         self._clock = clock
+        self._frame_bytes = max(2, output.bytes_for(min(FRAME_S, ahead_s / 2)) // 2 * 2)
         self._playback = Playback()
         self._queue: deque[Speech] = deque()
         self._queued = asyncio.Event()
         self._current: Speech | None = None
+        self._making: dict[Speech, tuple[Synthesis, asyncio.Task[None]]] = {}
         self._recent: deque[Sentence] = deque()
         self._done_owed = False
+        self._reports: list[LatencyReport] = []
 
     def speaking(self) -> bool:
         """True while the user hears the agent, or is about to: judged by playback, not by what is sent."""
@@ -123,14 +86,17 @@ class Mouth:
         return len(self._queue) >= MAX_QUEUED
 
     def add(self, speech: Speech) -> None:
-        """Queue a speech; it may still grow."""
+        """Queue a speech; it may still grow. One that is held lets others pass until it is released."""
+        speech.on_change = self._queued.set
         self._queue.append(speech)
+        if speech.held:
+            self._make(speech)
         self._queued.set()
 
     def say(self, text: str) -> Speech:
         """Queue one complete text, and remember it."""
         speech = Speech()
-        sentence = Sentence(text)
+        sentence = Sentence(text if text.strip() else "")
         self._memory.agent_says(sentence)
         speech.say(sentence)
         speech.finish()
@@ -156,6 +122,7 @@ class Mouth:
                 if sentence.cut_at is None and not (sentence.complete and sentence.end <= now):
                     sentence.cut_at = now
             speech.stop()
+            self._unmake(speech)
         self._audio_done()
         for speech in stopped:
             self._memory.agent_said(speech.sentences)
@@ -163,52 +130,77 @@ class Mouth:
     async def run(self) -> None:
         """Speak until cancelled."""
         while True:
-            while self._queue:
-                self._current = self._queue.popleft()
-                await self._speak(self._current)
+            while (speech := self._pick()) is not None:
+                self._current = speech
+                await self._speak(speech)
                 self._current = None
             self._queued.clear()
             await self._queued.wait()
 
+    def _pick(self) -> Speech | None:
+        """Take the first speech that may go out from the queue, and those that were stopped."""
+        for speech in list(self._queue):
+            if speech.cut:
+                self._queue.remove(speech)
+                self._unmake(speech)
+            elif not speech.held:
+                self._queue.remove(speech)
+                return speech
+        return None
+
+    def _make(self, speech: Speech) -> Synthesis:
+        """The speech's audio, which is being made from now on if it is not already."""
+        if speech not in self._making:
+            synthesis = Synthesis(speech, self._voice, self._output, self._compute)
+            self._making[speech] = synthesis, self._line.spawn(synthesis.make(), "synthesis")
+        return self._making[speech][0]
+
+    def _unmake(self, speech: Speech) -> None:
+        if speech in self._making:
+            synthesis, task = self._making.pop(speech)
+            synthesis.close()
+            task.cancel()
+
     async def _speak(self, speech: Speech) -> None:
-        began = self._clock()
-        out = _Reply(speech, began)
-        while (sentence := await speech.next()) is not None:
-            await self._say(sentence, out)
-        if speech.cut:
-            return
-        if not self._queue:
-            self._audio_done()
-        self._memory.agent_said(speech.sentences)
-        speech.over.set()
+        reply = _Reply(speech, self._clock())
+        synthesis = self._make(speech)
+        try:
+            while not speech.cut and (piece := await synthesis.next()) is not None:
+                await self._utter(piece, reply)
+        finally:
+            self._unmake(speech)
+        if speech.cut or not any(not waiting.held for waiting in self._queue):
+            self._audio_done()  # of a speech that was cut it usually went out with the cut
+        if not speech.cut:
+            self._memory.agent_said(speech.sentences)
+            speech.over.set()
 
-    async def _say(self, sentence: Sentence, reply: "_Reply") -> None:
-        """One sentence: its text, then its audio."""
-        if not sentence.text.strip():
-            sentence.complete = True
-            return
-        self._done_owed = True
-        self._recent.append(sentence)
-        self._line.send(ConversationText(role="assistant", content=sentence.text))
-        pieces = _Pieces(self._voice, sentence.text, self._output)
-        urgency = Urgency.AHEAD if reply.started else Urgency.FIRST_AUDIO
-        while (audio := await self._compute.run(urgency, pieces.next)) is not None:
-            if reply.speech.cut:
-                return
-            if not reply.started and audio:
-                audio = self._begin(reply) + audio
-            await self._send(audio, sentence, reply)
-            urgency = Urgency.AHEAD
-        sentence.complete = True
-        self._forget_played()
+    async def _utter(self, piece: Piece, reply: "_Reply") -> None:
+        """One piece: the text of a sentence before its audio, then the audio."""
+        if piece.sentence is not reply.sentence:
+            reply.sentence, reply.told_at = piece.sentence, self._clock()
+            self._done_owed = True
+            self._recent.append(piece.sentence)
+            self._line.send(ConversationText(role="assistant", content=piece.sentence.text))
+        if piece.audio:
+            header = b"" if reply.started else await self._begin(reply)
+            await self._send(header, piece, reply.speech)
+        if piece.last and not reply.speech.cut:
+            piece.sentence.complete = True
+            self._forget_played()
 
-    def _begin(self, reply: "_Reply") -> bytes:
-        """The first audio of a reply: the latencies are known now."""
+    async def _begin(self, reply: "_Reply") -> bytes:
+        """The first audio of a reply is there: the latencies are known now. What goes before the audio."""
         reply.started = True
+        if self._experimental:
+            await self._wait(reply.speech, reply.told_at + TEXT_GAP_S)
+            if reply.speech.cut:
+                return b""
         now = self._clock()
         clock = reply.speech.clock if reply.speech.clock is not None and reply.speech.clock.running else None
         if clock is not None:
             clock.stop(now)
+            self._reports.append(clock.report())
         if self._experimental:
             tts = now - reply.began if clock is None else clock.part_s(SPEAK)
             self._line.send(
@@ -218,24 +210,36 @@ class Mouth:
                     ttt_latency=round(0.0 if clock is None else clock.part_s(THINK), 4),
                 )
             )
-        if clock is not None:
-            self._line.send(clock.report())
         return wav_header(self._output, None) if self._wav else b""
 
-    async def _send(self, audio: bytes, sentence: Sentence, reply: "_Reply") -> None:
-        step = self._output.bytes_for(FRAME_S)
-        for start in range(0, len(audio), step):
-            frame = audio[start : start + step]
+    async def _send(self, header: bytes, piece: Piece, speech: Speech) -> None:
+        """Send audio in frames, each no more than the permitted time before it is heard."""
+        for start in range(0, len(piece.audio), self._frame_bytes):
+            frame = piece.audio[start : start + self._frame_bytes]
+            seconds = self._output.duration_s(len(frame))
+            await self._wait(speech, self._playback.due(seconds, self._ahead_s))
             await self._line.room()
-            if reply.speech.cut:
+            if speech.cut:
                 return
-            self._line.send_audio(frame)
-            sentence.note(*self._playback.sent(self._output.duration_s(len(frame)), self._clock()))
+            self._line.send_audio(header + frame)
+            header = b""
+            piece.sentence.note(*self._playback.sent(seconds, self._clock()))
+
+    async def _wait(self, speech: Speech, until: float) -> None:
+        """Wait for a time by the clock, or until the speech is cut."""
+        seconds = until - self._clock()
+        if seconds > 0 and not speech.cut:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await speech.over.wait()
 
     def _audio_done(self) -> None:
         if self._done_owed:
             self._done_owed = False
             self._line.send(AgentAudioDone())
+        for report in self._reports:
+            self._line.note(report)
+        self._reports.clear()
 
     def _forget_played(self) -> None:
         now = self._clock()
@@ -249,23 +253,6 @@ class _Reply:
     def __init__(self, speech: Speech, began: float) -> None:
         self.speech = speech
         self.began = began
+        self.told_at = began
+        self.sentence: Sentence | None = None
         self.started = False
-
-
-class _Pieces:
-    """A sentence's audio in the output format, piece by piece; all of its work belongs on a compute thread."""
-
-    def __init__(self, voice: Synthesiser, text: str, output: AudioFormat) -> None:
-        self._clauses: Iterator[Samples] = voice.synthesise(text)
-        self._rate = RateConverter(voice.sample_rate, output.sample_rate)
-        self._encoding = output.encoding
-        self._ended = False
-
-    def next(self) -> bytes | None:
-        """The next piece; None after the last."""
-        if self._ended:
-            return None
-        clause = next(self._clauses, None)
-        self._ended = clause is None
-        rest = self._rate.feed(_NOTHING if clause is None else clause, last=self._ended)
-        return from_samples(rest, self._encoding)

@@ -124,10 +124,13 @@ async def made_up_engine(
     allowed_endpoints: tuple[str, ...] = (),
     **limits: Any,
 ) -> AsyncIterator[MadeUp]:
-    """Serve conversations with made-up models; ``limits`` go into the ``[engine]`` section, ``thinker`` replaces the mind."""
+    """Serve conversations with made-up models; ``limits`` go into the ``[engine]`` section, ``thinker`` replaces the mind.
+
+    Audio is not paced by default: tests of other things need not wait for it to be played.
+    """
     ear, voice, mind = MadeUpEar(), MadeUpVoice(word_s), MadeUpMind(answer)
     providers = Providers(ear, EnergyVad, voice, thinker or (lambda _: mind))
-    settings = EngineSettings(**limits)
+    settings = EngineSettings(**({"audio_ahead_s": 60.0} | limits))
     compute = Compute(settings.threads)
 
     def dialogue(line: Line, document: dict[str, Any]) -> Conversation:

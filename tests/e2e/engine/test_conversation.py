@@ -62,9 +62,9 @@ async def test_a_spoken_turn_with_a_call_comes_in_the_order_of_the_protocol() ->
             "FunctionCallResponse",
             "History",
             "ConversationText",
-            "LatencyReport",
             "~",
             "AgentAudioDone",
+            "LatencyReport",
             "History",
         ]
         assert client.texts("user") == ["turn on the lamp"]
@@ -102,9 +102,9 @@ async def test_a_typed_turn_has_no_listening_in_its_report() -> None:
             "SettingsApplied",
             "ConversationText",
             "ConversationText",
-            "LatencyReport",
             "~",
             "AgentAudioDone",
+            "LatencyReport",
         ]
 
 
@@ -139,7 +139,7 @@ async def test_barge_in_stops_the_audio_and_history_keeps_what_was_heard() -> No
         await client.until("UserStartedSpeaking", after=at)
         engine.ear.say_next = "stop"
         await client.send_audio(ENDED)
-        await client.until("LatencyReport", after=at)
+        await client.until("AgentAudioDone", after=at)
         heard = engine.mind.requests[-1].messages[1]
         assert isinstance(heard, AgentText)
         assert count.startswith(heard.text)

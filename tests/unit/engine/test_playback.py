@@ -19,6 +19,16 @@ def test_audio_after_a_pause_plays_from_when_it_was_sent() -> None:
     assert playback.sent(1.0, 105.0) == (105.0, 106.0)
 
 
+def test_audio_is_due_so_that_no_more_than_allowed_is_unplayed() -> None:
+    playback = Playback()
+    assert playback.due(0.2, 1.0) <= 100.0
+    playback.sent(0.9, 100.0)
+    assert playback.due(0.1, 1.0) == pytest.approx(100.0)
+    assert playback.due(0.2, 1.0) == pytest.approx(100.1)
+    playback.cut(100.3)
+    assert playback.due(0.2, 1.0) < 100.3
+
+
 def test_a_cut_ends_playback_now() -> None:
     playback = Playback()
     playback.sent(10.0, 0.0)
