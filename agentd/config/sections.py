@@ -143,12 +143,16 @@ class EngineSettings(Section):
     """A client that sends neither audio nor a message for so long is dropped."""
     max_session_s: Seconds = 7200.0
     """Longest connection; the daemon renews beyond it."""
+    session_warning_s: float = Field(default=300.0, ge=0, allow_inf_nan=False)
+    """The client is warned so long before that; 0 warns not at all."""
     function_timeout_s: Seconds = 60.0
     """How long the engine waits for the answer to a function call."""
     threads: int = Field(default=2, ge=1, le=64)
     """Threads for speech recognition and synthesis. More than cores makes speech start later."""
     allowed_hosts: tuple[str, ...] = ()
     """More names that `agentd engine` answers to, such as "engine.lan:8691"."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web pages that may connect to `agentd engine`, by their origin, such as "http://localhost:3000"."""
 
 
 class SecuritySettings(Section):

@@ -1,19 +1,34 @@
-"""Who may talk to the engine: one key, behind the same door as the control API, refused in Deepgram's words."""
+"""Who may talk to the engine: one key and the tokens it grants, behind the same door as the control API, in Deepgram's words."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
 from aiohttp import web
 
-from agentd.door import Door, fixed_key
-from agentd.errors import AgentdError, ForbiddenHost, RequestError
+from agentd.door import Door, Identity, fixed_key
+from agentd.engine.grants import Grants
+from agentd.errors import AgentdError, ForbiddenHost, ForbiddenOrigin, RequestError
 
 SCHEMES: Final = frozenset({"token", "bearer"})
+GRANT: Final = "/v1/auth/grant"
 OPEN_PATHS: Final = frozenset({"/healthz"})
 
-_CODES: Final = {400: "BAD_REQUEST", 401: "INVALID_AUTH", 403: "FORBIDDEN", 429: "TOO_MANY_REQUESTS"}
-"""Deepgram's ``err_code`` by status (docs, "Errors")."""
+ERR_CODES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        400: "BAD_REQUEST",
+        401: "INVALID_AUTH",
+        402: "ASR_PAYMENT_REQUIRED",
+        403: "INSUFFICIENT_PERMISSIONS",
+        429: "TOO_MANY_REQUESTS",
+        500: "INTERNAL_SERVER_ERROR",
+        503: "SERVICE_UNAVAILABLE",
+    }
+)
+"""Deepgram's ``err_code`` by status (docs, "Errors"). Nothing costs money here: only a script refuses with 402."""
+
+_GRANTED: Final = Identity("granted", frozenset())
 
 
 class Refusal(Exception):
@@ -40,39 +55,47 @@ class Admission:
     Args:
         key: the one key that is accepted.
         hosts: what the Host header may say, with the port; asked at every request, as the port is known only once bound.
+        origins: web pages that may connect, by their origin.
     """
 
-    def __init__(self, key: str, *, hosts: Callable[[], frozenset[str]]) -> None:
-        self._door = Door(hosts=hosts, verify=fixed_key(key, name="engine"))
+    def __init__(self, key: str, *, hosts: Callable[[], frozenset[str]], origins: frozenset[str] = frozenset()) -> None:
+        self._key = fixed_key(key, name="engine")
+        self.grants = Grants()
+        self._door = Door(hosts=hosts, origins=origins, verify=self._holder)
 
     def admit(self, request: web.Request) -> None:
         """Let the request in.
 
         Raises:
-            Refusal: a foreign host (DNS rebinding) or web page, no key or a wrong one.
+            Refusal: a foreign host (DNS rebinding) or web page, no key or a wrong one, or a granted token that wants to grant.
         """
         try:
             self._door.admit(request)
             if request.path in OPEN_PATHS:
                 return
-            self._door.identify(request, subprotocol=True)
+            holder = self._door.identify(request, subprotocol=True)
         except RequestError as error:
             raise _refusal(error) from None
+        if holder is _GRANTED and request.path == GRANT:
+            raise Refusal(403, ERR_CODES[403], "A granted token cannot grant others; send the engine's key.")
 
     def subprotocols(self, request: web.Request) -> tuple[str, ...]:
         """What to choose of the subprotocols offered: a browser fails a connection that does not echo one of its own."""
-        offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")[0].strip()
-        return (offered,) if offered.lower() in SCHEMES else ()
+        offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        return tuple(scheme for scheme, key in pairwise(offered) if scheme.lower() in SCHEMES and key)[:1]
+
+    def _holder(self, token: str) -> Identity | None:
+        return self._key(token) or (_GRANTED if self.grants.valid(token) else None)
 
 
 def _refusal(error: AgentdError) -> Refusal:
     message = error.detail
     if error.status == 401:  # the door speaks of the daemon's tokens; here a key is wanted
         message = "Send the engine's key: `Authorization: Token <key>`."
-    elif isinstance(error, ForbiddenHost):
+    elif isinstance(error, ForbiddenHost | ForbiddenOrigin):
         message = error.detail.replace("daemon", "engine").replace("[server]", "[engine]")
     headers = {} if error.retry_after_s is None else {"Retry-After": f"{error.retry_after_s:.0f}"}
-    return Refusal(error.status, _CODES.get(error.status, "BAD_REQUEST"), message, headers)
+    return Refusal(error.status, ERR_CODES.get(error.status, "BAD_REQUEST"), message, headers)
 
 
 def loopback_hosts(port: int) -> frozenset[str]:

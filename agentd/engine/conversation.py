@@ -63,6 +63,7 @@ class Conversation:
         self._turns = Turns(line)
         self._calls = Calls(line, self._memory, timeout_s=limits.function_timeout_s)
         self._transcribing = 0
+        self._told: set[str] = set()
         self._mouth = Mouth(
             line,
             self._memory,
@@ -97,9 +98,10 @@ class Conversation:
             ProtocolError: they name an endpoint that this engine may not call.
         """
         require_valid("The Settings are not valid", documents.endpoint_faults(self._settings, self._allowed_endpoints))
-        self._mind.configure(self._settings)
+        self._configure()
         self._memory.load(abilities.context(self._settings))
         self._line.send(wire.SettingsApplied())
+        self._tell_mapped()
         self._note_voice()
         self._line.spawn(self._mouth.run(), "mouth")
         self._line.spawn(self._turns.run(), "turns")
@@ -129,13 +131,14 @@ class Conversation:
                 self._ear.finish()
             case wire.UpdatePrompt(prompt=text):
                 self._settings = documents.append_prompt(self._settings, text)
-                self._mind.configure(self._settings)
+                self._configure()
                 self._line.send(wire.PromptUpdated())
             case wire.UpdateThink(think=block):
                 self._require_allowed("think", block)
                 self._settings = documents.with_think(self._settings, _listed(block))
-                self._mind.configure(self._settings)
+                self._configure()
                 self._line.send(wire.ThinkUpdated())
+                self._tell_mapped()
             case wire.UpdateSpeak(speak=block):
                 self._require_allowed("speak", block)
                 self._settings = documents.with_speak(self._settings, _listed(block))
@@ -144,10 +147,21 @@ class Conversation:
             case wire.UpdateListen(listen=block):
                 self._settings = documents.with_listen_update(self._settings, block)
                 self._line.send(wire.ListenUpdated())
+                self._tell_mapped()
             case wire.UpdateThinkLive() | wire.CustomToThinkProvider():
-                self._line.warn("NOT_SUPPORTED", f"This engine has nothing that {message.type} could change.")
+                self._line.send(abilities.unsupported(message.type))
             case _:
                 pass
+
+    def _configure(self) -> None:
+        """Think by the settings in force from now on."""
+        self._settings, warnings = abilities.bounded(self._settings)
+        self._mind.configure(self._settings)
+        for warning in warnings:
+            self._line.send(warning)
+
+    def _tell_mapped(self) -> None:
+        abilities.tell_mapped(self._settings, self._told, self._line.note)
 
     def _require_allowed(self, kind: Literal["think", "speak"], block: dict[str, Any] | list[dict[str, Any]]) -> None:
         faults = documents.update_endpoint_faults(kind, block, self._allowed_endpoints)

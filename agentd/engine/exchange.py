@@ -1,24 +1,27 @@
 """One conversation's frames: read them in order, keep the protocol's rules and the time limits, and end it cleanly."""
 
 import asyncio
-from typing import Final, NoReturn
+from itertools import count
+from typing import Any, Final, NoReturn
 
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from agentd.config import EngineSettings
 from agentd.engine import abilities
+from agentd.engine.declared import require_declared
 from agentd.engine.line import Dialogue, Hangup, Line
 from agentd.engine.reception import DialogueFactory, Reception
-from agentd.protocol.codec import ProtocolError
+from agentd.protocol import settings as documents
+from agentd.protocol.codec import UNPARSABLE_CLIENT_MESSAGE, ProtocolError
 from agentd.protocol.messages import Settings
 from agentd.protocol.server import ServerPhase, ServerProtocol, error_message
 
 LAST_WORDS_S: Final = 2.0
 """How long a client may take to read what was queued when the conversation ended."""
 
-APPROACHING_S: Final = 300.0
-"""The warning comes so long before the session limit: at 1:55:00 of two hours (Deepgram docs, "Errors and warnings")."""
+FRAMES_AT_A_TIME: Final = 8
+"""Frames between two looks at the other tasks: a client that floods one conversation must not stop the rest."""
 
 _log = structlog.get_logger("agentd.engine")
 
@@ -53,7 +56,7 @@ async def hold(
         async with group:
             line.spawn(line.write(), "writer")
             line.spawn(line.ended(), "end")
-            line.spawn(_limit_length(line, settings.max_session_s), "length")
+            line.spawn(_limit_length(line, settings), "length")
             await reception.welcome(line, protocol.welcome(request_id))
             line.spawn(_read(socket, protocol, line, reception.dialogue, settings.idle_timeout_s), "reader")
     except* Hangup as several:
@@ -87,42 +90,79 @@ async def _last_words(line: Line, protocol: ServerProtocol, ending: Hangup) -> H
 async def _read(
     socket: web.WebSocketResponse, protocol: ServerProtocol, line: Line, factory: DialogueFactory, idle_timeout_s: float
 ) -> NoReturn:
-    """Take the client's frames one after the other to the dialogue."""
+    """Take the client's frames one after the other to the dialogue.
+
+    Audio that comes after Settings and before SettingsApplied waits for its turn here, and is heard.
+    """
     dialogue: Dialogue | None = None
-    while True:
-        try:
-            frame = await socket.receive(timeout=idle_timeout_s)
-        except TimeoutError:
-            raise _idle(dialogue, idle_timeout_s) from None
+    document: dict[str, Any] = {}
+    heard = False
+    for number in count(1):
+        frame = await _next(socket, idle_timeout_s, settled=dialogue is not None)
         try:
             if frame.type is WSMsgType.TEXT:
-                message = protocol.receive(frame.data)
+                message = protocol.receive(_text_of(frame.data))
                 if isinstance(message, Settings):
-                    dialogue = factory(line, message.wire())
+                    document = message.wire()
+                    dialogue = factory(line, document)
                     await dialogue.open()
                 elif dialogue is not None:
                     await dialogue.handle(message)
             elif frame.type is WSMsgType.BINARY:
                 protocol.receive_audio()
+                if not heard:
+                    heard = True
+                    require_declared(frame.data, *documents.input_format(document))
                 if dialogue is not None:
                     await dialogue.hear(frame.data)
+            elif frame.type is WSMsgType.ERROR:
+                raise Hangup(socket.close_code, f"the client's frame cannot be read: {frame.data}")
             elif frame.type not in {WSMsgType.PING, WSMsgType.PONG}:  # seen only where pings stay unanswered
                 raise Hangup(socket.close_code or WSCloseCode.ABNORMAL_CLOSURE, "the client left")
         except ProtocolError as error:
             raise Hangup(WSCloseCode.POLICY_VIOLATION, error.code, error=error_message(error)) from error
+        if number % FRAMES_AT_A_TIME == 0:
+            await asyncio.sleep(0)
+    raise AssertionError("count() has no end")
 
 
-def _idle(dialogue: Dialogue | None, idle_timeout_s: float) -> Hangup:
-    """The client said nothing; in the words clients know from Deepgram."""
-    wanted = "sending binary messages containing user speech" if dialogue is not None else "sending a Settings message first"
-    description = f"We waited too long for a websocket message ({idle_timeout_s:g} s). Please ensure that you're {wanted}."
-    return Hangup.failed("CLIENT_MESSAGE_TIMEOUT", description)
+async def _next(socket: web.WebSocketResponse, idle_timeout_s: float, *, settled: bool) -> Any:
+    """The client's next frame. Any frame counts as activity, KeepAlive like audio; pings, which its library sends, do not.
+
+    Raises:
+        Hangup: none came in time; in the words clients know from Deepgram.
+    """
+    try:
+        async with asyncio.timeout(idle_timeout_s):  # around receive(): its own time-out starts again at every ping
+            return await socket.receive()
+    except TimeoutError:
+        wanted = (
+            "Please ensure that you're sending binary messages containing user speech, or KeepAlive"
+            if settled
+            else "Please ensure that you send a 'Settings' message at the beginning of the session"
+        )
+        description = f"We waited too long for a websocket message ({idle_timeout_s:g} s). {wanted}."
+        raise Hangup.failed("CLIENT_MESSAGE_TIMEOUT", description) from None
 
 
-async def _limit_length(line: Line, max_session_s: float) -> NoReturn:
-    """End the conversation at its limit, with a warning ahead."""
-    ahead_s = min(APPROACHING_S, max_session_s / 2)
-    await asyncio.sleep(max_session_s - ahead_s)
-    line.warn("MAXIMUM_SESSION_LENGTH_APPROACHING", f"The connection ends in {ahead_s:g} seconds.")
-    await asyncio.sleep(ahead_s)
-    raise Hangup.failed("MAXIMUM_SESSION_LENGTH_REACHED", f"A connection lasts at most {max_session_s:g} seconds.")
+def _text_of(data: bytes) -> str:
+    """The text of a frame.
+
+    Raises:
+        ProtocolError: it is not UTF-8.
+    """
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ProtocolError(UNPARSABLE_CLIENT_MESSAGE, f"The text frame is not UTF-8: {error.reason}.") from None
+
+
+async def _limit_length(line: Line, settings: EngineSettings) -> NoReturn:
+    """End the conversation at its limit, with a warning ahead: at 1:55:00 of two hours, as Deepgram's."""
+    longest_s = settings.max_session_s
+    ahead_s = min(settings.session_warning_s, longest_s / 2)
+    await asyncio.sleep(longest_s - ahead_s)
+    if ahead_s:
+        line.warn("MAXIMUM_SESSION_LENGTH_APPROACHING", f"The connection ends in {ahead_s:g} seconds.")
+        await asyncio.sleep(ahead_s)
+    raise Hangup.failed("MAXIMUM_SESSION_LENGTH_REACHED", f"A connection lasts at most {longest_s:g} seconds.")

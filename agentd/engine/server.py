@@ -7,6 +7,7 @@ It admits, upgrades and closes; ``exchange`` carries the frames, and what is sai
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 from uuid import uuid4
 
@@ -14,8 +15,9 @@ import structlog
 from aiohttp import WSCloseCode, web
 
 from agentd.config import EngineSettings
-from agentd.engine.admission import Admission, Refusal
+from agentd.engine.admission import ERR_CODES, GRANT, Admission, Refusal
 from agentd.engine.exchange import hold
+from agentd.engine.grants import ttl_of
 from agentd.engine.line import Hangup, Line
 from agentd.engine.reception import Receive, Reception
 from agentd.protocol.messages import Error
@@ -28,6 +30,12 @@ HEARTBEAT_S: Final = 20.0
 
 CLOSE_S: Final = 2.0
 """How long a client may take to answer our close frame."""
+
+REQUEST_READ_S: Final = 10.0
+"""Time for a request's headers, and then for its body, to arrive."""
+
+MAX_BODY_BYTES: Final = 4096
+"""Largest body of a REST request: the one that takes any takes a number."""
 
 _REQUEST_ID: Final = web.RequestKey("request_id", str)
 _log = structlog.get_logger("agentd.engine")
@@ -59,11 +67,13 @@ _ENGINE: Final = web.AppKey("engine", Engine)
 
 def build_app(engine: Engine) -> web.Application:
     """The application; the caller runs it on a socket of its choice."""
-    app = web.Application(middlewares=[_answer_like_deepgram])
+    app = web.Application(middlewares=[_answer_like_deepgram], client_max_size=MAX_BODY_BYTES)
     app[_ENGINE] = engine
     app.router.add_get("/v1/agent/converse", _converse)
     app.router.add_get("/v1/agent/settings/think/models", _think_models)
     app.router.add_get("/v1/models", _models)
+    app.router.add_get("/v1/models/{model}", _model)
+    app.router.add_post(GRANT, _grant)
     app.router.add_get("/healthz", _health)
     app.on_shutdown.append(_hang_up_all)
     return app
@@ -84,7 +94,12 @@ async def _answer_like_deepgram(
         _log.info("engine_refused", request_id=request_id, status=refusal.status, code=refusal.code)
         response = _refuse(refusal, request_id)
     except web.HTTPException as error:
-        response = _refuse(Refusal(error.status, error.reason.upper().replace(" ", "_"), error.reason), request_id)
+        code = ERR_CODES.get(error.status, error.reason.upper().replace(" ", "_"))
+        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        response = _refuse(Refusal(error.status, code, error.reason, allow), request_id)
+    except Exception:  # noqa: BLE001 - whatever failed, the client gets the answer of a server
+        _log.exception("engine_request_failed", request_id=request_id, path=request.path)
+        response = _refuse(Refusal(500, ERR_CODES[500], "The engine met an internal fault; its log says more."), request_id)
     if not response.prepared:
         response.headers["dg-request-id"] = request_id
     return response
@@ -103,6 +118,28 @@ async def _models(request: web.Request) -> web.Response:
     return web.json_response(request.app[_ENGINE].models)
 
 
+async def _model(request: web.Request) -> web.Response:
+    """One entry of ``GET /v1/models``, by its uuid or its name."""
+    wanted = request.match_info["model"]
+    for entry in chain.from_iterable(request.app[_ENGINE].models.values()):
+        if wanted in (entry.get("uuid"), entry.get("canonical_name")):
+            return web.json_response(entry)
+    raise Refusal(404, "NOT_FOUND", "This engine has no such model; GET /v1/models lists those it has.")
+
+
+async def _grant(request: web.Request) -> web.Response:
+    """A token for a moment (Deepgram docs, "Token-based authentication")."""
+    try:
+        async with asyncio.timeout(REQUEST_READ_S):
+            ttl_s = ttl_of(await request.read())
+    except TimeoutError:
+        raise Refusal(408, "REQUEST_TIMEOUT", f"The body did not arrive within {REQUEST_READ_S:g} s.") from None
+    except ValueError as error:
+        raise Refusal(400, ERR_CODES[400], str(error)) from None
+    token = request.app[_ENGINE].admission.grants.issue(ttl_s)
+    return web.json_response({"access_token": token, "expires_in": ttl_s}, headers={"Cache-Control": "no-store"})
+
+
 async def _think_models(request: web.Request) -> web.Response:
     return web.json_response({"models": request.app[_ENGINE].think_models})
 
@@ -118,6 +155,8 @@ async def _converse(request: web.Request) -> web.WebSocketResponse:
     """One conversation, from the upgrade to the close."""
     engine = request.app[_ENGINE]
     request_id = request[_REQUEST_ID]
+    if request.headers.get("Upgrade", "").strip().lower() != "websocket":
+        raise Refusal(400, ERR_CODES[400], "This path takes WebSocket handshakes.")
     _reserve(engine, request_id)
     try:
         reception = await engine.receive(request)
@@ -132,6 +171,7 @@ async def _hold(request: web.Request, reception: Reception, engine: Engine, requ
         protocols=engine.admission.subprotocols(request),
         max_msg_size=MAX_MESSAGE_BYTES,
         compress=False,
+        decode_text=False,  # text that is not UTF-8 is ours to refuse, in words
         heartbeat=HEARTBEAT_S,
         timeout=CLOSE_S,
         autoping=reception.answers_pings,
@@ -161,5 +201,5 @@ def _reserve(engine: Engine, request_id: str) -> None:
     limit = engine.settings.max_sessions
     if len(engine.live) >= limit:
         message = f"All {limit} conversations of this engine are taken ([engine] max_sessions)."
-        raise Refusal(429, "TOO_MANY_REQUESTS", message, {"Retry-After": "2"})
+        raise Refusal(429, ERR_CODES[429], message, {"Retry-After": "2"})
     engine.live[request_id] = None

@@ -9,7 +9,7 @@ from aiohttp import web
 from agentd.config import EngineSettings
 from agentd.engine.admission import Admission, loopback_hosts
 from agentd.engine.reception import Receive
-from agentd.engine.server import Engine, build_app
+from agentd.engine.server import REQUEST_READ_S, Engine, build_app
 
 SHUTDOWN_S: Final = 5.0
 """How long conversations may take to say goodbye."""
@@ -31,7 +31,7 @@ async def serving(
 
     Args:
         receive: how each connection is received; ``always`` makes one from a dialogue.
-        settings: limits.
+        settings: limits, and the web pages that may connect.
         key: what clients must send.
         host: address to listen on.
         port: TCP port; 0 takes a free one.
@@ -48,12 +48,18 @@ async def serving(
     accepted: set[str] = set(hosts)
     engine = Engine(
         settings=settings,
-        admission=Admission(key, hosts=lambda: frozenset(accepted)),
+        admission=Admission(key, hosts=lambda: frozenset(accepted), origins=frozenset(settings.allowed_origins)),
         receive=receive,
         models=models or {},
         think_models=think_models or [],
     )
-    runner = web.AppRunner(build_app(engine), handle_signals=False, access_log=None, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(
+        build_app(engine),
+        handle_signals=False,
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_S,
+        keepalive_timeout=REQUEST_READ_S,  # also aiohttp's deadline for a request's headers
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

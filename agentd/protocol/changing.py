@@ -67,12 +67,11 @@ def with_listen(settings: Document, partial_block: Document) -> Document:
 def with_listen_update(settings: Document, block: Document) -> Document:
     """The document after a server took UpdateListen: merged, but ``language_hints`` left out are cleared.
 
-    Source: Deepgram docs, "Voice agent UpdateListen".
+    Source: Deepgram docs, "Voice agent UpdateListen". ``language_hint`` is their name in older clients.
     """
-    after = with_listen(settings, block)
-    if "language_hints" in object_of(block.get("provider")):
-        return after
-    return with_listen(after, {"provider": {"language_hints": None}})
+    given = object_of(block.get("provider"))
+    cleared = {key: None for key in ("language_hints", "language_hint") if key not in given}
+    return with_listen(with_listen(settings, block), {"provider": cleared})
 
 
 def with_context(settings: Document, messages: list[Document]) -> Document:

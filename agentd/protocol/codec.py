@@ -60,8 +60,8 @@ def parse_server(frame: Frame) -> Message:
 def parse_client(frame: Frame) -> Message:
     """Read a text frame of a client.
 
-    Whole numbers do for floats (deepgram-sdk writes 1.0 as 1) and unknown fields are kept, but a type or a shape that
-    the protocol does not have is refused, as Deepgram does.
+    Whole numbers do for floats (deepgram-sdk writes 1.0 as 1), null counts as left out where that is allowed, and unknown
+    fields are kept; but a type or a shape that the protocol does not have is refused, as Deepgram does.
 
     Raises:
         ProtocolError: ``UNPARSABLE_CLIENT_MESSAGE`` with what was wrong.
@@ -72,8 +72,9 @@ def parse_client(frame: Frame) -> Message:
         raise ProtocolError(
             UNPARSABLE_CLIENT_MESSAGE, f"Unknown message type {name[:64]!r}. Accepted: {', '.join(CLIENT_MESSAGES)}."
         )
+    optional = {key for key, field in known.model_fields.items() if not field.is_required()}
     try:
-        return known.model_validate(data)
+        return known.model_validate({key: value for key, value in data.items() if value is not None or key not in optional})
     except ValidationError as error:
         raise ProtocolError(UNPARSABLE_CLIENT_MESSAGE, f"{name}: {_explain(error)}.") from None
 

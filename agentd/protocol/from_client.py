@@ -73,8 +73,9 @@ class InjectAgentMessage(Message):
     @classmethod
     def _accept_content(cls, data: Any) -> Any:
         """Takes the text from ``content`` too: Deepgram's migration guide shows it so (deepgram-js-sdk issue 463)."""
-        if isinstance(data, dict) and "message" not in data and "content" in data:
-            data = {("message" if key == "content" else key): value for key, value in data.items()}
+        if isinstance(data, dict) and data.get("message") is None and "content" in data:
+            others = {key: value for key, value in data.items() if key not in ("message", "content")}
+            data = others | {"message": data["content"]}
         return data
 
     @model_validator(mode="after")

@@ -54,6 +54,7 @@ __all__ = [
     "history_enabled",
     "input_format",
     "listen_block",
+    "map_think",
     "masked",
     "merge",
     "output_format",

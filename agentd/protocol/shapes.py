@@ -11,6 +11,11 @@ Block = dict[str, Any]
 """A part of a Settings document; ``settings.py`` knows its shape."""
 
 
+def _result_text(value: object) -> object:
+    """The result of a call as text; handlers were seen to answer with the object itself."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
 def _arguments_text(value: object) -> object:
     """The arguments of a call as the JSON text the protocol promises; servers were seen to send the object itself."""
     if isinstance(value, str):
@@ -19,6 +24,7 @@ def _arguments_text(value: object) -> object:
 
 
 ArgumentsText = Annotated[str, BeforeValidator(_arguments_text)]
+ResultText = Annotated[str, BeforeValidator(_result_text)]
 
 
 class Part(BaseModel):
@@ -60,4 +66,4 @@ class FunctionCallResponse(Message):
     type: Literal["FunctionCallResponse"] = "FunctionCallResponse"
     id: str | None = None
     name: str
-    content: str
+    content: ResultText

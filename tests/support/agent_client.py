@@ -40,6 +40,16 @@ class AgentClient:
         """Send a text frame."""
         await self._socket.send_str(message if isinstance(message, str) else orjson.dumps(message).decode())
 
+    async def send_bytes_as_text(self, data: bytes) -> None:
+        """Send a text frame whose bytes may be no text."""
+        await self._socket.send_frame(data, aiohttp.WSMsgType.TEXT)
+
+    async def ping_every(self, seconds: float) -> None:
+        """Send WebSocket pings until the connection ends or the task is cancelled."""
+        while not self._socket.closed:
+            await self._socket.ping()
+            await asyncio.sleep(seconds)
+
     async def send_audio(self, audio: bytes) -> None:
         """Send a binary frame."""
         await self._socket.send_bytes(audio)

@@ -156,5 +156,5 @@ async def made_up_engine(
 
 def with_lamp(**agent: Any) -> Mapping[str, Any]:
     """The parts of ``agent`` that declare the lamp."""
-    think = {"provider": {"type": "open_ai", "model": "any"}, "prompt": "Be brief.", "functions": [LAMP]}
+    think = {"provider": {"type": "open_ai", "model": "matcher"}, "prompt": "Be brief.", "functions": [LAMP]}
     return {"think": think} | agent

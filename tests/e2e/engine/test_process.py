@@ -125,7 +125,7 @@ async def test_an_unmodified_sdk_client_holds_a_conversation_with_a_call() -> No
             output, _ = await process.communicate()
         assert process.returncode == 0
         lines = [json.loads(line) for line in output.splitlines()]
-        kinds = [line["type"] for line in lines]
+        kinds = [line["type"] for line in lines if line["type"] != "Warning"]  # of names that the engine has not
         assert kinds[:4] == ["models", "Welcome", "SettingsApplied", "ConversationText"]
         assert "FunctionCallRequest" in kinds
         assert all(line.get("class") != "dict" for line in lines)  # the SDK knows every message we send

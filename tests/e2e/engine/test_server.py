@@ -116,6 +116,9 @@ async def _conversations(url: str) -> int:
         ("not json", "UNPARSABLE_CLIENT_MESSAGE"),
         ("[1]", "UNPARSABLE_CLIENT_MESSAGE"),
         ({"type": "Nonsense"}, "UNPARSABLE_CLIENT_MESSAGE"),
+        ('{"type":"Settings","agent":' + '{"a":' * 200 + "1" + "}" * 201, "UNPARSABLE_CLIENT_MESSAGE"),
+        ({"type": "Settings", "agent": "3c0b2b6e-6d2e-4a1f-9d43-0f3e1f6b8a11"}, "AGENT_ID_NOT_SUPPORTED"),
+        ({"type": "Settings", "agent": "kitchen"}, "INVALID_AGENT_ID"),
         ({"type": "Settings", "audio": {"input": {"encoding": "morse", "sample_rate": 1}}, "agent": {}}, "INVALID_SETTINGS"),
         (
             {"type": "Settings", "audio": {"input": {"encoding": "opus", "sample_rate": 48000}}, "agent": {}},
@@ -127,6 +130,23 @@ async def test_a_first_message_that_is_wrong_ends_the_conversation_with_its_erro
     async with scripted_engine({}) as engine, agent_client(engine.url, KEY) as client:
         await client.send(frame)
         assert (await client.until("Error"))["code"] == code
+        assert await client.closed() == 1008
+
+
+async def test_text_that_is_not_utf_8_is_an_error_in_words() -> None:
+    async with scripted_engine({}) as engine, agent_client(engine.url, KEY) as client:
+        await client.send_bytes_as_text(b'{"type":"Settings","agent":{"greeting":"\xff"}}')
+        error = await client.until("Error")
+        assert (error["code"], "UTF-8" in error["description"]) == ("UNPARSABLE_CLIENT_MESSAGE", True)
+
+
+async def test_a_recording_in_a_container_is_an_error_that_names_what_is_wanted() -> None:
+    async with scripted_engine({}) as engine, agent_client(engine.url, KEY) as client:
+        await client.send(settings())
+        await client.send_audio(b"\x1a\x45\xdf\xa3" + bytes(320))
+        error = await client.until("Error")
+        assert error["code"] == "USER_AUDIO_FORMAT"
+        assert "WebM" in error["description"]
         assert await client.closed() == 1008
 
 
@@ -174,6 +194,23 @@ async def test_keepalive_holds_the_connection() -> None:
             await client.send({"type": "KeepAlive"})
         await client.send({"type": "InjectUserMessage", "content": "still there?"})
         await client.until("AgentAudioDone")
+
+
+async def test_pings_alone_are_no_activity() -> None:
+    async with scripted_engine({}, settings=QUICK) as engine, agent_client(engine.url, KEY) as client:
+        await client.send(settings())
+        async with asyncio.TaskGroup() as group:
+            pinging = group.create_task(client.ping_every(0.05))
+            assert (await client.until("Error"))["code"] == "CLIENT_MESSAGE_TIMEOUT"
+            pinging.cancel()
+
+
+async def test_the_warning_ahead_of_the_end_can_be_left_out() -> None:
+    limits = EngineSettings(max_session_s=0.3, session_warning_s=0)
+    async with scripted_engine({}, settings=limits) as engine, agent_client(engine.url, KEY) as client:
+        await client.send(settings())
+        assert (await client.until("Error"))["code"] == "MAXIMUM_SESSION_LENGTH_REACHED"
+        assert "Warning" not in client.kinds()
 
 
 async def test_the_longest_conversation_ends_with_a_warning_ahead() -> None:

@@ -132,7 +132,7 @@ def test_bytes_text_and_views_of_a_frame_are_read_alike() -> None:
         ('{"type":"InjectUserMessage"}', "InjectUserMessage: content: Field required"),
         ('{"type":"InjectAgentMessage","behavior":"queue"}', "`message` is required"),
         ('{"type":"InjectAgentMessage","message":"hi","behavior":"later"}', "'default', 'queue' or 'interrupt'"),
-        ('{"type":"FunctionCallResponse","name":"f","content":{"a":1}}', "content: Input should be a valid string"),
+        ('{"type":"FunctionCallResponse","name":"f"}', "content: Field required"),
         ('{"type":"UpdateThink","think":"gpt"}', "UpdateThink: think"),
     ],
 )
@@ -192,3 +192,26 @@ def test_a_long_flat_frame_is_no_deep_one() -> None:
 
 def test_a_mapping_is_encoded_as_it_is() -> None:
     assert encode({"type": "Strange", "n": 1.0, "s": "é"}) == '{"type":"Strange","n":1.0,"s":"é"}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "text"), [('{"a":1}', '{"a":1}'), ("[1,2]", "[1,2]"), ("true", "true"), ("null", "null"), ('"as is"', "as is")]
+)
+def test_a_result_that_is_no_string_is_taken_as_its_json(content: str, text: str) -> None:
+    message = parse_client(f'{{"type":"FunctionCallResponse","id":"1","name":"f","content":{content}}}')
+    assert isinstance(message, FunctionCallResponse)
+    assert message.content == text
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"type":"InjectAgentMessage","message":null,"content":"hi","behavior":null,"is_dynamic":null}',
+        '{"type":"InjectAgentMessage","message":"hi","content":null}',
+        '{"type":"InjectAgentMessage","message":"hi","content":"something else"}',
+    ],
+)
+def test_null_counts_as_left_out(frame: str) -> None:
+    message = parse_client(frame)
+    assert isinstance(message, InjectAgentMessage)
+    assert (message.message, message.behavior) == ("hi", "default")

@@ -309,6 +309,8 @@ def test_an_update_of_listen_clears_language_hints_it_leaves_out_as_the_server_d
     assert "language_hints" not in settings.listen_block(cleared)["provider"]
     assert settings.listen_block(cleared)["provider"]["eot_threshold"] == 0.8
     assert settings.listen_block(given_again)["provider"]["language_hints"] == ["en"]
+    older = settings.with_listen_update({"agent": {"listen": {"provider": {"language_hint": "de"}}}}, {"provider": {}})
+    assert settings.listen_block(older) == {"provider": {}}
 
 
 def test_a_partial_block_goes_into_each_entry_of_a_list_and_a_list_replaces_the_list() -> None:
