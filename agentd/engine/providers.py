@@ -128,11 +128,16 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function to call. After the answers to all calls of one round the thinker is asked again."""
+    """A function to call. After the answers to all calls of one round the thinker is asked again.
+
+    Attributes:
+        fault: what keeps it from being called; the thinker is told it as the result.
+    """
 
     name: str
     arguments: Mapping[str, Any]
     id: str | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,11 @@ class Mind:
     def configure(self, settings: dict[str, Any]) -> None:
         """Think by these settings from the next round on."""
         blocks = [self._with_fitting_prompt(block) for block in documents.think_blocks(settings) or [{}]]
-        self._blocks = [(block, self._make_thinker(block)) for block in blocks]
+        before, self._blocks = self._blocks, [(block, self._thinker(block)) for block in blocks]
+        kept = {id(thinker) for _, thinker in self._blocks}
+        for _, thinker in before:
+            if id(thinker) not in kept:
+                self._line.spawn(_leave(thinker), "think:close")
 
     async def run(self) -> None:
         """Wait for the conversation's end, then close what the thinkers hold open."""
@@ -89,10 +93,7 @@ class Mind:
             await asyncio.get_running_loop().create_future()
         finally:
             for _, thinker in self._blocks:
-                if isinstance(thinker, _Closing):
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(CLOSE_S):
-                            await thinker.aclose()
+                await _leave(thinker)
 
     async def answer(self, clock: TurnClock) -> None:
         """Answer what was said last; returns when the reply is sent.
@@ -127,6 +128,13 @@ class Mind:
             clock.lap(FUNCTIONS, self._clock())
         self._line.warn("THINK_REQUEST_FAILED", f"The think provider wanted more than {MAX_ROUNDS} rounds of calls in one turn.")
         await self._say(LOST, clock)
+
+    def _thinker(self, block: dict[str, Any]) -> Thinker:
+        """The thinker for a block: the one in use where only the prompt or the functions change, for its connection is open."""
+        for used, thinker in self._blocks:
+            if used.get("endpoint") == block.get("endpoint") and used.get("provider") == block.get("provider"):
+                return thinker
+        return self._make_thinker(block)
 
     async def _round(self, speech: Speech, clock: TurnClock) -> tuple[dict[str, Any], list[Call]]:
         """One request, to the first think block that answers; the block and its calls.
@@ -234,6 +242,14 @@ class _NobodyAnswered(Exception):
 
 def _functions(block: dict[str, Any]) -> list[dict[str, Any]]:
     return [function for function in block.get("functions") or () if isinstance(function, dict)]
+
+
+async def _leave(thinker: Thinker) -> None:
+    """Close what a thinker holds open between requests."""
+    if isinstance(thinker, _Closing):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await thinker.aclose()
 
 
 async def _close(events: AsyncIterator[ThinkEvent]) -> None:

@@ -58,12 +58,14 @@ class ModelServer:
 
     Attributes:
         requests: what was asked: ``path`` with its query as it came, ``headers``, ``body``.
+        connections: the client's port of each.
         gone: set when a client left in the middle of an answer.
     """
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
         self.requests: list[dict[str, Any]] = []
+        self.connections: set[int] = set()
         self.go_on = asyncio.Event()
         self.gone = asyncio.Event()
 
@@ -73,6 +75,8 @@ class ModelServer:
         self.requests.append(
             {"path": request.raw_path, "headers": dict(request.headers), "body": orjson.loads(body) if body else None},
         )
+        assert request.transport is not None
+        self.connections.add(request.transport.get_extra_info("peername")[1])
         answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
         headers = {"Content-Type": answer.content_type} | answer.headers
         if answer.status != 200 or answer.body:
@@ -83,7 +87,6 @@ class ModelServer:
             for chunk in answer.chunks:
                 await response.write(chunk if isinstance(chunk, bytes) else b"data: " + _text(chunk) + b"\n\n")
             if answer.breaks:
-                assert request.transport is not None
                 request.transport.abort()
                 return response
             if answer.stall:

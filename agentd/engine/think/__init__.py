@@ -4,6 +4,7 @@ from typing import Any
 
 from agentd.engine.providers import Thinker
 from agentd.engine.think.matcher.thinker import OfflineMatcher
+from agentd.engine.think.openai import OpenAIThinker
 
 
 def build_thinker(block: dict[str, Any]) -> Thinker:
@@ -14,7 +15,5 @@ def build_thinker(block: dict[str, Any]) -> Thinker:
     """
     endpoint = block.get("endpoint")
     if isinstance(endpoint, dict) and endpoint.get("url"):
-        from agentd.engine.think.openai import OpenAIThinker  # noqa: PLC0415 - half a second, wasted without an endpoint
-
         return OpenAIThinker(endpoint)
     return OfflineMatcher()

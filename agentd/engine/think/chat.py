@@ -1,5 +1,6 @@
 """A conversation as OpenAI chat completions messages, cut to the context length."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
@@ -11,7 +12,48 @@ from agentd.engine.providers import AgentText, CallMade, ChatMessage, ThinkReque
 DEFAULT_CONTEXT: Final = 48_000
 """Characters of history sent when the Settings do not say: about 12,000 tokens, what small local models are run with."""
 
+MAX_NAME: Final = 64
+MAX_DESCRIPTION: Final = 1024
+"""Characters of a function's description that OpenAI and Azure take; they refuse the whole request for one more."""
+
+_NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _NOT_ANSWERED: Final = "no answer"
+
+
+def chat_body(request: ThinkRequest) -> dict[str, Any]:
+    """The whole request."""
+    provider = request.provider
+    body: dict[str, Any] = {
+        "model": str(provider.get("model") or "default"),
+        "messages": chat_messages(request),
+        "stream": True,
+    }
+    if request.functions:
+        body["tools"] = tools(request.functions)
+    temperature = provider.get("temperature")
+    if isinstance(temperature, int | float) and not isinstance(temperature, bool):
+        body["temperature"] = temperature
+    if provider.get("reasoning_mode") not in {None, "none"}:
+        body["reasoning_effort"] = provider["reasoning_mode"]
+    return body
+
+
+def wire_names(functions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The functions' names by what they are called in chat completions: letters, digits, ``_`` and ``-``, 64 at most."""
+    names: dict[str, str] = {}
+    for function in functions:
+        name = str(function.get("name"))
+        wire, number = wire_name(name), 2
+        while wire in names:
+            suffix = f"_{number}"
+            wire, number = wire_name(name)[: MAX_NAME - len(suffix)] + suffix, number + 1
+        names[wire] = name
+    return names
+
+
+def wire_name(name: str) -> str:
+    """A name that chat completions servers take."""
+    return _NOT_IN_NAMES.sub("_", name)[:MAX_NAME] or "_"
 
 
 def chat_messages(request: ThinkRequest) -> list[dict[str, Any]]:
@@ -20,9 +62,10 @@ def chat_messages(request: ThinkRequest) -> list[dict[str, Any]]:
     Deepgram counts the serialized messages with their function arguments and responses, without the system prompt
     (docs, "LLM models", context_length).
     """
-    turns = _turns(request.messages)
+    wires = {name: wire for wire, name in wire_names(request.functions).items()}
+    turns = _turns(request.messages, wires)
     limit = request.context_length
-    room = None if limit == "max" else limit if isinstance(limit, int) else DEFAULT_CONTEXT
+    room = None if limit == "max" else limit if isinstance(limit, int | float) else DEFAULT_CONTEXT
     kept: list[list[dict[str, Any]]] = []
     for turn in reversed(turns):
         size = len(orjson.dumps(turn))
@@ -40,22 +83,26 @@ def tools(functions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         {
             "type": "function",
             "function": {
-                "name": function.get("name"),
-                "description": function.get("description") or "",
-                "parameters": function.get("parameters") or {"type": "object", "properties": {}},
+                "name": wire,
+                "description": _description(function.get("description") or ""),
+                "parameters": {"type": "object", "properties": {}} | (function.get("parameters") or {}),
             },
         }
-        for function in functions
+        for wire, function in zip(wire_names(functions), functions, strict=True)
     ]
 
 
-def _turns(messages: Sequence[ChatMessage]) -> list[list[dict[str, Any]]]:
+def _description(text: str) -> str:
+    return text if len(text) <= MAX_DESCRIPTION else text[: MAX_DESCRIPTION - 1] + "…"
+
+
+def _turns(messages: Sequence[ChatMessage], wires: Mapping[str, str]) -> list[list[dict[str, Any]]]:
     """The messages turn by turn, each beginning with what the user said; a greeting is one before the first."""
     turns: list[list[dict[str, Any]]] = []
     for are_calls, group in groupby(messages, lambda message: isinstance(message, CallMade)):
         if are_calls:
             turns = turns or [[]]
-            turns[-1] += _calls([message for message in group if isinstance(message, CallMade)])
+            turns[-1] += _calls([message for message in group if isinstance(message, CallMade)], wires)
             continue
         for message in group:
             if not turns or isinstance(message, UserText):
@@ -74,12 +121,15 @@ def _text(message: ChatMessage) -> dict[str, Any]:
             raise AssertionError("calls are written by _calls")
 
 
-def _calls(calls: Sequence[CallMade]) -> list[dict[str, Any]]:
+def _calls(calls: Sequence[CallMade], wires: Mapping[str, str]) -> list[dict[str, Any]]:
     requested = [
         {
             "id": call.id,
             "type": "function",
-            "function": {"name": call.name, "arguments": orjson.dumps(dict(call.arguments)).decode()},
+            "function": {
+                "name": wires.get(call.name) or wire_name(call.name),
+                "arguments": orjson.dumps(dict(call.arguments)).decode(),
+            },
         }
         for call in calls
     ]

@@ -1,40 +1,37 @@
 """Thinking on any server that speaks OpenAI chat completions, streamed: Ollama, llama.cpp, vLLM, Azure, OpenAI itself.
 
-The request goes to exactly the URL of ``think.endpoint`` with exactly its headers: nothing of the client library's own
-(keys from the environment, version headers, a path of its choice) reaches the server, and redirects are not followed.
+The request goes to exactly the URL of ``think.endpoint`` with exactly its headers (``engine/outbound``). It is written by
+``chat`` and the answer read by ``answer``; here is what lies between them.
 """
 
 import asyncio
-import ssl
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-import openai
+import aiohttp
 import orjson
-from openai.types.chat import ChatCompletionChunk
 
-from agentd.engine.providers import Call, Say, ThinkEvent, ThinkFailed, ThinkRequest, Thought
-from agentd.engine.think.chat import chat_messages, tools
-from agentd.engine.think.sentences import SentenceCutter
-from agentd.supervise import Nursery
+from agentd.engine.outbound import FAULTS, Outbound, Refused, read_at_most
+from agentd.engine.providers import CallMade, ThinkEvent, ThinkFailed, ThinkRequest
+from agentd.engine.think.answer import Answer, error_text
+from agentd.engine.think.chat import chat_body, wire_names
 
-CONNECT_S: Final = 5.0
 SILENCE_S: Final = 30.0
 """Longest wait for the next piece of an answer, the first included: a local model may have to be loaded."""
 
-IDLE_S: Final = 15.0
-"""How long the connection is kept for the next round."""
+MAX_BYTES: Final = 8 * 1024 * 1024
+"""Of one answer, with everything around the words."""
 
-MAX_CHARS: Final = 16_000
-"""Of one answer, spoken text and arguments together; a model that goes on is in a loop."""
+LAST_CHUNK_S: Final = 0.05
+"""How long the end of the HTTP answer may take after the end of the stream in it, for the connection to be used again."""
 
-_OWN_HEADERS: Final = frozenset({"host", "content-length", "content-type", "accept", "connection", "transfer-encoding"})
-_SHORTEST_SECRET: Final = 6
+EVENT_STREAM: Final = "text/event-stream"
+_HEADERS: Final = {"Content-Type": "application/json", "Accept": EVENT_STREAM}
+_ERROR_BYTES: Final = 16 * 1024
 _NO_ANSWER: Final = "Sorry, I have no answer to that."
+_DONE: Final = "Okay."
+"""Where a model has no words for what a function returned."""
 
 
 class OpenAIThinker:
@@ -45,13 +42,9 @@ class OpenAIThinker:
     """
 
     def __init__(self, endpoint: Mapping[str, Any]) -> None:
-        self._url = str(endpoint["url"])
-        headers = endpoint.get("headers")
-        self._headers = {str(name): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {}
-        self._client: openai.AsyncOpenAI | None = None
+        self._server = Outbound(endpoint, silence_s=SILENCE_S)
         self._rounds = 0
-        self._idle: asyncio.TimerHandle | None = None
-        self._closing = Nursery()
+        self._closing = False
 
     async def think(self, request: ThinkRequest) -> AsyncGenerator[ThinkEvent, None]:
         """One round; sentences as they complete, then the calls.
@@ -59,185 +52,108 @@ class OpenAIThinker:
         Raises:
             ThinkFailed: the server cannot be reached, refused, or did not answer in chat completions.
         """
-        client = self._open()
+        self._rounds += 1
         try:
-            async with aclosing(self._round(client, request)) as events:
+            async with aclosing(self._round(request)) as events:
                 async for event in events:
                     yield event
-        except openai.APIStatusError as error:
-            raise ThinkFailed(self._told(f"{self._host} answered {error.status_code}: {error.message}")) from None
-        except openai.APITimeoutError:
-            raise ThinkFailed(f"{self._host} did not answer in time") from None
-        except openai.APIConnectionError as error:
-            raise ThinkFailed(self._told(f"{self._host} cannot be reached: {error.__cause__ or error}")) from None
-        except (openai.OpenAIError, ValueError) as error:
-            raise ThinkFailed(self._told(f"{self._host} gave an answer that is no chat completion: {error}")) from None
+        except Refused as error:
+            raise ThinkFailed(str(error)) from None
+        except ThinkFailed as error:
+            raise ThinkFailed(self._server.without_secrets(f"{self._server.host}: {error}")) from None
+        except FAULTS as error:
+            raise ThinkFailed(self._server.fault(error)) from None
         finally:
-            self._release()
+            self._rounds -= 1
+            if self._closing and not self._rounds:
+                await self._server.close()
 
     async def aclose(self) -> None:
-        """Close the connection; without this it closes itself after ``IDLE_S``."""
-        if self._idle is not None:
-            self._idle.cancel()
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        """Close the connection, once no round needs it any more."""
+        self._closing = True
+        if not self._rounds:
+            await self._server.close()
 
-    async def _round(self, client: openai.AsyncOpenAI, request: ThinkRequest) -> AsyncGenerator[ThinkEvent, None]:
-        stream = await client.chat.completions.create(**_body(request), stream=True)
-        async with stream:
-            kind = stream.response.headers.get("content-type", "")
-            if not kind.startswith("text/event-stream"):
-                raise ThinkFailed(f"{self._host} answered with {kind or 'no content type'} instead of an event stream")
-            answer = _Answer()
-            async for chunk in stream:
-                for event in answer.take(chunk):
-                    yield event
-                if answer.chars > MAX_CHARS:
-                    raise ThinkFailed(f"{self._host} answered with more than {MAX_CHARS} characters")
+    async def _round(self, request: ThinkRequest) -> AsyncGenerator[ThinkEvent, None]:
+        response = await self._server.open("POST", body=orjson.dumps(chat_body(request)), headers=_HEADERS)
+        async with response:
+            if response.status != 200:
+                raise ThinkFailed(await _refusal(response))
+            after_call = bool(request.messages) and isinstance(request.messages[-1], CallMade)
+            answer = Answer(wire_names(request.functions), empty=_DONE if after_call else _NO_ANSWER)
+            try:
+                async with aclosing(_chunks(response)) as chunks:
+                    async for chunk in chunks:
+                        for event in answer.take(chunk):
+                            yield event
+            except FAULTS:
+                if answer.finished is None:
+                    raise
             for event in answer.finish():
                 yield event
-
-    @property
-    def _host(self) -> str:
-        """Where the server is, without the path and the query, which may hold keys."""
-        parts = urlsplit(self._url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-    def _told(self, text: str) -> str:
-        """``text`` without the values of our headers and the query, which servers like to repeat in their errors."""
-        secrets = [
-            *self._headers.values(),
-            *(value.split(" ", 1)[-1] for value in self._headers.values()),
-            urlsplit(self._url).query,
-        ]
-        for secret in secrets:
-            if len(secret) >= _SHORTEST_SECRET:
-                text = text.replace(secret, "***")
-        return text[:500]
-
-    def _open(self) -> openai.AsyncOpenAI:
-        parts = urlsplit(self._url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ThinkFailed(f"think.endpoint.url must be a full http or https URL, not one that begins {self._url[:12]!r}")
-        self._rounds += 1
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
-        if self._client is None:
-            self._client = openai.AsyncOpenAI(
-                api_key="unused",  # _readdress removes the header made of it
-                base_url=self._host,
-                max_retries=0,  # the next think block is tried instead: nobody waits through a back-off
-                http_client=openai.DefaultAsyncHttpxClient(
-                    event_hooks={"request": [self._readdress]},
-                    follow_redirects=False,
-                    timeout=openai.Timeout(SILENCE_S, connect=CONNECT_S),
-                    trust_env=False,
-                    verify=_tls(),
-                ),
-            )
-        return self._client
-
-    def _release(self) -> None:
-        self._rounds -= 1
-        if self._rounds == 0 and self._client is not None:
-            loop = asyncio.get_running_loop()
-            self._idle = loop.call_later(IDLE_S, lambda: self._closing.start(self.aclose(), name="engine:think:close"))
-
-    async def _readdress(self, request: Any) -> None:
-        """The URL and the headers as they were given; of the library's own only what HTTP needs."""
-        request.url = type(request.url)(self._url)
-        for name in list(request.headers):
-            if name.lower() not in _OWN_HEADERS:
-                del request.headers[name]
-        request.headers.update(self._headers)
+            with suppress(*FAULTS):
+                async with asyncio.timeout(LAST_CHUNK_S):
+                    await response.content.read(1)
 
 
-@dataclass(slots=True)
-class _ToolCall:
-    name: str = ""
-    arguments: str = ""
-    id: str | None = None
+async def _refusal(response: aiohttp.ClientResponse) -> str:
+    """Why the server did not answer: its status, and its words unless they are a page for a browser."""
+    body = await read_at_most(response, _ERROR_BYTES)
+    try:
+        words = error_text(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        words = body.decode(errors="replace").strip() if response.content_type == "text/plain" else ""
+    return f"answered {response.status}" + (f": {words}" if words else "")
 
 
-@dataclass(slots=True)
-class _Answer:
-    """Puts one streamed answer together."""
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[object, None]:
+    """The JSON documents of an answer: of each server-sent event, or the one of a server that does not stream.
 
-    cutter: SentenceCutter = field(default_factory=SentenceCutter)
-    calls: dict[int, _ToolCall] = field(default_factory=dict)
-    thought: str = ""
-    said: bool = False
-    chars: int = 0
-
-    def take(self, chunk: ChatCompletionChunk) -> Iterator[ThinkEvent]:
-        """The events that ``chunk`` completes. Azure's first chunk and OpenAI's last have no choices."""
-        delta = chunk.choices[0].delta if chunk.choices else None
-        if delta is None:
-            return
-        extra = delta.model_extra or {}
-        thought = extra.get("reasoning_content") or extra.get("reasoning")
-        if isinstance(thought, str):
-            self.thought, self.chars = self.thought + thought, self.chars + len(thought)
-        for part in delta.tool_calls or ():
-            self._add(part)
-        if delta.content:
-            yield from self._thought()
-            self.chars += len(delta.content)
-            yield from self._say(self.cutter.feed(delta.content))
-
-    def finish(self) -> Iterator[ThinkEvent]:
-        """What is left when the stream has ended: the last sentence and the calls."""
-        yield from self._thought()
-        yield from self._say(self.cutter.finish())
-        for call in self.calls.values():
-            arguments = orjson.loads(call.arguments or "{}")
-            if not isinstance(arguments, dict):
-                raise ThinkFailed(f"the model called {call.name!r} with arguments that are no object")
-            yield Call(call.name, arguments, call.id)
-        if not self.said and not self.calls:
-            yield Say(_NO_ANSWER)
-
-    def _add(self, part: Any) -> None:
-        """A piece of a tool call. Some servers send calls whole and number them all 0, or not at all: a new id is a new call."""
-        index = part.index if part.index is not None else len(self.calls)
-        held = self.calls.get(index)
-        if held is not None and part.id and held.id and part.id != held.id:
-            index, held = max(self.calls) + 1, None
-        if held is None:
-            held = self.calls[index] = _ToolCall()
-        held.id = held.id or part.id
-        if part.function is not None:
-            given = part.function.arguments
-            text = given if isinstance(given, str) else orjson.dumps(given).decode() if given else ""
-            held.name, held.arguments = held.name or part.function.name or "", held.arguments + text
-            self.chars += len(text)
-
-    def _thought(self) -> Iterator[Thought]:
-        if self.thought.strip():
-            yield Thought(self.thought.strip())
-        self.thought = ""
-
-    def _say(self, pieces: Iterator[str]) -> Iterator[Say]:
-        for piece in pieces:
-            self.said = True
-            yield Say(piece)
+    Raises:
+        ThinkFailed: it is something else.
+    """
+    if response.content_type == EVENT_STREAM:
+        async with aclosing(_data(response)) as events:
+            async for data in events:
+                if data.startswith(b"[DONE]"):
+                    return
+                yield _document(data)
+    elif response.content_type == "application/json":
+        body = await read_at_most(response, MAX_BYTES)
+        if len(body) > MAX_BYTES:
+            raise ThinkFailed(f"the answer is longer than {MAX_BYTES} bytes")
+        yield _document(body)
+    else:
+        raise ThinkFailed(
+            f"answered in {response.headers.get('Content-Type', 'no content type')[:60]!r}, which is no chat completion"
+        )
 
 
-def _body(request: ThinkRequest) -> dict[str, Any]:
-    provider = request.provider
-    body: dict[str, Any] = {"model": str(provider.get("model") or "default"), "messages": chat_messages(request)}
-    if request.functions:
-        body["tools"] = tools(request.functions)
-    if isinstance(provider.get("temperature"), int | float):
-        body["temperature"] = provider["temperature"]
-    if provider.get("reasoning_mode") not in {None, "none"}:
-        body["reasoning_effort"] = provider["reasoning_mode"]
-    return body
+async def _data(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+    """The data of each server-sent event (HTML standard, "Server-sent events"); comments, names and ids are passed over.
+
+    Raises:
+        ThinkFailed: it is endless.
+        ValueError: a line of it is.
+    """
+    lines: list[bytes] = []
+    size = 0
+    while line := await response.content.readline():
+        size += len(line)
+        if size > MAX_BYTES:
+            raise ThinkFailed(f"the answer is longer than {MAX_BYTES} bytes")
+        line = line.rstrip(b"\r\n")
+        if line.startswith(b"data:"):
+            lines.append(line[5:].removeprefix(b" "))
+        elif not line and lines:
+            yield b"\n".join(lines)
+            lines = []
+    if lines:
+        yield b"\n".join(lines)
 
 
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    """One TLS context for all: reading the certificates takes tens of milliseconds."""
-    return ssl.create_default_context()
+def _document(data: bytes) -> object:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise ThinkFailed(f"what came is no chat completion: {data[:60].decode(errors='replace')!r}") from None

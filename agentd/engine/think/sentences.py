@@ -9,13 +9,21 @@ _CLAUSE: Final = re.compile(r"(?<=[,;:])\s+")
 _NOT_AN_END: Final = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|approx|No)|\b[A-Za-z]\.[A-Za-z]|\b[A-Z]|^\s*\d+)\.$")
 _LONG: Final = 220
 """Characters after which a sentence is cut at a clause: nobody waits that long for the first sound."""
+_FIRST: Final = 20
+"""Characters that a first clause has at least; fewer sound torn off."""
 
 
 class SentenceCutter:
-    """Feed text as it comes; complete sentences come out, trimmed and never empty."""
+    """Feed text as it comes; complete sentences come out, trimmed and never empty.
 
-    def __init__(self) -> None:
+    Args:
+        early: of the first sentence the first clause comes out by itself, if it is there before the sentence's end: it is what
+            the user waits for.
+    """
+
+    def __init__(self, *, early: bool = False) -> None:
         self._held = ""
+        self._early = early
 
     def feed(self, text: str) -> Iterator[str]:
         """The sentences that ``text`` completes. A sentence is complete when something follows it."""
@@ -23,6 +31,7 @@ class SentenceCutter:
         while (cut := self._cut()) is not None:
             piece, self._held = self._held[:cut].strip(), self._held[cut:]
             if piece:
+                self._early = False
                 yield piece
 
     def finish(self) -> Iterator[str]:
@@ -35,6 +44,10 @@ class SentenceCutter:
         for match in _END.finditer(self._held):
             if "\n" in match.group() or not _NOT_AN_END.search(self._held[: match.start()]):
                 return match.end()
+        if self._early:
+            clause = next((match for match in _CLAUSE.finditer(self._held) if match.start() >= _FIRST), None)
+            if clause is not None:
+                return clause.end()
         if len(self._held) > _LONG:
             clauses = [match.end() for match in _CLAUSE.finditer(self._held) if match.end() <= _LONG]
             if clauses:

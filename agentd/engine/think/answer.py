@@ -1,0 +1,208 @@
+"""Putting one chat completions answer together from its chunks, whatever the server makes of the format."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from agentd.engine.providers import Call, Say, ThinkEvent, ThinkFailed, Thought
+from agentd.engine.think.sentences import SentenceCutter
+from agentd.engine.think.thoughts import ThoughtCutter, ThoughtSplitter
+
+MAX_CHARS: Final = 16_000
+"""Of one answer, spoken text and calls together; a model that goes on is in a loop."""
+
+MAX_CALLS: Final = 64
+"""In one answer."""
+
+NO_ARGUMENTS: Final = "The arguments were not a JSON object; call the function again with one."
+_SHOWN_CHARS: Final = 200
+
+
+@dataclass(slots=True)
+class _Part:
+    """A tool call as far as it has come."""
+
+    name: str = ""
+    arguments: str = ""
+    id: str | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer: feed chunks to ``take``, call ``finish`` at the end.
+
+    Attributes:
+        names: declared function names by the names that were sent to the server.
+        empty: what to say if the answer is neither words nor calls.
+        finished: whether the server said that the answer is complete.
+    """
+
+    names: Mapping[str, str]
+    empty: str
+    finished: str | None = None
+    _speech: SentenceCutter = field(default_factory=lambda: SentenceCutter(early=True))
+    _splitter: ThoughtSplitter = field(default_factory=ThoughtSplitter)
+    _thoughts: ThoughtCutter = field(default_factory=ThoughtCutter)
+    _parts: list[_Part] = field(default_factory=list)
+    _numbered: dict[int, _Part] = field(default_factory=dict)
+    _begun: bool = False
+    _said: bool = False
+    _chars: int = 0
+
+    def take(self, chunk: object) -> Iterator[ThinkEvent]:
+        """The events that ``chunk`` completes. Azure's first chunk and OpenAI's last have no choices.
+
+        Raises:
+            ThinkFailed: the chunk is an error, or the answer grows without end.
+        """
+        if not isinstance(chunk, dict):
+            raise ThinkFailed(f"what came is no chat completion: {str(chunk)[:_SHOWN_CHARS]!r}")
+        if chunk.get("error"):
+            raise ThinkFailed(error_text(chunk))
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+        delta = choice.get("delta") or choice.get("message")
+        if isinstance(delta, dict):
+            self._begun = True
+            yield from self._take(delta)
+        if isinstance(reason := choice.get("finish_reason"), str) and reason:
+            self._begun, self.finished = True, reason
+        if self._chars > MAX_CHARS:
+            raise ThinkFailed(f"the answer is longer than {MAX_CHARS} characters")
+
+    def finish(self) -> Iterator[ThinkEvent]:
+        """What is left when the stream has ended: the last sentence and the calls.
+
+        Raises:
+            ThinkFailed: there was no answer at all, or a content filter stopped it.
+        """
+        if not self._begun:
+            raise ThinkFailed("the answer ended before it began")
+        yield from self._sort(self._splitter.finish())
+        yield from self._end_thought()
+        yield from self._say(self._speech.finish())
+        if self.finished == "content_filter":
+            raise ThinkFailed("a content filter stopped the answer")
+        for part in self._parts:
+            yield self._call(part)
+        if not self._said and not self._parts:
+            yield Say(self.empty)
+
+    def _take(self, delta: dict[str, Any]) -> Iterator[ThinkEvent]:
+        for key in ("reasoning_content", "reasoning"):
+            if isinstance(thought := delta.get(key), str) and thought:
+                yield from map(Thought, self._thoughts.feed(thought))
+                break
+        for thought, text in _texts(delta.get("content")):
+            yield from self._sort([(True, text)] if thought else self._splitter.feed(text))
+        if isinstance(refusal := delta.get("refusal"), str):
+            yield from self._sort([(False, refusal)])
+        parts = delta.get("tool_calls")
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, dict):
+                if not self._parts:  # what was said first is said now: it fills the wait
+                    yield from self._end_thought()
+                    yield from self._say(self._speech.finish())
+                self._add(part)
+
+    def _sort(self, pieces: Iterator[tuple[bool, str]] | list[tuple[bool, str]]) -> Iterator[ThinkEvent]:
+        """Pieces of content as speech or thought."""
+        for thought, text in pieces:
+            if self._splitter.retracted:
+                yield from map(Thought, self._thoughts.feed(" ".join(self._speech.finish())))
+            if thought:
+                yield from map(Thought, self._thoughts.feed(text))
+            else:
+                if text.strip():
+                    yield from self._end_thought()
+                self._chars += len(text)
+                yield from self._say(self._speech.feed(text))
+
+    def _end_thought(self) -> Iterator[Thought]:
+        yield from map(Thought, self._thoughts.finish())
+
+    def _say(self, pieces: Iterator[str]) -> Iterator[Say]:
+        for piece in pieces:
+            self._said = True
+            yield Say(piece)
+
+    def _add(self, part: dict[str, Any]) -> None:
+        """A piece of a tool call."""
+        function = part.get("function")
+        function = function if isinstance(function, dict) else part
+        name, given = _text(function.get("name")), function.get("arguments")
+        arguments = given if isinstance(given, str) else "" if given is None else orjson.dumps(given).decode()
+        call_id = _text(part.get("id"))
+        held = self._held(part.get("index"), name, call_id, arguments)
+        held.id = held.id or call_id or None
+        held.name = held.name or name
+        held.arguments += arguments
+        self._chars += len(arguments) + len(name)
+
+    def _held(self, index: object, name: str, call_id: str, arguments: str) -> _Part:
+        """The call that a piece belongs to.
+
+        Some servers send calls whole and number them all 0, or not at all; others repeat the name with every piece, or make up
+        a new id for each. So a new call begins with a name, at an index of its own or with an id of its own after a name, or
+        where the call before it is complete.
+        """
+        last = self._parts[-1] if self._parts else None
+        held = self._numbered.get(index) if isinstance(index, int) else last
+        if held is None and not name and not call_id:
+            held = last
+        if held is not None and name and held.name:
+            another_id = bool(call_id) and bool(held.id) and call_id != held.id
+            complete = bool(arguments) and _object(held.arguments) is not None
+            if another_id or name != held.name or complete:
+                held = None
+        if held is None:
+            if len(self._parts) >= MAX_CALLS:
+                raise ThinkFailed(f"the answer has more than {MAX_CALLS} calls")
+            held = _Part()
+            self._parts.append(held)
+        if isinstance(index, int):
+            self._numbered[index] = held
+        return held
+
+    def _call(self, part: _Part) -> Call:
+        name = self.names.get(part.name) or self.names.get(part.name.removeprefix("functions.")) or part.name
+        arguments = _object(part.arguments or "{}")
+        if arguments is None:
+            return Call(name, {}, part.id, fault=NO_ARGUMENTS)
+        return Call(name, arguments, part.id)
+
+
+def error_text(document: object) -> str:
+    """What a server says of its fault, in any of the usual shapes; empty if it is none of them."""
+    error = document.get("error", document) if isinstance(document, dict) else document
+    message = error.get("message") or error.get("detail") if isinstance(error, dict) else error
+    return str(message)[:_SHOWN_CHARS] if message else ""
+
+
+def _texts(content: object) -> Iterator[tuple[bool, str]]:
+    """The pieces of ``content``: a text, or (Mistral) a list of parts, of which some are thought."""
+    if isinstance(content, str):
+        yield False, content
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, dict):
+            inner = part.get("thinking")
+            if isinstance(text := part.get("text"), str):
+                yield False, text
+            elif inner is not None:
+                yield from ((True, text) for _, text in _texts(inner))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """The JSON object in ``text``, also one that was made a JSON string once more; None if it is none."""
+    try:
+        value = orjson.loads(text)
+        value = orjson.loads(value) if isinstance(value, str) else value
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
