@@ -1,4 +1,4 @@
-"""The engine's HTTP side: ``/v1/agent/converse`` and the few REST paths that Deepgram clients ask for.
+"""The engine's HTTP side: ``/v1/agent/converse``, its predecessor ``/agent``, and the few REST paths that clients ask for.
 
 It admits, upgrades and closes; ``exchange`` carries the frames, and what is said is the dialogue's affair. Every answer has
 ``dg-request-id``, every refusal ``dg-error``, as Deepgram's do.
@@ -15,6 +15,7 @@ import structlog
 from aiohttp import WSCloseCode, web
 
 from agentd.config import EngineSettings
+from agentd.engine import early_access
 from agentd.engine.admission import ERR_CODES, GRANT, Admission, Refusal
 from agentd.engine.exchange import hold
 from agentd.engine.grants import ttl_of
@@ -70,6 +71,7 @@ def build_app(engine: Engine) -> web.Application:
     app = web.Application(middlewares=[_answer_like_deepgram], client_max_size=MAX_BODY_BYTES)
     app[_ENGINE] = engine
     app.router.add_get("/v1/agent/converse", _converse)
+    app.router.add_get(early_access.PATH, _converse)
     app.router.add_get("/v1/agent/settings/think/models", _think_models)
     app.router.add_get("/v1/models", _models)
     app.router.add_get("/v1/models/{model}", _model)
@@ -167,7 +169,8 @@ async def _converse(request: web.Request) -> web.WebSocketResponse:
 
 async def _hold(request: web.Request, reception: Reception, engine: Engine, request_id: str) -> web.WebSocketResponse:
     """Upgrade, converse, close."""
-    socket = web.WebSocketResponse(
+    kind = early_access.EarlyAccessSocket if request.path == early_access.PATH else web.WebSocketResponse
+    socket = kind(
         protocols=engine.admission.subprotocols(request),
         max_msg_size=MAX_MESSAGE_BYTES,
         compress=False,

@@ -147,12 +147,12 @@ class AgentClient:
 
 
 @asynccontextmanager
-async def agent_client(url: str, key: str, **options: Any) -> AsyncIterator[AgentClient]:
+async def agent_client(url: str, key: str, *, path: str = "/v1/agent/converse", **options: Any) -> AsyncIterator[AgentClient]:
     """Connect to ``url`` (``ws://host:port``); nothing is sent yet."""
     headers = {"Authorization": f"Token {key}"} | options.pop("headers", {})
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(f"{url}/v1/agent/converse", headers=headers, max_msg_size=0, **options) as socket,
+        session.ws_connect(f"{url}{path}", headers=headers, max_msg_size=0, **options) as socket,
     ):
         yield AgentClient(socket)
 
