@@ -37,7 +37,7 @@ if ! command -v prometheus >/dev/null && ! [ -x "$target/usr/bin/prometheus" ]; 
   fi
 fi
 
-declare -A package=([openssl]=openssl [curl]=curl [systemd-analyze]=systemd [strace]=strace)
+declare -A package=([openssl]=openssl [curl]=curl [espeak-ng]=espeak-ng [systemd-analyze]=systemd [strace]=strace)
 missing=()
 for tool in "${!package[@]}"; do
   command -v "$tool" >/dev/null || missing+=("${package[$tool]}")

@@ -1,6 +1,9 @@
 """What the engine answers to clients that ask for models: the REST lists of Deepgram's API, with what is really here."""
 
+from collections.abc import Iterable
 from typing import Any, Final
+
+from agentd.engine.providers import Voice
 
 MODELS: Final[dict[str, Any]] = {
     "stt": [
@@ -28,9 +31,26 @@ MODELS: Final[dict[str, Any]] = {
         }
     ],
 }
-"""``GET /v1/models``. Every other voice a client asks for is spoken by this one."""
+"""``GET /v1/models`` without the voices that a system may have besides."""
 
 THINK_MODELS: Final[list[dict[str, str]]] = [
     {"id": "matcher", "name": "Offline matcher: calls the functions you declare", "provider": "open_ai"},
 ]
 """``GET /v1/agent/settings/think/models``. SDK 7.17 gives None for entries of a provider it does not know."""
+
+
+def with_voices(voices: Iterable[Voice]) -> dict[str, Any]:
+    """``GET /v1/models`` with these voices behind the one that ships."""
+    further = [
+        {
+            "name": voice.name,
+            "canonical_name": voice.canonical_name,
+            "architecture": voice.name.partition("-")[0],
+            "languages": [voice.language],
+            "version": "",
+            "uuid": "",
+            "metadata": {"accent": "", "age": "", "tags": [], "use_cases": []},
+        }
+        for voice in voices
+    ]
+    return MODELS | {"tts": [*MODELS["tts"], *further]}

@@ -17,14 +17,14 @@ from agentd.engine.latency import ENDPOINTING, LISTEN, TurnClock
 from agentd.engine.line import Line
 from agentd.engine.memory import Memory
 from agentd.engine.providers import Providers
+from agentd.engine.speak.choice import choose, voices_of
 from agentd.engine.speaking import Mouth
 from agentd.engine.thinking import Mind
 from agentd.engine.turns import Turns
 from agentd.protocol import messages as wire
 from agentd.protocol import settings as documents
+from agentd.protocol.reading import object_of
 from agentd.protocol.server import require_valid
-
-BUILT_IN_VOICE: Final = "heart"
 
 MISHEARD: Final = frozenset({"", "you"})
 """What recognisers make of noise (measured: two seconds of it give "You"); no user says only that."""
@@ -64,11 +64,12 @@ class Conversation:
         self._calls = Calls(line, self._memory, timeout_s=limits.function_timeout_s)
         self._transcribing = 0
         self._told: set[str] = set()
+        self._voices = voices_of(providers)
         self._mouth = Mouth(
             line,
             self._memory,
             compute,
-            providers.synthesiser,
+            choose((), self._voices)[0],
             output=AudioFormat(*documents.output_format(settings)),  # type: ignore[arg-type]  # checked by abilities.faults
             container=abilities.container(settings),
             experimental=settings.get("experimental") is True,
@@ -102,7 +103,7 @@ class Conversation:
         self._memory.load(abilities.context(self._settings))
         self._line.send(wire.SettingsApplied())
         self._tell_mapped()
-        self._note_voice()
+        self._use_voice()
         self._line.spawn(self._mouth.run(), "mouth")
         self._line.spawn(self._turns.run(), "turns")
         self._line.spawn(self._mind.run(), "mind")
@@ -143,7 +144,7 @@ class Conversation:
                 self._require_allowed("speak", block)
                 self._settings = documents.with_speak(self._settings, _listed(block))
                 self._line.send(wire.SpeakUpdated())
-                self._note_voice()
+                self._use_voice()
             case wire.UpdateListen(listen=block):
                 self._settings = documents.with_listen_update(self._settings, block)
                 self._line.send(wire.ListenUpdated())
@@ -238,11 +239,17 @@ class Conversation:
             self._mouth.cut()
         self._mouth.say(message.message)
 
-    def _note_voice(self) -> None:
-        """Other voices than the built-in one are not here: say once which was asked for."""
-        wanted = abilities.voice(self._settings)
-        if wanted not in (None, BUILT_IN_VOICE):
-            _log.info("voice_mapped", request_id=self._line.request_id, wanted=wanted, used=BUILT_IN_VOICE)
+    def _use_voice(self) -> None:
+        """Speak as the settings in force say, and tell, each subject once, what cannot be had."""
+        language = object_of(self._settings.get("agent")).get("language")
+        choices, warnings = choose(
+            documents.speak_blocks(self._settings), self._voices, language=language if isinstance(language, str) else ""
+        )
+        self._mouth.use(choices)
+        for warning in warnings:
+            if warning.code not in self._told:
+                self._told.add(warning.code)
+                self._line.note(warning)
 
 
 def _listed(block: dict[str, Any] | list[dict[str, Any]]) -> list[dict[str, Any]]:

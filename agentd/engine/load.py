@@ -32,9 +32,12 @@ def load_providers(report: Callable[[str], None]) -> Providers:
 
     synthesiser = HibariVoice()
     report(_line("speech synthesis", begin))
+    from agentd.engine.speak.espeak import espeak_voices  # noqa: PLC0415
+
+    voices = espeak_voices()
     from agentd.engine.think import build_thinker  # noqa: PLC0415
 
-    return Providers(recogniser, voice_activity, synthesiser, build_thinker)
+    return Providers(recogniser, voice_activity, synthesiser, build_thinker, voices=voices)
 
 
 def _line(what: str, begin: float) -> str:

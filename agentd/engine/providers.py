@@ -64,9 +64,34 @@ class Synthesiser(Protocol):
         """Sample rate of what ``synthesise`` gives, in Hz."""
         ...
 
-    def synthesise(self, text: str) -> Iterator[Samples]:
-        """One array per clause or sentence, as soon as it is ready. Blocking; safe to call from several threads."""
+    def synthesise(self, text: str, speed: float = 1.0) -> Iterator[Samples]:
+        """One array per clause or sentence, as soon as it is ready. Blocking; safe to call from several threads.
+
+        Args:
+            text: as it is written; making it speakable is the voice's own work.
+            speed: from 0.5 to 2; 1 is the voice's own pace.
+
+        Raises:
+            Exception: whatever goes wrong in a model; the next voice is tried.
+        """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that is here.
+
+    Attributes:
+        name: what Settings choose it by, in lower case.
+        canonical_name: the same, under its full name.
+        language: BCP 47.
+        synthesiser: what speaks.
+    """
+
+    name: str
+    canonical_name: str
+    language: str
+    synthesiser: Synthesiser
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +225,7 @@ class Providers:
         thinker: makes the thinker for one think block (``provider``, ``endpoint``, ...) of the Settings.
         ending: judges a transcript in mid-silence, by its words and by the functions at hand. The request is what a thinker would
             be asked, without the transcript itself. Runs on the loop: a few milliseconds at most.
+        voices: further voices, for whoever asks for them by name or by language; ``synthesiser`` is the one for all others.
         vocabulary: words and phrases that the functions at hand make likelier, for the recogniser.
     """
 
@@ -209,3 +235,4 @@ class Providers:
     thinker: Callable[[dict[str, Any]], Thinker]
     ending: Callable[[str, ThinkRequest], Ending] = _open_ended
     vocabulary: Callable[[tuple[dict[str, Any], ...]], tuple[str, ...]] = _no_vocabulary
+    voices: tuple[Voice, ...] = ()

@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from agentd.audio.formats import AudioFormat, wav_header
 from agentd.engine.compute import Compute
 from agentd.engine.latency import SPEAK, THINK
-from agentd.engine.line import Line
+from agentd.engine.line import Hangup, Line
 from agentd.engine.memory import Memory
 from agentd.engine.playback import Playback, Sentence
-from agentd.engine.providers import Synthesiser
+from agentd.engine.speak.choice import Choice
 from agentd.engine.speech import Piece, Speech, Synthesis
 from agentd.protocol.messages import AgentAudioDone, AgentStartedSpeaking, ConversationText, LatencyReport
 
@@ -36,7 +36,7 @@ class Mouth:
         line: to the client.
         memory: is told what was said.
         compute: runs the synthesis.
-        voice: the synthesiser.
+        choices: who speaks: the first, or when it fails the next.
         output: format of the agent's audio.
         container: each reply begins with a WAV header when this is "wav".
         experimental: announce each reply's first audio by AgentStartedSpeaking.
@@ -49,7 +49,7 @@ class Mouth:
         line: Line,
         memory: Memory,
         compute: Compute,
-        voice: Synthesiser,
+        choices: Sequence[Choice],
         *,
         output: AudioFormat,
         container: str,
@@ -60,7 +60,7 @@ class Mouth:
         self._line = line
         self._memory = memory
         self._compute = compute
-        self._voice = voice
+        self._choices = choices
         self._output = output
         self._wav = container == "wav"
         self._experimental = experimental
@@ -75,6 +75,10 @@ class Mouth:
         self._recent: deque[Sentence] = deque()
         self._done_owed = False
         self._reports: list[LatencyReport] = []
+
+    def use(self, choices: Sequence[Choice]) -> None:
+        """Speak by these voices from the next speech on; the one that is being said is finished as it began."""
+        self._choices = choices
 
     def speaking(self) -> bool:
         """True while the user hears the agent, or is about to: judged by playback, not by what is sent."""
@@ -151,7 +155,7 @@ class Mouth:
     def _make(self, speech: Speech) -> Synthesis:
         """The speech's audio, which is being made from now on if it is not already."""
         if speech not in self._making:
-            synthesis = Synthesis(speech, self._voice, self._output, self._compute)
+            synthesis = Synthesis(speech, self._choices, self._output, self._compute)
             self._making[speech] = synthesis, self._line.spawn(synthesis.make(), "synthesis")
         return self._making[speech][0]
 
@@ -169,6 +173,8 @@ class Mouth:
                 await self._utter(piece, reply)
         finally:
             self._unmake(speech)
+        if synthesis.failed and not speech.cut:
+            raise Hangup.failed("FAILED_TO_SPEAK", "No voice could say it.")
         if speech.cut or not any(not waiting.held for waiting in self._queue):
             self._audio_done()  # of a speech that was cut it usually went out with the cut
         if not speech.cut:
@@ -182,6 +188,8 @@ class Mouth:
             self._done_owed = True
             self._recent.append(piece.sentence)
             self._line.send(ConversationText(role="assistant", content=piece.sentence.text))
+        if piece.failure:
+            self._line.warn("SPEAK_REQUEST_FAILED", piece.failure)
         if piece.audio:
             header = b"" if reply.started else await self._begin(reply)
             await self._send(header, piece, reply.speech)

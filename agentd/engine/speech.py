@@ -2,21 +2,28 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import structlog
 
 from agentd.audio.formats import AudioFormat, from_samples
 from agentd.audio.resample import RateConverter
 from agentd.engine.compute import Compute, Urgency
 from agentd.engine.latency import TurnClock
 from agentd.engine.playback import Sentence
-from agentd.engine.providers import Samples, Synthesiser
+from agentd.engine.providers import Samples
+from agentd.engine.speak.choice import Choice
 
 MADE_AHEAD: Final = 2
 """Clauses that are made while an earlier one is sent: sending is paced by playback, making never waits for it."""
+
+SYNTHESIS_S: Final = 20.0
+"""Longest wait for a clause: hundreds of times what it takes, for a machine that has other things to do."""
+
+_log = structlog.get_logger("agentd.engine")
 
 _NOTHING: Final = np.zeros(0, dtype=np.float32)
 
@@ -86,13 +93,15 @@ class Piece:
 
     Attributes:
         sentence: what it belongs to.
-        audio: in the output format; empty at the beginning of a sentence and where nothing is audible.
+        audio: in the output format; empty at the beginning of a sentence.
         last: nothing of the sentence comes after it.
+        failure: what went wrong in a voice; the next one goes on.
     """
 
     sentence: Sentence
     audio: bytes = b""
     last: bool = False
+    failure: str = ""
 
 
 class Synthesis:
@@ -100,14 +109,14 @@ class Synthesis:
 
     Args:
         speech: what to say.
-        voice: who says it.
+        choices: who says it: the first, or when it fails the next.
         output: format of the audio.
         compute: runs the synthesis.
     """
 
-    def __init__(self, speech: Speech, voice: Synthesiser, output: AudioFormat, compute: Compute) -> None:
+    def __init__(self, speech: Speech, choices: Sequence[Choice], output: AudioFormat, compute: Compute) -> None:
         self._speech = speech
-        self._voice = voice
+        self._choices = deque(choices)
         self._output = output
         self._compute = compute
         self._pieces: deque[Piece] = deque()
@@ -132,25 +141,43 @@ class Synthesis:
         self._end()
 
     async def make(self) -> None:
-        """Make the audio; returns when all of it is made."""
+        """Make the audio; returns when all of it is made, or no voice is left."""
         try:
-            while (sentence := await self._speech.next()) is not None:
+            while self._choices and (sentence := await self._speech.next()) is not None:
                 await self._make(sentence)
         finally:
             self._end()
+
+    @property
+    def failed(self) -> bool:
+        """True when no voice is left."""
+        return not self._choices
 
     async def _make(self, sentence: Sentence) -> None:
         if not sentence.text.strip():
             sentence.complete = True
             return
         self._add(Piece(sentence))
-        clauses = _Clauses(self._voice, sentence.text, self._output)
-        while (audio := await self._compute.run(self._urgency(), clauses.next)) is not None:
-            if audio:
-                self._begun = True
-                self._add(Piece(sentence, audio))
-                await self._room()
+        made = False
+        while self._choices and not made:
+            try:
+                clauses = _Clauses(self._choices[0], sentence.text, self._output)
+                while (audio := await self._clause(clauses)) is not None:
+                    if audio:
+                        made = self._begun = True
+                        self._add(Piece(sentence, audio))
+                        await self._room()
+                made = True
+            except Exception as error:  # noqa: BLE001 - whatever a model raises, the next voice is tried
+                name = self._choices.popleft().voice.name
+                _log.warning("synthesis_failed", voice=name, error=repr(error))
+                reason = f"took more than {SYNTHESIS_S:g} s" if isinstance(error, TimeoutError) else "failed"
+                self._add(Piece(sentence, failure=f"The voice {name} {reason}."))
         self._add(Piece(sentence, last=True))
+
+    async def _clause(self, clauses: "_Clauses") -> bytes | None:
+        async with asyncio.timeout(SYNTHESIS_S):
+            return await self._compute.run(self._urgency(), clauses.next)
 
     def _urgency(self) -> Urgency:
         if self._begun:
@@ -176,8 +203,9 @@ class Synthesis:
 class _Clauses:
     """A sentence's audio in the output format, clause by clause; all of its work belongs on a compute thread."""
 
-    def __init__(self, voice: Synthesiser, text: str, output: AudioFormat) -> None:
-        self._clauses: Iterator[Samples] = voice.synthesise(text)
+    def __init__(self, choice: Choice, text: str, output: AudioFormat) -> None:
+        voice = choice.voice.synthesiser
+        self._clauses: Iterator[Samples] = voice.synthesise(text, choice.speed)
         self._rate = RateConverter(voice.sample_rate, output.sample_rate)
         self._output = output
         self._ended = False

@@ -24,6 +24,7 @@ from agentd.engine.providers import (
     ThinkRequest,
     Transcript,
     UserText,
+    Voice,
 )
 from agentd.engine.reception import always
 from agentd.engine.serving import serving
@@ -67,10 +68,10 @@ class MadeUpVoice:
     def __init__(self, word_s: float = 0.1) -> None:
         self.word_s = word_s
 
-    def synthesise(self, text: str) -> Iterator[Samples]:
+    def synthesise(self, text: str, speed: float = 1.0) -> Iterator[Samples]:
         """One array per word."""
         for _ in text.split():
-            yield np.full(round(self.word_s * self.sample_rate), 0.1, dtype=np.float32)
+            yield np.full(round(self.word_s / speed * self.sample_rate), 0.1, dtype=np.float32)
 
 
 @dataclass
@@ -120,16 +121,18 @@ async def made_up_engine(
     answer: Callable[[ThinkRequest], list[ThinkEvent | float]] = lamp_mind,
     *,
     word_s: float = 0.1,
+    voices: tuple[Voice, ...] = (),
     thinker: Callable[[dict[str, Any]], Thinker] | None = None,
     allowed_endpoints: tuple[str, ...] = (),
     **limits: Any,
 ) -> AsyncIterator[MadeUp]:
-    """Serve conversations with made-up models; ``limits`` go into the ``[engine]`` section, ``thinker`` replaces the mind.
+    """Serve conversations with made-up models; ``limits`` go into the ``[engine]`` section, ``thinker`` replaces the mind, and
+    ``voices`` are there beside the built-in one.
 
     Audio is not paced by default: tests of other things need not wait for it to be played.
     """
     ear, voice, mind = MadeUpEar(), MadeUpVoice(word_s), MadeUpMind(answer)
-    providers = Providers(ear, EnergyVad, voice, thinker or (lambda _: mind))
+    providers = Providers(ear, EnergyVad, voice, thinker or (lambda _: mind), voices=voices)
     settings = EngineSettings(**({"audio_ahead_s": 60.0} | limits))
     compute = Compute(settings.threads)
 

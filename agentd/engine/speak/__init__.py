@@ -1,1 +1,1 @@
-"""Speaking: text made speakable (``text``), and a voice (``hibari``)."""
+"""Speaking: text made speakable (``text``), the voices (``hibari``, ``espeak``) and which of them speaks (``choice``)."""

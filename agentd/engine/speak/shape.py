@@ -14,11 +14,8 @@ _AUDIBLE: Final = np.float32(10 ** (-70 / 20))
 
 _WINDOW_S: Final = 0.01
 
-_GAIN: Final = np.float32(1.8)
-"""The voice speaks at -24 dBFS with peaks below 0.45: 5 dB more is heard across a room and still never clips."""
 
-
-def shaped(samples: Samples, sample_rate: int, pause_s: float) -> Samples:
+def shaped(samples: Samples, sample_rate: int, pause_s: float, *, gain: float) -> Samples:
     """Speech without the silence around it, then ``pause_s`` of silence.
 
     Voices begin with a quarter of a second of nothing, which the user would wait for after every question.
@@ -30,5 +27,5 @@ def shaped(samples: Samples, sample_rate: int, pause_s: float) -> Samples:
     if not audible.size:
         return samples[:0]
     first, last = audible[0] * window, (audible[-1] + 1) * window
-    speech: Samples = np.pad(samples[first:last] * _GAIN, (0, round(pause_s * sample_rate)))
+    speech: Samples = np.pad(samples[first:last] * np.float32(gain), (0, round(pause_s * sample_rate)))
     return speech

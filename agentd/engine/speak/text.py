@@ -55,10 +55,17 @@ _SPELLED: Final = (
 )
 
 
-def speakable(text: str) -> str:
-    """``text`` as it is to be said."""
+def speakable(text: str, *, english: bool = True) -> str:
+    """``text`` as it is to be said.
+
+    Args:
+        text: as a person or a language model wrote it.
+        english: write out what English reads in its own way; in other languages only what is meant for eyes goes.
+    """
     for pattern, seen in _FOR_EYES:
         text = pattern.sub(seen, text)
+    if not english:
+        return text.strip()
     for pattern, spelled in _SPELLED:
         text = pattern.sub(spelled, text)
     return _UNIT.sub(_with_unit, text).strip()

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +17,10 @@ from agentd.engine.latency import THINK, TurnClock
 from agentd.engine.line import Line
 from agentd.engine.memory import Memory
 from agentd.engine.playback import Sentence
-from agentd.engine.providers import Samples
+from agentd.engine.providers import Samples, Voice
 from agentd.engine.reception import always
 from agentd.engine.serving import serving
+from agentd.engine.speak.choice import Choice
 from agentd.engine.speaking import TEXT_GAP_S, Mouth
 from agentd.engine.speech import Speech
 from agentd.protocol.messages import Message, SettingsApplied
@@ -39,17 +40,36 @@ class Words:
         self.words = 0
         self.said = threading.Semaphore(0)
 
-    def synthesise(self, text: str) -> Iterator[Samples]:
+    def synthesise(self, text: str, speed: float = 1.0) -> Iterator[Samples]:
         for _ in text.split():
             self.words += 1
             self.said.release()
             yield np.full(round(self.word_s * RATE), 0.1, dtype=np.float32)
 
 
+class Broken:
+    """A voice that fails after so many words."""
+
+    sample_rate = RATE
+
+    def __init__(self, after: int = 0) -> None:
+        self.after = after
+
+    def synthesise(self, text: str, speed: float = 1.0) -> Iterator[Samples]:
+        for number, _ in enumerate(text.split()):
+            if number == self.after:
+                raise RuntimeError("the model has a fault")
+            yield np.full(round(0.1 * RATE), 0.1, dtype=np.float32)
+
+
+def broken(after: int = 0) -> Choice:
+    return Choice(Voice("broken", "broken", "en", Broken(after)))
+
+
 class Bare:
     """A dialogue of nothing but a mouth."""
 
-    def __init__(self, line: Line, compute: Compute, voice: Words, **options: Any) -> None:
+    def __init__(self, line: Line, compute: Compute, choices: Sequence[Choice], **options: Any) -> None:
         self.line = line
         self.memory = Memory(line.note)
         parts: dict[str, Any] = {"container": "none", "experimental": False, "ahead_s": 60.0} | options
@@ -57,7 +77,7 @@ class Bare:
             line,
             self.memory,
             compute,
-            voice,
+            choices,
             output=AudioFormat("linear16", RATE),
             clock=asyncio.get_running_loop().time,
             **parts,
@@ -97,11 +117,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(*, word_s: float = 0.1, **options: Any) -> AsyncIterator[Stage]:
+async def stage(*, word_s: float = 0.1, before: Sequence[Choice] = (), **options: Any) -> AsyncIterator[Stage]:
+    """A mouth that speaks by words, and by the voices ``before`` while they do."""
     voice, compute, dialogues = Words(word_s), Compute(1), []
+    choices = (*before, Choice(Voice("words", "words", "en", voice)))
 
     def dialogue(line: Line, document: dict[str, Any]) -> Bare:
-        dialogues.append(Bare(line, compute, voice, **options))
+        dialogues.append(Bare(line, compute, choices, **options))
         return dialogues[-1]
 
     try:
@@ -246,3 +268,45 @@ async def test_a_blank_speech_sends_nothing(text: str) -> None:
         here.speech("hello")
         await here.client.until("AgentAudioDone")
         assert here.client.kinds()[2:] == ["ConversationText", "~", "AgentAudioDone"]
+
+
+async def test_when_a_voice_fails_the_next_one_says_the_sentence_and_the_rest() -> None:
+    async with stage(before=[broken()]) as here:
+        here.speech("one two three", "four")
+        await here.client.until("AgentAudioDone")
+        kinds = ["ConversationText", "Warning", "~", "ConversationText", "~", "AgentAudioDone"]
+        assert here.client.kinds(without=("History",))[2:] == kinds
+        (warning,) = here.client.of_type("Warning")
+        assert warning["code"] == "SPEAK_REQUEST_FAILED"
+        assert "broken" in warning["description"]
+        assert "fault" not in warning["description"]
+        assert here.heard_s() == pytest.approx(0.4)
+        here.speech("five")
+        await here.client.until("Warning", after=len(here.client.items))  # each speech begins with the first voice again
+
+
+async def test_a_voice_that_fails_within_a_sentence_leaves_the_next_sentence_to_the_next_voice() -> None:
+    async with stage(before=[broken(after=2)]) as here:
+        here.speech("one two three", "four")
+        await here.client.until("AgentAudioDone")
+        assert here.heard_s() == pytest.approx(0.3)
+
+
+async def test_when_every_voice_fails_the_conversation_ends_by_an_error() -> None:
+    async with stage(before=[broken(), broken()]) as here:
+        here.mouth.use([broken(), broken()])
+        here.speech("one two three")
+        error = await here.client.until("Error")
+        assert error["code"] == "FAILED_TO_SPEAK"
+        assert len(here.client.of_type("Warning")) == 2
+        assert await here.client.closed() == 1011
+
+
+async def test_a_held_speech_whose_voice_fails_says_nothing_of_it_before_its_release() -> None:
+    async with stage(before=[broken()]) as here:
+        speech = here.speech("one two", held=True)
+        await until_made(here, 1)
+        assert here.client.kinds()[2:] == []
+        speech.release()
+        await here.client.until("AgentAudioDone")
+        assert here.client.kinds()[2:5] == ["ConversationText", "Warning", "~"]

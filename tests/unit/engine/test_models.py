@@ -26,6 +26,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(metadata, "version", version)
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setenv("PATH", str(tmp_path))
     for source in (models.RUNTIME, models.RECOGNISER, models.VOICE, *models.VOICE_ACTIVITY):
         monkeypatch.delitem(sys.modules, source.module, raising=False)
     return tmp_path
@@ -42,6 +43,13 @@ def test_every_model_is_found_without_running_a_line_of_its_package(installed: P
         ("speak", True, ""),
         ("voice activity", True, ""),
     ]
+
+
+def test_a_program_with_further_voices_is_named_where_there_is_one(installed: Path) -> None:
+    program = installed / models.ESPEAK
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert status("further voices").detail.startswith(f"{program}:")
 
 
 def test_the_voice_activity_model_is_taken_from_whichever_package_has_it(installed: Path) -> None:
