@@ -46,8 +46,9 @@ class Memory:
                 continue
             if isinstance(text := item.get("content"), str):
                 self._entries.append(AgentText(text) if item.get("role") == "assistant" else UserText(text))
-            for call in item.get("function_calls") or ():
-                made = CallMade(str(call["id"]), str(call["name"]), arguments_of(call.get("arguments")), str(call["response"]))
+            for place, call in enumerate(item.get("function_calls") or ()):
+                arguments = arguments_of(call.get("arguments"))
+                made = CallMade(str(call["id"]), str(call["name"]), arguments, str(call["response"]), together=place > 0)
                 self._entries.append(made)
 
     def user_said(self, text: str) -> None:
@@ -65,9 +66,9 @@ class Memory:
         if text:
             self._tell(History(role="assistant", content=text))
 
-    def called(self, call: FunctionCall, result: str) -> None:
-        """A call was answered."""
-        self._entries.append(CallMade(call.id, call.name, arguments_of(call.arguments), result))
+    def called(self, call: FunctionCall, result: str, *, together: bool = False) -> None:
+        """A call was answered; ``together`` with the one before it, if both were asked for at once."""
+        self._entries.append(CallMade(call.id, call.name, arguments_of(call.arguments), result, together))
         done = HistoryCall(id=call.id, name=call.name, client_side=call.client_side, arguments=call.arguments, response=result)
         self._tell(History(function_calls=[done]))
 

@@ -110,12 +110,17 @@ class AgentText:
 
 @dataclass(frozen=True, slots=True)
 class CallMade:
-    """A function call; ``result`` is None while it is open (a thinker never sees that)."""
+    """A function call; ``result`` is None while it is open (a thinker never sees that).
+
+    Attributes:
+        together: made in one round with the call before it, so in ignorance of that one's result.
+    """
 
     id: str
     name: str
     arguments: Mapping[str, Any]
     result: str | None
+    together: bool = field(default=False, compare=False)
 
 
 ChatMessage = UserText | AgentText | CallMade

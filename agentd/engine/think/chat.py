@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Any, Final
 
 import orjson
@@ -97,44 +96,42 @@ def _description(text: str) -> str:
 
 
 def _turns(messages: Sequence[ChatMessage], wires: Mapping[str, str]) -> list[list[dict[str, Any]]]:
-    """The messages turn by turn, each beginning with what the user said; a greeting is one before the first."""
+    """The messages turn by turn, each beginning with what the user said; a greeting is one before the first.
+
+    No two messages of one side follow each other: some models' templates refuse that.
+    """
     turns: list[list[dict[str, Any]]] = []
-    for are_calls, group in groupby(messages, lambda message: isinstance(message, CallMade)):
-        if are_calls:
-            turns = turns or [[]]
-            turns[-1] += _calls([message for message in group if isinstance(message, CallMade)], wires)
-            continue
-        for message in group:
-            if not turns or isinstance(message, UserText):
-                turns.append([])
-            turns[-1].append(_text(message))
+    for message in messages:
+        last = turns[-1][-1] if turns else {}
+        match message:
+            case UserText(text) if last.get("role") == "user":
+                last["content"] += f"\n{text}"
+            case UserText(text):
+                turns.append([{"role": "user", "content": text}])
+            case AgentText(text):
+                turns = turns or [[]]
+                turns[-1].append({"role": "assistant", "content": text})
+            case CallMade():
+                turns = turns or [[]]
+                _add_call(turns[-1], message, wires)
     return turns
 
 
-def _text(message: ChatMessage) -> dict[str, Any]:
-    match message:
-        case UserText(text):
-            return {"role": "user", "content": text}
-        case AgentText(text):
-            return {"role": "assistant", "content": text}
-        case CallMade():
-            raise AssertionError("calls are written by _calls")
-
-
-def _calls(calls: Sequence[CallMade], wires: Mapping[str, str]) -> list[dict[str, Any]]:
-    requested = [
-        {
-            "id": call.id,
-            "type": "function",
-            "function": {
-                "name": wires.get(call.name) or wire_name(call.name),
-                "arguments": orjson.dumps(dict(call.arguments)).decode(),
-            },
-        }
-        for call in calls
-    ]
-    results = [
-        {"role": "tool", "tool_call_id": call.id, "content": _NOT_ANSWERED if call.result is None else call.result}
-        for call in calls
-    ]
-    return [{"role": "assistant", "content": None, "tool_calls": requested}, *results]
+def _add_call(turn: list[dict[str, Any]], call: CallMade, wires: Mapping[str, str]) -> None:
+    """A call and its result: beside those of its round, else after the words before it, in their message."""
+    requested = {
+        "id": call.id,
+        "type": "function",
+        "function": {
+            "name": wires.get(call.name) or wire_name(call.name),
+            "arguments": orjson.dumps(dict(call.arguments)).decode(),
+        },
+    }
+    assistant = next((message for message in reversed(turn) if message["role"] == "assistant"), None)
+    if assistant is not None and call.together and assistant.get("tool_calls"):
+        assistant["tool_calls"].append(requested)
+    elif assistant is not None and assistant is turn[-1]:
+        assistant["tool_calls"] = [requested]
+    else:
+        turn.append({"role": "assistant", "content": None, "tool_calls": [requested]})
+    turn.append({"role": "tool", "tool_call_id": call.id, "content": _NOT_ANSWERED if call.result is None else call.result})

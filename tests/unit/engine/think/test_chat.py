@@ -62,3 +62,28 @@ def test_a_call_without_answer_gets_one() -> None:
     request = ThinkRequest("", (UserText("hi"), CallMade("c", "x", {}, None)), (), {})
 
     assert chat_messages(request)[-1] == {"role": "tool", "tool_call_id": "c", "content": "no answer"}
+
+
+def written(*messages: ChatMessage) -> list[tuple[str, str | None, int]]:
+    sent = chat_messages(ThinkRequest("", messages, (), {}))
+    return [(message["role"], message.get("content"), len(message.get("tool_calls", ()))) for message in sent]
+
+
+def test_calls_of_one_round_stand_together_and_those_of_the_next_apart() -> None:
+    calls = [CallMade(str(number), "look_up", {}, f"r{number}", together=number == 1) for number in range(3)]
+    assert written(UserText("go"), AgentText("One moment."), *calls) == [
+        ("user", "go", 0),
+        ("assistant", "One moment.", 2),
+        ("tool", "r0", 0),
+        ("tool", "r1", 0),
+        ("assistant", None, 1),
+        ("tool", "r2", 0),
+    ]
+
+
+def test_what_the_user_says_in_two_pieces_is_one_message() -> None:
+    assert written(UserText("turn on"), UserText("the lamp")) == [("user", "turn on\nthe lamp", 0)]
+
+
+def test_a_conversation_may_begin_with_a_call() -> None:
+    assert written(CallMade("1", "look_up", {}, None)) == [("assistant", None, 1), ("tool", "no answer", 0)]

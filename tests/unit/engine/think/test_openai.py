@@ -103,7 +103,7 @@ async def test_prompt_history_functions_and_model_options_are_sent(peer: Peer) -
         AgentText("Hello."),
         UserText("what time is it"),
         CallMade("c1", "get_time", {"zone": "UTC"}, "noon"),
-        CallMade("c2", "get_time", {}, "one"),
+        CallMade("c2", "get_time", {}, "one", together=True),
         AgentText("It is noon."),
         UserText("thanks"),
         functions=(function, {"name": "bare"}),
@@ -370,7 +370,7 @@ async def test_names_that_chat_completions_refuses_are_sent_otherwise_and_come_b
     request = ask(
         UserText("go"),
         CallMade("c1", "light_turn on", {}, "done"),
-        CallMade("c2", "invented!", {}, "unknown"),
+        CallMade("c2", "invented!", {}, "unknown", together=True),
         functions=tuple({"name": name, "description": "d" * 5000} for name in names),
     )
 
