@@ -147,6 +147,8 @@ class EngineSettings(Section):
     """The client is warned so long before that; 0 warns not at all."""
     function_timeout_s: Seconds = 60.0
     """How long the engine waits for the answer to a function call."""
+    parallel_calls: bool = False
+    """Several calls of a model in one FunctionCallRequest; many clients take only one each."""
     threads: int = Field(default=2, ge=1, le=64)
     """Threads for speech recognition and synthesis. More than cores makes speech start later."""
     allowed_hosts: tuple[str, ...] = ()
@@ -159,7 +161,7 @@ class SecuritySettings(Section):
     """What conversations may reach."""
 
     allowed_endpoints: tuple[str, ...] = ()
-    """Origins allowed for think and speak endpoints, such as "https://llm.example.org" or "http://127.0.0.1:11434"."""
+    """Origins allowed for think, speak and function endpoints, such as "https://llm.example.org" or "http://127.0.0.1:11434"."""
 
 
 class AgentProfile(Section):

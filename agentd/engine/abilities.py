@@ -22,6 +22,7 @@ OWN_PROMPT_CHARS: Final = 1_000_000
 """Longest prompt for those with one: Deepgram has no limit there, but UpdatePrompt after UpdatePrompt must end somewhere."""
 
 _SHOWN_CHARS: Final = 64
+_CHAT_COMPLETIONS: Final = ("open_ai", "groq", "nvidia")
 _FILLERS: Final = ("initial_agent_filler", "agent_filler_max_count", "agent_filler_interval_ms")
 
 
@@ -78,7 +79,13 @@ def tell_mapped(settings: Document, told: set[str], tell: Callable[[Message], No
 
 def mapped(settings: Document) -> list[Warn]:
     """Where the engine uses its own instead of what the document names."""
-    found = (_listen_model(settings), _language(settings), _think_model(settings), _think_live(settings))
+    found = (
+        _listen_model(settings),
+        _language(settings),
+        _think_model(settings),
+        _think_provider(settings),
+        _think_live(settings),
+    )
     return [Warn(code=code, description=description) for code, description in filter(None, found)]
 
 
@@ -110,6 +117,18 @@ def _think_model(settings: Document) -> tuple[str, str] | None:
         wanted = object_of(block.get("provider")).get("model")
         if not block.get("endpoint") and wanted is not None and wanted not in own:
             return "THINK_MODEL_MAPPED", f"This engine has no think model {_shown(wanted)}; its offline matcher thinks instead."
+    return None
+
+
+def _think_provider(settings: Document) -> tuple[str, str] | None:
+    """Endpoints are asked in chat completions whatever their provider: many offer them beside a form of their own."""
+    for block in documents.think_blocks(settings):
+        wanted = object_of(block.get("provider")).get("type")
+        if block.get("endpoint") and wanted is not None and wanted not in _CHAT_COMPLETIONS:
+            told = (
+                f"This engine asks endpoints in OpenAI chat completions alone; the one of {_shown(wanted)} must answer in them."
+            )
+            return "THINK_PROVIDER_MAPPED", told
     return None
 
 

@@ -1,7 +1,7 @@
-"""Function calls of a conversation: asked of the client one message each, answered, given up, or withdrawn."""
+"""Function calls of a conversation: asked of the client or of a server, answered, given up, or withdrawn."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 from uuid import uuid4
 
@@ -10,11 +10,18 @@ import orjson
 from agentd.engine.line import Line
 from agentd.engine.memory import Memory
 from agentd.engine.providers import Call
+from agentd.engine.remote import CallFailed, Remote
 from agentd.protocol.messages import FunctionCall, FunctionCallRequest, FunctionCallResponse
+from agentd.supervise import spawn
 
 NO_ANSWER: Final = "The function did not answer in time; whether it did anything is not known."
 NO_FUNCTION: Final = "There is no function of that name."
-NO_ENDPOINT: Final = "This function runs on another server, which this engine does not call."
+
+MAX_ID: Final = 40
+"""Characters; OpenAI takes no longer ids back."""
+
+MAX_IDS: Final = 4096
+"""Ids remembered per conversation: a client that takes a second call of the same id for a repetition must not see one."""
 
 
 class Calls:
@@ -23,24 +30,51 @@ class Calls:
     Args:
         line: to the client.
         memory: where finished calls are kept.
-        timeout_s: how long the client may take; then the conversation goes on without it.
+        timeout_s: how long the client, or a function's server, may take; then the conversation goes on without it.
+        parallel: ask for all calls of a round in one message, as a model made them, and not in one each. Deepgram's Flask
+            example, and whatever was made after it, dies on two in one.
+        allowed_endpoints: origins of functions that run on a server.
     """
 
-    def __init__(self, line: Line, memory: Memory, *, timeout_s: float) -> None:
+    def __init__(
+        self,
+        line: Line,
+        memory: Memory,
+        *,
+        timeout_s: float,
+        parallel: bool = False,
+        allowed_endpoints: Collection[str] = (),
+    ) -> None:
         self._line = line
         self._memory = memory
         self._timeout_s = timeout_s
+        self._parallel = parallel
+        self._remote = Remote(allowed_endpoints, timeout_s=timeout_s)
         self._answers: dict[str, asyncio.Future[str]] = {}
+        self._ids: dict[str, None] = {}
 
     async def make(self, calls: list[Call], functions: Mapping[str, Mapping[str, Any]]) -> None:
         """Have the calls of one round made, all at once, and remember their results in order.
 
-        Each goes out as a message of its own: Deepgram's Flask example dies on two in one.
+        Those that are answered by the time the turn is cut short are remembered as well: they were made.
         """
-        made = [_declared(call, functions) for call in calls]
-        waiting = [(call, self._ask(call, functions.get(call.name))) for call in made]
-        for call, answer in waiting:
-            self._memory.called(call, await self._result(call, answer))
+        made = [self._declared(call, functions) for call in calls]
+        faults = [call.fault or (None if call.name in functions else NO_FUNCTION) for call in calls]
+        asked = [call for call, fault in zip(made, faults, strict=True) if fault is None]
+        answers = {call.id: asyncio.get_running_loop().create_future() for call in asked if call.client_side}
+        self._answers |= answers
+        for request in [asked] if self._parallel and asked else [[call] for call in asked]:
+            self._line.send(FunctionCallRequest(functions=request))
+        results: list[asyncio.Task[str]] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                for call, fault, given in zip(made, faults, calls, strict=True):
+                    result = self._result(call, given, fault, answers.get(call.id), functions.get(call.name, {}))
+                    results.append(spawn(group, result, name=f"engine:call:{call.name[:32]}"))
+        finally:
+            answered = [(call, done.result()) for call, done in zip(made, results, strict=False) if _succeeded(done)]
+            for place, (call, content) in enumerate(answered):
+                self._memory.called(call, content, together=place > 0)
 
     def take(self, response: FunctionCallResponse) -> None:
         """A client's answer: echoed, as the real server does, and handed to the turn that waits for it.
@@ -61,22 +95,28 @@ class Calls:
         self._answers.clear()
         self._line.cancel_calls()
 
-    def _ask(self, call: FunctionCall, function: Mapping[str, Any] | None) -> asyncio.Future[str]:
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        if function is None:
-            self._line.warn("FUNCTION_CALL_FAILED", f"The think provider called {call.name!r}, which is not declared.")
-            answer.set_result(NO_FUNCTION)
-            return answer
-        self._line.send(FunctionCallRequest(functions=[call]))
-        if call.client_side:
-            self._answers[call.id] = answer
-        else:
-            self._line.warn("FUNCTION_CALL_FAILED", f"{call.name!r} has an endpoint, which this engine does not call.")
-            self._line.send(FunctionCallResponse(id=call.id, name=call.name, content=NO_ENDPOINT))
-            answer.set_result(NO_ENDPOINT)
-        return answer
+    async def _result(
+        self,
+        call: FunctionCall,
+        given: Call,
+        fault: str | None,
+        answer: "asyncio.Future[str] | None",
+        function: Mapping[str, Any],
+    ) -> str:
+        if fault is not None:
+            self._line.warn("FUNCTION_CALL_FAILED", f"The think provider's call of {call.name[:64]!r} cannot be made. {fault}")
+            return fault
+        if answer is not None:
+            return await self._client_result(call, answer)
+        try:
+            result = await self._remote.call(function["endpoint"], given.arguments)
+        except CallFailed as failure:
+            self._line.warn("FUNCTION_CALL_FAILED", f"{call.name[:64]!r} failed: {failure}.")
+            result = f"The function failed: {failure}."
+        self._line.send(FunctionCallResponse(id=call.id, name=call.name, content=result))
+        return result
 
-    async def _result(self, call: FunctionCall, answer: asyncio.Future[str]) -> str:
+    async def _client_result(self, call: FunctionCall, answer: "asyncio.Future[str]") -> str:
         await asyncio.wait((answer,), timeout=self._timeout_s)
         if answer.done():
             return answer.result()
@@ -85,12 +125,21 @@ class Calls:
         self._line.warn("FUNCTION_CALL_TIMEOUT", f"{call.name!r} was not answered within {self._timeout_s:g} seconds.")
         return NO_ANSWER
 
+    def _declared(self, call: Call, functions: Mapping[str, Mapping[str, Any]]) -> FunctionCall:
+        """A thinker's call as it goes out, with an id that no call before it had."""
+        call_id = call.id
+        if not call_id or len(call_id) > MAX_ID or call_id in self._ids:
+            call_id = f"fc_{uuid4()}"
+        self._ids[call_id] = None
+        if len(self._ids) > MAX_IDS:
+            del self._ids[next(iter(self._ids))]
+        return FunctionCall(
+            id=call_id,
+            name=call.name,
+            arguments=orjson.dumps(dict(call.arguments)).decode(),
+            client_side=functions.get(call.name, {}).get("endpoint") is None,
+        )
 
-def _declared(call: Call, functions: Mapping[str, Mapping[str, Any]]) -> FunctionCall:
-    """A thinker's call as it goes out."""
-    return FunctionCall(
-        id=call.id or f"fc_{uuid4()}",
-        name=call.name,
-        arguments=orjson.dumps(dict(call.arguments)).decode(),
-        client_side="endpoint" not in functions.get(call.name, {}),
-    )
+
+def _succeeded(task: "asyncio.Task[str]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None

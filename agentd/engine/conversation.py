@@ -41,7 +41,7 @@ class Conversation:
         providers: the models.
         compute: runs them.
         limits: endpointing, barge-in and time limits.
-        allowed_endpoints: origins that think and speak endpoints may have.
+        allowed_endpoints: origins that think, speak and function endpoints may have.
     """
 
     def __init__(
@@ -61,7 +61,13 @@ class Conversation:
         self._clock = asyncio.get_running_loop().time
         self._memory = Memory(line.note if documents.history_enabled(settings) else None)
         self._turns = Turns(line)
-        self._calls = Calls(line, self._memory, timeout_s=limits.function_timeout_s)
+        self._calls = Calls(
+            line,
+            self._memory,
+            timeout_s=limits.function_timeout_s,
+            parallel=limits.parallel_calls,
+            allowed_endpoints=allowed_endpoints,
+        )
         self._transcribing = 0
         self._told: set[str] = set()
         self._voices = voices_of(providers)

@@ -15,7 +15,7 @@ from agentd.engine.playback import Sentence
 from agentd.engine.providers import Call, Say, Thinker, ThinkEvent, ThinkFailed, ThinkRequest, Thought
 from agentd.engine.speaking import Mouth, Speech
 from agentd.protocol import settings as documents
-from agentd.protocol.messages import AgentThinking, Warn
+from agentd.protocol.messages import AgentThinking
 
 MAX_ROUNDS: Final = 10
 """Rounds of calls in one turn; a model that wants more is going in circles."""
@@ -31,9 +31,6 @@ SLOW_THINK_S: Final = 5.0
 
 APOLOGY_S: Final = 15.0
 """How long the conversation may outlive its thinking, to say so."""
-
-PROMPT_CHARS: Final = 25_000
-"""Longest prompt without an endpoint of one's own (Deepgram docs, "LLM models"); the rest is cut off."""
 
 CANNOT_THINK: Final = "Sorry, I am having trouble thinking. Please try again later."
 CLOSE_S: Final = 2.0
@@ -76,11 +73,10 @@ class Mind:
         self._clock = clock
         self._blocks: list[tuple[dict[str, Any], Thinker]] = []
         self._scratch: dict[str, Any] = {}
-        self._noted: set[str] = set()
 
     def configure(self, settings: dict[str, Any]) -> None:
         """Think by these settings from the next round on."""
-        blocks = [self._with_fitting_prompt(block) for block in documents.think_blocks(settings) or [{}]]
+        blocks = documents.think_blocks(settings) or [{}]
         before, self._blocks = self._blocks, [(block, self._thinker(block)) for block in blocks]
         kept = {id(thinker) for _, thinker in self._blocks}
         for _, thinker in before:
@@ -167,19 +163,6 @@ class Mind:
         with suppress(TimeoutError):
             async with asyncio.timeout(APOLOGY_S):
                 await speech.over.wait()
-
-    def _with_fitting_prompt(self, block: dict[str, Any]) -> dict[str, Any]:
-        prompt = block.get("prompt") or ""
-        if block.get("endpoint") or len(prompt) <= PROMPT_CHARS:
-            return block
-        told = f"The prompt has {len(prompt)} characters; without an endpoint of your own the first {PROMPT_CHARS} count."
-        self._note_once("PROMPT_TOO_LONG", told)
-        return block | {"prompt": prompt[:PROMPT_CHARS]}
-
-    def _note_once(self, code: str, description: str) -> None:
-        if description not in self._noted:
-            self._noted.add(description)
-            self._line.note(Warn(code=code, description=description))
 
     def _request(self, block: dict[str, Any]) -> ThinkRequest:
         return ThinkRequest(

@@ -57,6 +57,7 @@ class ModelServer:
     """Gives every request the next answer; the last one again and again.
 
     Attributes:
+        url: of its chat completions.
         requests: what was asked: ``path`` with its query as it came, ``headers``, ``body``.
         connections: the client's port of each.
         gone: set when a client left in the middle of an answer.
@@ -64,6 +65,7 @@ class ModelServer:
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
+        self.url = ""
         self.requests: list[dict[str, Any]] = []
         self.connections: set[int] = set()
         self.go_on = asyncio.Event()
@@ -113,5 +115,6 @@ async def model_server(*answers: Answer) -> AsyncIterator[tuple[ModelServer, str
     """A running server and the full URL of its chat completions."""
     server, app = ModelServer(*answers), web.Application()
     app.router.add_route("*", "/{tail:.*}", server.handle)
-    async with TestServer(app) as running:
-        yield server, f"http://127.0.0.1:{running.port}{PATH}?{QUERY}"
+    async with TestServer(app, handler_cancellation=True) as running:
+        server.url = f"http://127.0.0.1:{running.port}{PATH}?{QUERY}"
+        yield server, server.url

@@ -1,5 +1,6 @@
 """Conversations that a chat completions server thinks for, over real sockets on both sides: what its failures come to."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from agentd.engine.think import build_thinker
 from tests.support.agent_client import AgentClient, settings
-from tests.support.engine import LAMP, made_up_engine
+from tests.support.engine import LAMP, made_up_engine, speech
 from tests.support.model_server import Answer, ModelServer, called, delta, model_server
 
 pytestmark = pytest.mark.timeout(30)
@@ -38,7 +39,8 @@ async def thinking(*plans: list[Answer], **think: Any) -> AsyncIterator[tuple[Ag
 
 
 def warnings(client: AgentClient) -> list[str]:
-    return [item["code"] for item in client.of_type("Warning")]
+    """What was warned of, but for names that this engine has other things for."""
+    return [item["code"] for item in client.of_type("Warning") if not item["code"].endswith("_MAPPED")]
 
 
 async def test_the_next_provider_answers_for_one_that_fails_and_each_request_begins_with_the_first() -> None:
@@ -100,21 +102,112 @@ async def test_a_model_that_insists_on_a_function_that_does_not_exist_ends_the_s
         assert client.kinds()[-2:] != ["~", "Error"]
 
 
-async def test_a_prompt_too_long_for_a_managed_model_is_cut_and_told() -> None:
-    async with made_up_engine() as engine, engine.client() as client:
-        block = {"provider": {"type": "open_ai", "model": "gpt-4o-mini"}, "prompt": "x" * 25_001}
-        await client.send(settings(think=[block, block]))
-        await client.until("SettingsApplied")
-        await client.send(GO)
-        await client.until("AgentAudioDone")
-        assert warnings(client) == ["PROMPT_TOO_LONG"]
-        assert "25001 characters" in client.of_type("Warning")[0]["description"]
-        assert len(engine.mind.requests[0].prompt) == 25_000
-
-
 async def test_a_prompt_for_an_endpoint_of_ones_own_may_be_longer() -> None:
     async with thinking([said("Yes.")], prompt="x" * 30_000) as (client, (server,)):
         await client.send(GO)
         await client.until("AgentAudioDone")
         assert warnings(client) == []
         assert len(server.messages[0]["content"]) == 30_000
+
+
+async def test_a_provider_of_another_kind_is_asked_in_chat_completions_and_the_client_is_told_once() -> None:
+    provider = {"type": "anthropic", "model": "claude-haiku-4-5"}
+    async with thinking([said("Yes.")], [said("No.")], provider=provider) as (client, (server, _)):
+        await client.send(GO)
+        await client.until("AgentAudioDone")
+        await client.send({"type": "UpdatePrompt", "prompt": "Be kind."})
+        await client.until("PromptUpdated")
+        await client.send(GO)
+        await client.until("AgentAudioDone", after=len(client.items))
+        assert client.texts("assistant") == ["Yes.", "Yes."]
+        assert server.requests[0]["body"]["model"] == "claude-haiku-4-5"
+        (told,) = [item for item in client.of_type("Warning") if item["code"] == "THINK_PROVIDER_MAPPED"]
+        assert "'anthropic'" in told["description"]
+
+
+async def test_a_changed_prompt_is_thought_by_over_the_connection_that_is_open() -> None:
+    async with thinking([said("Yes.")]) as (client, (server,)):
+        await client.send(GO)
+        await client.until("AgentAudioDone")
+        await client.send({"type": "UpdatePrompt", "prompt": "Be kind."})
+        await client.until("PromptUpdated")
+        await client.send(GO)
+        await client.until("AgentAudioDone", after=len(client.items))
+        assert server.messages[0]["content"] == "Be brief.\n\nBe kind."
+        assert len(server.connections) == 1
+
+
+async def test_another_endpoint_is_asked_from_the_next_request_on() -> None:
+    async with thinking([said("First.")], [said("Second.")]) as (client, (first, second)):
+        await client.send(GO)
+        await client.until("AgentAudioDone")
+        block = {"provider": {"type": "open_ai", "model": "any"}, "endpoint": {"url": second.url}}
+        await client.send({"type": "UpdateThink", "think": block})
+        await client.until("ThinkUpdated")
+        await client.send(GO)
+        await client.until("AgentAudioDone", after=len(client.items))
+        assert client.texts("assistant") == ["First.", "Second."]
+        assert (len(first.requests), len(second.requests)) == (1, 1)
+
+
+async def test_a_whole_turn_with_words_calls_and_several_rounds_is_one_conversation_for_the_model() -> None:
+    plan = [
+        Answer([delta(content="Let me see."), called("set_light", '{"on": true}', id="one")]),
+        Answer([called("set_light", '{"on": ', id="two"), called("set_light", "{}", id="three")]),
+        Answer([delta(reasoning_content="Two of three."), delta(content="Both are on.", finish="stop")]),
+    ]
+    async with thinking(plan) as (client, (server,)):
+        await client.send(GO)
+        for call_id in ("one", "three"):
+            request = await client.until("FunctionCallRequest", after=len(client.items) if call_id == "three" else 0)
+            (call,) = request["functions"]
+            assert call["id"] == call_id
+            await client.send(
+                {"type": "FunctionCallResponse", "id": call_id, "name": call["name"], "content": f"{call_id} is on"}
+            )
+        await client.until(lambda item: isinstance(item, dict) and item.get("content") == "Both are on.")
+        assert client.texts("assistant") == ["Let me see.", "Both are on."]
+        assert [item["content"] for item in client.of_type("AgentThinking")] == ["Two of three."]
+        assert warnings(client) == ["FUNCTION_CALL_FAILED"]
+        last = server.messages
+        assert [message["role"] for message in last] == "system user assistant tool assistant tool tool".split()
+        assert last[2]["content"] == "Let me see."
+        assert [call["id"] for call in last[4]["tool_calls"]] == ["two", "three"]
+        results = {message["tool_call_id"]: message["content"] for message in last if message["role"] == "tool"}
+        assert results["one"] == "one is on"
+        assert results["three"] == "three is on"
+        assert "not a JSON object" in results["two"]
+
+
+async def test_a_server_that_takes_long_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentd.engine.thinking.SLOW_THINK_S", 0.1)
+    async with thinking([Answer([delta(content="Well")], stall=True)]) as (client, (server,)):
+        await client.send(GO)
+        assert (await client.until("Warning"))["code"] == "SLOW_THINK_REQUEST"
+        server.go_on.set()
+        await client.until("AgentAudioDone")
+        assert client.texts("assistant") == ["Well"]
+
+
+async def test_a_server_that_keeps_alive_and_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentd.engine.thinking.THINK_S", 0.3)
+    async with thinking([Answer([b": keep-alive\n\n", delta(role="assistant")], stall=True)], [said("Here.")]) as (
+        client,
+        (first, _),
+    ):
+        await client.send(GO)
+        await client.until("AgentAudioDone")
+        assert client.texts("assistant") == ["Here."]
+        assert "no end of the answer within 0.3 seconds" in client.of_type("Warning")[-1]["description"]
+        async with asyncio.timeout(5):
+            await first.gone.wait()
+
+
+async def test_speech_ends_the_request() -> None:
+    async with thinking([Answer([delta(role="assistant")], stall=True)]) as (client, (server,)):
+        await client.send(GO)
+        await client.until("ConversationText")
+        await client.send_audio(speech(0.6))
+        await client.until("UserStartedSpeaking")
+        async with asyncio.timeout(5):
+            await server.gone.wait()
