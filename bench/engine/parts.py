@@ -1,0 +1,53 @@
+"""Measures the embedded engine over its WebSocket, in parts."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.engine import barge_in, endpointing, turns
+from bench.engine.clips import Clip, Detector, load_clips
+from bench.engine.figures import Table
+from bench.engine.process import engine_process
+from bench.engine.voices import Voices
+
+
+class Bench:
+    """What the parts share: the recordings, the detector, the voice; loaded once."""
+
+    def __init__(self, speech: Path) -> None:
+        self.clips: list[Clip] = load_clips(speech)
+        self.detector = Detector()
+        self.voices = Voices()
+
+
+async def _turns(bench: Bench) -> list[Table]:
+    async with engine_process() as engine:
+        table, _ = await turns.measure(engine, bench.clips, bench.detector, bench.voices)
+    return [table]
+
+
+async def _endpointing(bench: Bench) -> list[Table]:
+    async with engine_process() as engine:
+        return [await endpointing.measure(engine, bench.clips, bench.detector)]
+
+
+async def _barge_in(bench: Bench) -> list[Table]:
+    async with engine_process() as engine:
+        return [await barge_in.measure(engine, bench.clips, bench.detector, bench.voices)]
+
+
+PARTS: Final[dict[str, Callable[[Bench], Awaitable[list[Table]]]]] = {
+    "turns": _turns,
+    "endpointing": _endpointing,
+    "barge-in": _barge_in,
+}
+
+
+async def run(names: Sequence[str], speech: Path) -> list[Table]:
+    """Run parts by name, each with an engine of its own."""
+    bench = Bench(speech)
+    tables: list[Table] = []
+    for name in names:
+        print(f"\n{name}", flush=True)
+        tables += await PARTS[name](bench)
+    return tables
