@@ -89,6 +89,12 @@ def mapped(settings: Document) -> list[Warn]:
     return [Warn(code=code, description=description) for code, description in filter(None, found)]
 
 
+def ends_turns_on_demand(settings: Document) -> bool:
+    """Whether ForceEndTurn does anything: not with listen v1, as at Deepgram; a client that left the choice to us gets it."""
+    provider = _listen_provider(settings)
+    return not provider or provider.get("version") == "v2"
+
+
 def unsupported(message_type: str) -> Warn:
     """Answers a message that speaks to something this engine does not have."""
     code = "THINK_LIVE_NOT_SUPPORTED" if message_type == "UpdateThink_Live" else "CUSTOM_THINK_PROVIDER_NOT_SUPPORTED"

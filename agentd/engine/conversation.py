@@ -135,7 +135,10 @@ class Conversation:
             case wire.InjectAgentMessage():
                 self._inject(message)
             case wire.ForceEndTurn():
-                self._ear.finish()
+                if abilities.ends_turns_on_demand(self._settings):
+                    self._ear.finish()
+                else:
+                    self._line.warn("FORCE_END_TURN_UNSUPPORTED", "ForceEndTurn needs agent.listen.provider.version v2.")
             case wire.UpdatePrompt(prompt=text):
                 self._settings = documents.append_prompt(self._settings, text)
                 self._configure()
@@ -236,6 +239,8 @@ class Conversation:
             refusal = "The user is speaking."
         elif message.behavior == "default" and agent:
             refusal = "The agent is speaking; behavior queue or interrupt would have it said."
+        elif not message.message.strip():
+            refusal = "There is nothing to say in the message."
         elif self._mouth.full:
             refusal = "Too many messages are waiting to be spoken."
         if refusal is not None:

@@ -13,12 +13,15 @@ from agentd.engine.declared import require_declared
 from agentd.engine.line import Dialogue, Hangup, Line
 from agentd.engine.reception import DialogueFactory, Reception
 from agentd.protocol import settings as documents
-from agentd.protocol.codec import UNPARSABLE_CLIENT_MESSAGE, ProtocolError
-from agentd.protocol.messages import Settings
+from agentd.protocol.codec import UNPARSABLE_CLIENT_MESSAGE, ProtocolError, encode
+from agentd.protocol.messages import FunctionCallResponse, InjectAgentMessage, InjectUserMessage, Message, Settings
 from agentd.protocol.server import ServerPhase, ServerProtocol, error_message
 
 LAST_WORDS_S: Final = 2.0
 """How long a client may take to read what was queued when the conversation ended."""
+
+MAX_REPEATED_BYTES: Final = 960 * 1024
+"""Longest text of a client that is repeated to it: deepgram-sdk closes at frames of more than 1 MiB."""
 
 FRAMES_AT_A_TIME: Final = 8
 """Frames between two looks at the other tasks: a client that floods one conversation must not stop the rest."""
@@ -102,6 +105,7 @@ async def _read(
         try:
             if frame.type is WSMsgType.TEXT:
                 message = protocol.receive(_text_of(frame.data))
+                _require_repeatable(message, len(frame.data))
                 if isinstance(message, Settings):
                     document = message.wire()
                     dialogue = factory(line, document)
@@ -155,6 +159,21 @@ def _text_of(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise ProtocolError(UNPARSABLE_CLIENT_MESSAGE, f"The text frame is not UTF-8: {error.reason}.") from None
+
+
+def _require_repeatable(message: Message, size: int) -> None:
+    """Refuse a text so long that its echo and its History would be beyond what clients take in a frame.
+
+    Args:
+        message: from the client.
+        size: its length in bytes. As we write it it may be twice as long: a result that is no string becomes one.
+
+    Raises:
+        ProtocolError: it is too long.
+    """
+    told = isinstance(message, InjectUserMessage | InjectAgentMessage | FunctionCallResponse)
+    if told and size > MAX_REPEATED_BYTES // 2 and len(encode(message)) > MAX_REPEATED_BYTES:
+        raise ProtocolError(UNPARSABLE_CLIENT_MESSAGE, f"{message.type} is longer than {MAX_REPEATED_BYTES} bytes.")
 
 
 async def _limit_length(line: Line, settings: EngineSettings) -> NoReturn:

@@ -13,6 +13,9 @@ from agentd.protocol.messages import FunctionCall, History, HistoryCall, Message
 MAX_ENTRIES: Final = 2000
 """Two hours of brisk conversation; older entries go first."""
 
+MAX_CHARS: Final = 4_000_000
+"""Their length in all: one text may have a million characters, and 2000 of those would be all of the memory there is."""
+
 
 class Memory:
     """The history of one conversation.
@@ -23,7 +26,8 @@ class Memory:
 
     def __init__(self, send: Callable[[Message], None] | None) -> None:
         self._send = send
-        self._entries: deque[ChatMessage | Sentence] = deque(maxlen=MAX_ENTRIES)
+        self._entries: deque[ChatMessage | Sentence] = deque()
+        self._chars = 0
 
     def messages(self) -> tuple[ChatMessage, ...]:
         """The conversation for a thinker: of the agent's words only what was heard, its sentences joined."""
@@ -45,20 +49,20 @@ class Memory:
             if not isinstance(item, dict):
                 continue
             if isinstance(text := item.get("content"), str):
-                self._entries.append(AgentText(text) if item.get("role") == "assistant" else UserText(text))
+                self._keep(AgentText(text) if item.get("role") == "assistant" else UserText(text))
             for place, call in enumerate(item.get("function_calls") or ()):
                 arguments = arguments_of(call.get("arguments"))
                 made = CallMade(str(call["id"]), str(call["name"]), arguments, str(call["response"]), together=place > 0)
-                self._entries.append(made)
+                self._keep(made)
 
     def user_said(self, text: str) -> None:
         """The user's turn."""
-        self._entries.append(UserText(text))
+        self._keep(UserText(text))
         self._tell(History(role="user", content=text))
 
     def agent_says(self, sentence: Sentence) -> None:
         """The agent is about to say this; how much of it is heard shows later."""
-        self._entries.append(sentence)
+        self._keep(sentence)
 
     def agent_said(self, sentences: Iterable[Sentence]) -> None:
         """A reply is out, or was cut."""
@@ -68,9 +72,15 @@ class Memory:
 
     def called(self, call: FunctionCall, result: str, *, together: bool = False) -> None:
         """A call was answered; ``together`` with the one before it, if both were asked for at once."""
-        self._entries.append(CallMade(call.id, call.name, arguments_of(call.arguments), result, together))
+        self._keep(CallMade(call.id, call.name, arguments_of(call.arguments), result, together))
         done = HistoryCall(id=call.id, name=call.name, client_side=call.client_side, arguments=call.arguments, response=result)
         self._tell(History(function_calls=[done]))
+
+    def _keep(self, entry: ChatMessage | Sentence) -> None:
+        self._entries.append(entry)
+        self._chars += _length(entry)
+        while len(self._entries) > MAX_ENTRIES or self._chars > MAX_CHARS:
+            self._chars -= _length(self._entries.popleft())
 
     def _tell(self, history: History) -> None:
         if self._send is not None:
@@ -86,3 +96,7 @@ def arguments_of(text: object) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _length(entry: ChatMessage | Sentence) -> int:
+    return len(entry.result or "") if isinstance(entry, CallMade) else len(entry.text)

@@ -172,6 +172,39 @@ async def test_a_frame_beyond_a_mebibyte_is_refused() -> None:
         assert await client.closed() == 1009
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "InjectUserMessage", "content": "x" * 1_000_000},
+        {"type": "FunctionCallResponse", "name": "f", "content": {'"' * 200_000: '"' * 250_000}},
+    ],
+)
+async def test_a_text_whose_echo_would_be_too_long_for_clients_is_refused(message: dict[str, Any]) -> None:
+    async with scripted_engine({}) as engine, agent_client(engine.url, KEY) as client:
+        await client.send(settings())
+        await client.send(message)
+        error = await client.until("Error")
+        assert error["code"] == "UNPARSABLE_CLIENT_MESSAGE"
+        assert "983040 bytes" in error["description"]
+
+
+async def test_a_flood_of_frames_in_one_conversation_does_not_keep_another_from_being_answered() -> None:
+    limits = EngineSettings(idle_timeout_s=30)
+    async with scripted_engine({}, settings=limits) as engine, agent_client(engine.url, KEY) as flood:
+        await flood.send(settings())
+
+        async def pour() -> None:
+            while True:
+                await flood.send({"type": "KeepAlive"})
+
+        async with asyncio.TaskGroup() as group:
+            pouring = group.create_task(pour())
+            async with agent_client(engine.url, KEY) as client:
+                await client.send(settings(greeting="hello"))
+                await client.until("AgentAudioDone")
+            pouring.cancel()
+
+
 async def test_a_silent_client_is_dropped_and_told_why() -> None:
     async with scripted_engine({}, settings=QUICK) as engine, agent_client(engine.url, KEY) as client:
         await client.send(settings())
