@@ -114,7 +114,7 @@ def _language(settings: Document) -> tuple[str, str] | None:
     if not foreign:
         return None
     wanted = ", ".join(_shown(language) for language in dict.fromkeys(foreign))
-    return "LANGUAGE_NOT_SUPPORTED", f"This engine understands and speaks {', '.join(sorted(spoken))} alone, not {wanted}."
+    return "LANGUAGE_NOT_SUPPORTED", f"This engine understands {', '.join(sorted(spoken))} alone, not {wanted}."
 
 
 def _think_model(settings: Document) -> tuple[str, str] | None:

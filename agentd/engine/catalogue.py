@@ -2,8 +2,17 @@
 
 from collections.abc import Iterable
 from typing import Any, Final
+from uuid import UUID, uuid5
 
 from agentd.engine.providers import Voice
+
+_OURS: Final = UUID("7b1f3a52-8f0e-4c41-9d53-2a5d3b0c6e90")
+
+
+def _uuid(canonical_name: str) -> str:
+    """A model's uuid: the same on every machine, as ``GET /v1/models/{uuid}`` takes it."""
+    return str(uuid5(_OURS, canonical_name))
+
 
 MODELS: Final[dict[str, Any]] = {
     "stt": [
@@ -13,7 +22,7 @@ MODELS: Final[dict[str, Any]] = {
             "architecture": "moonshine",
             "languages": ["en"],
             "version": "0.1.0",
-            "uuid": "",
+            "uuid": _uuid("moonshine-tiny-en"),
             "batch": False,
             "streaming": True,
             "formatted_output": True,
@@ -26,7 +35,7 @@ MODELS: Final[dict[str, Any]] = {
             "architecture": "hibari",
             "languages": ["en-US"],
             "version": "0.2.1",
-            "uuid": "",
+            "uuid": _uuid("hibari-heart-en"),
             "metadata": {"accent": "American", "age": "Adult", "tags": ["feminine"], "use_cases": []},
         }
     ],
@@ -48,7 +57,7 @@ def with_voices(voices: Iterable[Voice]) -> dict[str, Any]:
             "architecture": voice.name.partition("-")[0],
             "languages": [voice.language],
             "version": "",
-            "uuid": "",
+            "uuid": _uuid(voice.canonical_name),
             "metadata": {"accent": "", "age": "", "tags": [], "use_cases": []},
         }
         for voice in voices
