@@ -8,9 +8,11 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from agentd.config import Settings
+from agentd.protocol import settings as documents
+from agentd.protocol.origins import CONFIG_KEY
 
 _LEAST_MEMORY_BYTES: Final = 700 * 2**20
 """Daemon 80 MB, engine 300 MB, a few worker processes of 25 MB, and room to breathe."""
@@ -19,6 +21,8 @@ _LEAST_GLIBC: Final = (2, 34)
 """The speech recognition wheel is built for manylinux_2_34: Debian 12, Ubuntu 22.04, RHEL 9."""
 
 _ONLINE_S: Final = 10.0
+_MODEL_S: Final = 60.0
+"""A local model may have to be loaded."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ def examine(settings: Settings, *, online: bool = False) -> list[Finding]:
 
     Args:
         settings: what the daemon would run with.
-        online: also ask Deepgram whether it accepts the key; nothing else leaves the machine.
+        online: also ask Deepgram whether it accepts the key, and each think endpoint for an answer; nothing else leaves the
+            machine.
     """
     return [
         *_machine(),
@@ -50,6 +55,7 @@ def examine(settings: Settings, *, online: bool = False) -> list[Finding]:
         *_models(settings),
         *_functions(settings.paths.functions_dir),
         *_upstream(settings, online=online),
+        *_thinking(settings, online=online),
     ]
 
 
@@ -182,3 +188,51 @@ async def _ask_deepgram(settings: Settings) -> Finding:
     if status in {401, 403}:
         return Finding("fail", "upstream", f"{url} refuses the key ({status})", "check DEEPGRAM_API_KEY")
     return Finding("warn", "upstream", f"{url} answered {status}", "try again later")
+
+
+def _thinking(settings: Settings, *, online: bool) -> Iterator[Finding]:
+    """The think endpoints of the agents: whether they may be called, and, when asked, whether they answer and call."""
+    seen: list[dict[str, Any]] = []
+    for name, profile in settings.agents.items():
+        for fault in documents.endpoint_faults(dict(profile.settings), settings.security.allowed_endpoints):
+            detail = f"settings{fault.pointer}: {fault.detail}"
+            yield Finding("warn", f"agent {name}", detail, f"list it in {CONFIG_KEY}, or the embedded engine refuses it")
+        for block in documents.think_blocks(dict(profile.settings)):
+            asked = {"provider": block.get("provider"), "endpoint": block.get("endpoint")}
+            if not asked["endpoint"] or asked in seen:
+                continue
+            seen.append(asked)
+            if not online:
+                yield Finding("ok", f"agent {name}", "thinks on an endpoint of its own; --online asks it for an answer")
+            elif not documents.endpoint_faults({"agent": {"think": block}}, settings.security.allowed_endpoints):
+                yield asyncio.run(_ask_model(name, block))
+
+
+async def _ask_model(agent: str, block: dict[str, Any]) -> Finding:
+    """One question that a function answers."""
+    from agentd.engine.providers import Call, ThinkEvent, ThinkFailed, ThinkRequest, UserText
+    from agentd.engine.think.openai import OpenAIThinker
+
+    thinker = OpenAIThinker(block["endpoint"])
+    request = ThinkRequest(
+        prompt="You are being tested. Call get_time.",
+        messages=(UserText("What time is it?"),),
+        functions=({"name": "get_time", "description": "Tell the time."},),
+        provider=block.get("provider") or {},
+    )
+    began = asyncio.get_running_loop().time()
+    events: list[ThinkEvent] = []
+    try:
+        async with asyncio.timeout(_MODEL_S):
+            events += [event async for event in thinker.think(request)]
+    except (ThinkFailed, TimeoutError) as failure:
+        told = str(failure) or f"no whole answer within {_MODEL_S:g} s"
+        return Finding(
+            "fail", f"agent {agent}", f"its think endpoint fails: {told}", "check agent.think.endpoint and provider.model"
+        )
+    finally:
+        await thinker.aclose()
+    took = f"its think endpoint answered in {asyncio.get_running_loop().time() - began:.1f} s"
+    if any(isinstance(event, Call) for event in events):
+        return Finding("ok", f"agent {agent}", f"{took} and calls functions")
+    return Finding("warn", f"agent {agent}", f"{took}, in words alone", "the model may not call functions; try another")

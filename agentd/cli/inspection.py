@@ -39,7 +39,9 @@ def doctor(
     *,
     config: ConfigOption = None,
     state_dir: StateDirOption = None,
-    online: Annotated[bool, typer.Option("--online", help="Also ask Deepgram whether it takes the key.")] = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="Also ask Deepgram whether it takes the key, and think endpoints for an answer.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Look at the machine, models, handlers and settings, and say what to do about what is missing."""

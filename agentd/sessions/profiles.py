@@ -87,14 +87,15 @@ class Profiles:
         if narrowed is None:
             return offered
         by_name = {spec.name: spec for spec in offered}
+        elsewhere = {function["name"] for function in _elsewhere(profile)}
         faults = [
             FieldError(f"/functions/{i}", f"{name!r} is not among this agent's functions: {', '.join(by_name) or 'none'}")
             for i, name in enumerate(narrowed)
-            if name not in by_name
+            if name not in by_name and name not in elsewhere
         ]
         if faults:
             raise InvalidRequest("A session's functions may only narrow its agent's list.", errors=faults)
-        return [by_name[name] for name in narrowed]
+        return [by_name[name] for name in narrowed if name in by_name]
 
     def document(self, profile: AgentProfile, spec: StartSpec, functions: list[FunctionSpec]) -> dict[str, Any]:
         """The Settings document: profile ← settings ← short forms.
@@ -107,12 +108,16 @@ class Profiles:
             raise too_long("prompt", spec.prompt, self._settings.limits.prompt_chars, "/prompt")
         own = documents.merge(PROVIDERS, profile.settings)
         prompt = spec.prompt if spec.prompt is not None else profile.prompt
+        declared = [function.declaration() for function in functions]
+        ours = {function.name for function in functions}
+        wanted = (function for function in _elsewhere(profile) if spec.functions is None or function["name"] in spec.functions)
+        elsewhere = [function for function in wanted if function["name"] not in ours]
         document = documents.resolve(
             own,
             dict(spec.settings),
             prompt=prompt,
             greeting=spec.greeting if spec.greeting is not None else profile.greeting,
-            functions=[function.declaration() for function in functions],
+            functions=[*declared, *elsewhere],
         )
         if documents.prompt(document) is None and isinstance(document.get("agent"), dict):
             document = documents.with_prompt(document, DEFAULT_PROMPT)
@@ -158,6 +163,12 @@ class Profiles:
             "missing_functions": missing,
             "settings": documents.masked(self.document(profile, StartSpec(), functions)),
         }
+
+
+def _elsewhere(profile: AgentProfile) -> list[dict[str, Any]]:
+    """The functions of a profile that run on a server of their own, which the upstream calls."""
+    declared = documents.functions(dict(profile.settings))
+    return [function for function in declared if function.get("endpoint") is not None and isinstance(function.get("name"), str)]
 
 
 def too_long(what: str, text: str, limit: int, pointer: str) -> InvalidRequest:

@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from agentd import __version__
+from tests.support.model_server import Answer, called, delta, model_server
 
 pytestmark = pytest.mark.e2e
 
@@ -201,6 +202,37 @@ async def test_doctor_asks_deepgram_only_when_told_to(daemon: "FakeDaemon", tmp_
     refused = await agentd("doctor", "--online", cwd=tmp_path, **asked)
     assert refused.status == 1
     assert "check DEEPGRAM_API_KEY" in refused.out
+
+
+async def test_doctor_asks_think_endpoints_only_when_told_to_and_says_what_their_models_can_do(tmp_path: Path) -> None:
+    async with (
+        model_server(Answer([called("get_time")])) as (caller, calls),
+        model_server(Answer([delta(content="Noon.")])) as (_, talks),
+        model_server(Answer(status=401, content_type="text/plain", body=b"bad key sk-secret")) as (_, refuses),
+        model_server(Answer()) as (unlisted, elsewhere),
+    ):
+        agents = {"calls": calls, "talks": talks, "refuses": refuses, "elsewhere": elsewhere}
+        config = "".join(
+            f'[agents.{name}.settings.agent.think]\nprovider = {{ type = "open_ai", model = "m" }}\n'
+            f'endpoint = {{ url = "{url}", headers = {{ api-key = "sk-secret" }} }}\n'
+            for name, url in agents.items()
+        )
+        listed = [url.partition("/openai")[0] for url in (calls, talks, refuses)]
+        (tmp_path / "config.toml").write_text(f"[security]\nallowed_endpoints = {json.dumps(listed)}\n{config}")
+        asked = ("doctor", "--json", "--config", tmp_path / "config.toml")
+        silent = await agentd(*asked, cwd=tmp_path)
+        assert [finding["subject"] for finding in json.loads(silent.out)].count("agent calls") == 1
+        assert caller.requests == []
+        ran = await agentd(*asked, "--online", cwd=tmp_path)
+        findings = {finding["subject"]: finding for finding in json.loads(ran.out)}
+        assert findings["agent calls"]["level"] == "ok"
+        assert findings["agent talks"]["level"] == "warn"
+        assert findings["agent refuses"]["level"] == "fail"
+        assert "answered 401: bad key ***" in findings["agent refuses"]["detail"]
+        assert "is not in [security] allowed_endpoints" in findings["agent elsewhere"]["detail"]
+        assert unlisted.requests == []
+        assert caller.requests[0]["headers"]["api-key"] == "sk-secret"
+        assert "sk-secret" not in ran.out + ran.err
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
