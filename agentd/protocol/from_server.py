@@ -1,6 +1,6 @@
 """What a server of the Voice Agent protocol sends; FunctionCallResponse, which goes both ways, is in ``shapes``."""
 
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import StrictBool, StrictFloat, StrictInt, model_validator
 
@@ -199,6 +199,10 @@ class Warn(Message):
     type: Literal["Warning"] = "Warning"
     description: str = ""
     code: str = ""
+
+
+INFORMING: Final = frozenset({"LISTEN_MODEL_MAPPED", "THINK_MODEL_MAPPED", "VOICE_MAPPED", "LANGUAGE_NOT_SUPPORTED"})
+"""Codes of the embedded engine's Warnings that only say what it uses instead of what the Settings name: nothing went wrong."""
 
 
 class EndOfTurn(Message):

@@ -23,6 +23,7 @@ from agentd.protocol.from_client import (
     UpdateThinkLive,
 )
 from agentd.protocol.from_server import (
+    INFORMING,
     AgentAudioDone,
     AgentStartedSpeaking,
     AgentThinking,
@@ -53,6 +54,7 @@ from agentd.protocol.shapes import Behavior, Block, FunctionCallResponse, Messag
 
 __all__ = [
     "CLIENT_MESSAGES",
+    "INFORMING",
     "SERVER_MESSAGES",
     "AgentAudioDone",
     "AgentStartedSpeaking",

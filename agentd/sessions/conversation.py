@@ -20,6 +20,7 @@ from agentd.metrics import Metrics
 from agentd.protocol import settings as documents
 from agentd.protocol.client import Activity, ClientPhase
 from agentd.protocol.messages import (
+    INFORMING,
     AgentAudioDone,
     AgentStartedSpeaking,
     ConversationText,
@@ -216,6 +217,8 @@ class Conversation:
             case Error():
                 self._metrics.upstream_error(self.upstream, message.code)
                 self.tracker.failed(now)
+            case Warn(code=code) if code in INFORMING:
+                _log.info("upstream_uses_its_own", code=code, description=message.description)
             case Warn():
                 self._metrics.upstream_error(self.upstream, message.code)
                 _log.warning("upstream_warning", code=message.code, description=message.description)

@@ -36,6 +36,7 @@ class World:
     peer: ScriptedEngine
     functions: Functions
     hub: Hub
+    registry: CollectorRegistry
 
     async def session(self, **spec: Any) -> Session:
         """Start a session and wait until it is active."""
@@ -82,7 +83,7 @@ async def world(
         install_transport()
         target = UpstreamTarget("deepgram", peer.url, peer.http_url, SecretStr(peer.key), None)
         client = UpstreamClient(limits=settings.limits, transport="picows")
-        hub = Hub()
+        hub, registry = Hub(), CollectorRegistry()
         managers: list[Manager] = []
         functions = Functions(
             directory=directory,
@@ -99,7 +100,7 @@ async def world(
                 client=client,
                 functions=functions,
                 hub=hub,
-                metrics=Metrics(CollectorRegistry()),
+                metrics=Metrics(registry),
                 limits=settings.limits,
                 profiles=Profiles(settings),
             ),
@@ -107,7 +108,7 @@ async def world(
         managers.append(manager)
         manager.begin()
         try:
-            yield World(manager, peer, functions, hub)
+            yield World(manager, peer, functions, hub, registry)
         finally:
             await manager.close(bound_s=5)
             await functions.close()

@@ -1,5 +1,6 @@
 """Every message of the protocol over a real WebSocket, in each spelling that clients use, and what the engine answers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -98,6 +99,23 @@ async def test_what_the_engine_has_not_is_said_once_each_in_warnings_and_nothing
         await client.until(lambda item: item == {"type": "History", "role": "assistant", "content": "You said hi again"})
         told = sorted(warning["code"] for warning in client.of_type("Warning"))
         assert told == ["LANGUAGE_NOT_SUPPORTED", "LISTEN_MODEL_MAPPED", "THINK_LIVE_NOT_SUPPORTED", "THINK_MODEL_MAPPED"]
+
+
+async def test_keepalive_alone_holds_a_client_through_a_long_reply() -> None:
+    async with made_up_engine(idle_timeout_s=0.4, word_s=0.2) as engine, engine.client() as client:
+        await client.send(settings(**with_lamp(greeting="one two three four five six seven eight nine ten eleven twelve")))
+        async with asyncio.TaskGroup() as group:
+
+            async def keep_alive() -> None:
+                while True:
+                    await client.send({"type": "KeepAlive"})
+                    await asyncio.sleep(0.15)
+
+            holding = group.create_task(keep_alive())
+            await client.until("AgentAudioDone")
+            assert len(client.audio()) == round(12 * 0.2 * 24000) * 2
+            holding.cancel()
+        assert (await client.until("Error"))["code"] == "CLIENT_MESSAGE_TIMEOUT"
 
 
 # --- updates -------------------------------------------------------------------------------------------------------

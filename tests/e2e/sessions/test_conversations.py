@@ -311,3 +311,19 @@ async def goodbye(ctx: CallContext) -> str:
             await session.ended.wait()
         assert session.end_reason == "agent_ended"
         assert [line["text"] for line in session.transcript()] == ["bye", "Bye now. Farewell."]
+
+
+async def test_warnings_that_only_say_what_the_engine_uses_instead_are_not_counted_as_errors(tmp_path: Path) -> None:
+    async with world(tmp_path, {}) as here:
+        session = await here.session()
+        line = here.peer.connections[0].line
+        for code in ("LISTEN_MODEL_MAPPED", "THINK_MODEL_MAPPED", "VOICE_MAPPED", "LANGUAGE_NOT_SUPPORTED", "SLOW_THINK_REQUEST"):
+            line.warn(code, "for a person")
+        await session.inject_user("hi", wait="reply")  # came after them
+        counted = {
+            sample.labels["code"]
+            for metric in here.registry.collect()
+            for sample in metric.samples
+            if sample.name == "agentd_upstream_errors_total" and sample.value
+        }
+        assert counted == {"SLOW_THINK_REQUEST"}

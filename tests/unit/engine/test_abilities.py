@@ -6,7 +6,7 @@ import pytest
 
 from agentd.engine import abilities
 from agentd.protocol.codec import ProtocolError
-from agentd.protocol.messages import Message
+from agentd.protocol.messages import INFORMING, Message
 
 
 def codes(**agent: Any) -> list[str]:
@@ -48,6 +48,11 @@ def listening(**provider: Any) -> dict[str, Any]:
 )
 def test_what_the_engine_has_not_is_told_by_subject(agent: dict[str, Any], told: list[str]) -> None:
     assert codes(**agent) == told
+
+
+def test_names_that_the_engine_has_not_are_no_errors_for_the_daemon() -> None:
+    agent = listening(model="nova-3", language="de") | {"think": {"provider": {"type": "open_ai", "model": "gpt-4o-mini"}}}
+    assert set(codes(**agent)) <= INFORMING
 
 
 def test_a_warning_names_what_was_asked_for_and_what_is_used() -> None:
