@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import uuid4
 
 import orjson
 
@@ -17,6 +18,11 @@ MAX_CALLS: Final = 64
 """In one answer."""
 
 NO_ARGUMENTS: Final = "The arguments were not a JSON object; call the function again with one."
+MAX_ID: Final = 40
+"""Characters of a call's id beyond this engine; some gateways hide kilobytes of state in theirs."""
+
+_REASONING: Final = ("reasoning_content", "reasoning")
+_KEPT_REASONING: Final = 64_000
 _SHOWN_CHARS: Final = 200
 
 
@@ -27,6 +33,22 @@ class _Part:
     name: str = ""
     arguments: str = ""
     id: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What a server wants to have back with a call that it made.
+
+    Attributes:
+        id: the call's, where it is not the one that went out.
+        call: members of the call: Gemini's ``extra_content`` with its signature.
+        message: members of the message: the reasoning, under its server's name for it (DeepSeek, "Thinking mode").
+    """
+
+    id: str | None
+    call: Mapping[str, Any]
+    message: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -36,17 +58,25 @@ class Answer:
     Attributes:
         names: declared function names by the names that were sent to the server.
         empty: what to say if the answer is neither words nor calls.
+        in_thought: whether the answer begins inside a thought whose opening tag the chat template wrote, as one before it did.
         finished: whether the server said that the answer is complete.
+        echoes: what to send back with each call, by its id; complete after ``finish``.
+        unopened: whether a thought ended that had not begun.
     """
 
     names: Mapping[str, str]
     empty: str
+    in_thought: bool = False
     finished: str | None = None
+    echoes: dict[str, Echo] = field(default_factory=dict)
+    unopened: bool = False
     _speech: SentenceCutter = field(default_factory=lambda: SentenceCutter(early=True))
     _splitter: ThoughtSplitter = field(default_factory=ThoughtSplitter)
     _thoughts: ThoughtCutter = field(default_factory=ThoughtCutter)
     _parts: list[_Part] = field(default_factory=list)
     _numbered: dict[int, _Part] = field(default_factory=dict)
+    _reasoning: dict[str, str] = field(default_factory=dict)
+    _presumed: str = ""
     _begun: bool = False
     _said: bool = False
     _chars: int = 0
@@ -81,6 +111,8 @@ class Answer:
         if not self._begun:
             raise ThinkFailed("the answer ended before it began")
         yield from self._sort(self._splitter.finish())
+        if self.in_thought:  # it was none: there was no end to it
+            yield from self._say(self._speech.feed(self._presumed[:MAX_CHARS]))
         yield from self._end_thought()
         yield from self._say(self._speech.finish())
         if self.finished == "content_filter":
@@ -91,8 +123,9 @@ class Answer:
             yield Say(self.empty)
 
     def _take(self, delta: dict[str, Any]) -> Iterator[ThinkEvent]:
-        for key in ("reasoning_content", "reasoning"):
+        for key in _REASONING:
             if isinstance(thought := delta.get(key), str) and thought:
+                self._reasoning[key] = (self._reasoning.get(key, "") + thought)[:_KEPT_REASONING]
                 yield from map(Thought, self._thoughts.feed(thought))
                 break
         for thought, text in _texts(delta.get("content")):
@@ -111,8 +144,13 @@ class Answer:
         """Pieces of content as speech or thought."""
         for thought, text in pieces:
             if self._splitter.retracted:
-                yield from map(Thought, self._thoughts.feed(" ".join(self._speech.finish())))
-            if thought:
+                self.unopened = True
+                held = self._presumed if self.in_thought else " ".join(self._speech.finish())
+                yield from map(Thought, self._thoughts.feed(held))
+                self.in_thought, self._presumed = False, ""
+            if self.in_thought and not thought:
+                self._presumed += text
+            elif thought:
                 yield from map(Thought, self._thoughts.feed(text))
             else:
                 if text.strip():
@@ -139,6 +177,8 @@ class Answer:
         held.id = held.id or call_id or None
         held.name = held.name or name
         held.arguments += arguments
+        if isinstance(extra := part.get("extra_content"), dict):
+            held.extra["extra_content"] = extra
         self._chars += len(arguments) + len(name)
 
     def _held(self, index: object, name: str, call_id: str, arguments: str) -> _Part:
@@ -168,14 +208,18 @@ class Answer:
 
     def _call(self, part: _Part) -> Call:
         name = self.names.get(part.name) or self.names.get(part.name.removeprefix("functions.")) or part.name
+        call_id = part.id if part.id and len(part.id) <= MAX_ID else f"fc_{uuid4()}"
+        if part.extra or self._reasoning or (part.id and part.id != call_id):
+            self.echoes[call_id] = Echo(part.id, part.extra, self._reasoning)
         arguments = _object(part.arguments or "{}")
         if arguments is None:
-            return Call(name, {}, part.id, fault=NO_ARGUMENTS)
-        return Call(name, arguments, part.id)
+            return Call(name, {}, call_id, fault=NO_ARGUMENTS)
+        return Call(name, arguments, call_id)
 
 
 def error_text(document: object) -> str:
     """What a server says of its fault, in any of the usual shapes; empty if it is none of them."""
+    document = document[0] if isinstance(document, list) and document else document  # Google's come in a list
     error = document.get("error", document) if isinstance(document, dict) else document
     message = error.get("message") or error.get("detail") if isinstance(error, dict) else error
     return str(message)[:_SHOWN_CHARS] if message else ""

@@ -14,7 +14,7 @@ import orjson
 
 from agentd.engine.outbound import FAULTS, Outbound, Refused, read_at_most
 from agentd.engine.providers import CallMade, ThinkEvent, ThinkFailed, ThinkRequest
-from agentd.engine.think.answer import Answer, error_text
+from agentd.engine.think.answer import Answer, Echo, error_text
 from agentd.engine.think.chat import chat_body, wire_names
 
 SILENCE_S: Final = 30.0
@@ -25,6 +25,9 @@ MAX_BYTES: Final = 8 * 1024 * 1024
 
 LAST_CHUNK_S: Final = 0.05
 """How long the end of the HTTP answer may take after the end of the stream in it, for the connection to be used again."""
+
+MAX_ECHOES: Final = 64
+"""Calls whose belongings are kept; what is older has seldom to be sent back."""
 
 EVENT_STREAM: Final = "text/event-stream"
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": EVENT_STREAM}
@@ -45,6 +48,8 @@ class OpenAIThinker:
         self._server = Outbound(endpoint, silence_s=SILENCE_S)
         self._rounds = 0
         self._closing = False
+        self._echoes: dict[str, Echo] = {}
+        self._in_thought = False
 
     async def think(self, request: ThinkRequest) -> AsyncGenerator[ThinkEvent, None]:
         """One round; sentences as they complete, then the calls.
@@ -75,12 +80,13 @@ class OpenAIThinker:
             await self._server.close()
 
     async def _round(self, request: ThinkRequest) -> AsyncGenerator[ThinkEvent, None]:
-        response = await self._server.open("POST", body=orjson.dumps(chat_body(request)), headers=_HEADERS)
+        response = await self._server.open("POST", body=orjson.dumps(chat_body(request, self._echoes)), headers=_HEADERS)
         async with response:
             if response.status != 200:
                 raise ThinkFailed(await _refusal(response))
             after_call = bool(request.messages) and isinstance(request.messages[-1], CallMade)
-            answer = Answer(wire_names(request.functions), empty=_DONE if after_call else _NO_ANSWER)
+            empty = _DONE if after_call else _NO_ANSWER
+            answer = Answer(wire_names(request.functions), empty, in_thought=self._in_thought)
             try:
                 async with aclosing(_chunks(response)) as chunks:
                     async for chunk in chunks:
@@ -91,9 +97,17 @@ class OpenAIThinker:
                     raise
             for event in answer.finish():
                 yield event
+            self._learn(answer)
             with suppress(*FAULTS):
                 async with asyncio.timeout(LAST_CHUNK_S):
                     await response.content.read(1)
+
+    def _learn(self, answer: Answer) -> None:
+        """What this server wants back, and whether its model's answers begin in thought."""
+        self._in_thought = answer.unopened
+        self._echoes |= answer.echoes
+        while len(self._echoes) > MAX_ECHOES:
+            del self._echoes[next(iter(self._echoes))]
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> str:

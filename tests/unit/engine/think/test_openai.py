@@ -206,6 +206,7 @@ async def test_a_refusal_fails_with_the_status_and_the_servers_words(peer: Peer,
         ("application/json", b'{"message": "model not found"}', "answered 404: model not found"),
         ("application/json", b'{"error": "no such model"}', "answered 404: no such model"),
         ("application/json", b'{"detail": "Not Found"}', "answered 404: Not Found"),
+        ("application/octet-stream", b'[{"error": {"code": 404, "message": "no model"}}]', "answered 404: no model"),
         ("text/plain", b"404 page not found", "answered 404: 404 page not found"),
         ("text/html", b"<html><body>Not found</body></html>", "answered 404$"),
         ("application/json", b"[", "answered 404$"),
@@ -346,7 +347,8 @@ async def test_streamed_calls_that_are_all_numbered_alike_stay_apart(peer: Peer)
     )
 
     calls = [call for call in await answer(url, ask()) if isinstance(call, Call)]
-    assert [(call.arguments, call.id) for call in calls] == [({"on": True}, "a"), ({"on": False}, "b"), ({}, None)]
+    assert [call.arguments for call in calls] == [{"on": True}, {"on": False}, {}]
+    assert [call.id for call in calls][:2] == ["a", "b"]
 
 
 async def test_a_call_whose_id_or_name_comes_again_with_every_piece_is_one(peer: Peer) -> None:
@@ -386,14 +388,14 @@ async def test_names_that_chat_completions_refuses_are_sent_otherwise_and_come_b
 
 async def test_words_before_a_call_are_said_while_the_call_still_streams(peer: Peer) -> None:
     server, url = peer
-    plays(server, delta(content="One moment"), delta(tool_calls=[tool(0, name="get_time")]), stall=True)
+    plays(server, delta(content="One moment"), delta(tool_calls=[tool(0, id="a", name="get_time")]), stall=True)
     thinker = OpenAIThinker({"url": url})
     events = thinker.think(ask())
 
     async with asyncio.timeout(5):
         assert await anext(events) == Say("One moment")
     server.go_on.set()
-    assert [event async for event in events] == [Call("get_time", {})]
+    assert [event async for event in events] == [Call("get_time", {}, "a")]
     await thinker.aclose()
 
 
@@ -438,6 +440,47 @@ async def test_a_thought_that_began_in_the_template_is_not_spoken_as_far_as_it_w
 
     events = await answer(url, ask())
     assert [event for event in events if isinstance(event, Say)] == [Say("Hello.")]
+
+
+async def test_a_model_whose_template_opens_its_thoughts_is_known_after_its_first_answer(peer: Peer) -> None:
+    server, url = peer
+    thinker = OpenAIThinker({"url": url})
+    thinking = Answer([delta(content="The user greets. I greet too."), delta(content="</think>\n\nHello.", finish="stop")])
+    plain = Answer([delta(content="Good "), delta(content="bye.", finish="stop")])
+    server.answers = [thinking, thinking, plain, thinking]
+
+    rounds = [[event async for event in thinker.think(ask())] for _ in range(4)]
+    await thinker.aclose()
+    assert rounds[1] == [Thought("The user greets. I greet too."), Say("Hello.")]
+    assert rounds[2] == [Say("Good bye.")], "there was no thought in it"
+    assert Say("Hello.") in rounds[3]
+
+
+async def test_what_a_server_gives_with_its_calls_it_gets_back(peer: Peer) -> None:
+    server, url = peer
+    thinker = OpenAIThinker({"url": url})
+    signed = tool(0, id="a", name="get_time") | {"extra_content": {"google": {"thought_signature": "c2ln"}}}
+    plays(
+        server,
+        delta(reasoning_content="The clock "),
+        delta(reasoning_content="knows."),
+        delta(tool_calls=[signed, tool(1, id="x" * 2000, name="get_date")]),
+    )
+
+    calls = [event async for event in thinker.think(ask()) if isinstance(event, Call)]
+    made = [CallMade(str(call.id), call.name, call.arguments, "noon", together=n > 0) for n, call in enumerate(calls)]
+    assert max(len(call.id) for call in made) <= 40
+    async for _ in thinker.think(ask(UserText("go"), *made)):
+        pass
+    await thinker.aclose()
+
+    user, assistant, first, second = server.messages[1:]
+    assert user["role"] == "user"
+    assert assistant["reasoning_content"] == "The clock knows."
+    assert assistant["tool_calls"][0]["extra_content"] == {"google": {"thought_signature": "c2ln"}}
+    assert "extra_content" not in assistant["tool_calls"][1]
+    assert [call["id"] for call in assistant["tool_calls"]] == ["a", "x" * 2000]
+    assert [first["tool_call_id"], second["tool_call_id"]] == ["a", "x" * 2000]
 
 
 async def test_thoughts_in_parts_of_the_content_are_not_spoken(peer: Peer) -> None:
