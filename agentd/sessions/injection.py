@@ -98,7 +98,7 @@ class Speech:
                 return None
             if not caused and feed.silence_s >= NOTHING_HEARD_S and tracker.current is None:
                 raise NothingHeard("No speech was recognised in the recording.")
-            over = caused and tracker.current is None and feed.silence_s >= TURN_SETTLES_S
+            over = caused and tracker.idle and feed.silence_s >= TURN_SETTLES_S
             return caused if over else None
 
         try:

@@ -84,6 +84,8 @@ class Turn:
     first_audio_at: float | None = None
     ended_at: float | None = None
     reported: dict[str, float] = field(default_factory=dict)
+    settled: bool = False
+    """Ended, and its latencies are known as far as they will be."""
 
     @property
     def said_text(self) -> str | None:

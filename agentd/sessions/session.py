@@ -230,7 +230,7 @@ class Session:
         tracker = self.conversation.tracker
         try:
             await self.conversation.changes.until(
-                lambda: (tracker.current is None and not self.conversation.user_speaking) or self.ended.is_set() or None,
+                lambda: (tracker.idle and not self.conversation.user_speaking) or self.ended.is_set() or None,
                 timeout_s=self._limits.turn_s,
             )
         except TimeoutError:

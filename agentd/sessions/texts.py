@@ -119,7 +119,7 @@ class Texts:
 
     async def _finished(self, turn: Turn, timeout_s: float) -> Turn:
         def probe() -> Turn | None:
-            if turn.outcome is not None:
+            if turn.settled:
                 return turn
             self._out.alive()
             return None

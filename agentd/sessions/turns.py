@@ -18,11 +18,15 @@ LONGEST_TURN: Final = 4
 """A single reply is kept up to this multiple of what is kept of a session, so that a long story is not cut."""
 
 
+REPORT_S: Final = 0.25
+"""How long an ended turn waits for its LatencyReport, from upstreams that send one: it may come behind the last audio."""
+
+
 class TurnTracker:
     """Keeps the turns of one run.
 
     Args:
-        finished: called once for each turn as it ends.
+        finished: called once for each turn, when it has ended and its latencies are known.
         wall: Unix seconds, for ``started_at`` of the records.
         kept: turns kept in memory; older ones are forgotten.
         audio_limit_bytes: agent audio kept; that of the oldest turns gives way. One long turn is kept up to four times that.
@@ -48,6 +52,14 @@ class TurnTracker:
         self._model_must_speak = False
         self._still_speaking: Turn | None = None
         self._kept_bytes = 0
+        self._unsettled: Turn | None = None
+        self._reports = True
+        self._mid_utterance = False
+
+    @property
+    def idle(self) -> bool:
+        """No turn runs, and nothing is awaited of the last."""
+        return self.current is None and self._unsettled is None
 
     # what the user does
 
@@ -58,6 +70,8 @@ class TurnTracker:
             now: monotonic seconds.
             played_bytes_left: bytes of agent audio a listener has received and not yet played; 0 when nobody listens.
         """
+        self._settle()
+        self._mid_utterance = True
         self._still_speaking = None
         turn = self.current or (self.turns[-1] if self.turns else None)
         if turn is None or (self.current is None and played_bytes_left <= 0):
@@ -78,13 +92,15 @@ class TurnTracker:
             return None
         if injected:
             self._expected_echo.append(text)
+        else:
+            self._mid_utterance = False
         current = self.current
         if (
             current is not None
             and current.cause != "agent"
             and not current.said
             and not current.audio_bytes
-            and not current.calls
+            and (not current.calls or current.heard is None)
         ):
             current.heard = f"{current.heard} {text}" if current.heard else text
             return current
@@ -158,8 +174,11 @@ class TurnTracker:
     # function calls
 
     def call_started(self, call_id: str, name: str, arguments: Any, now: float, *, client_side: bool) -> CallRecord:
-        """FunctionCallRequest."""
-        turn = self.current or self._open("agent", now)
+        """FunctionCallRequest. One in mid-utterance belongs to the turn whose words are still to be confirmed.
+
+        Source: Deepgram docs, "Speculative replies": function calls do not wait for the confirmation of the turn.
+        """
+        turn = self.current or self._open("speech" if self._mid_utterance else "agent", now)
         record = CallRecord(call_id, name, arguments, now, client_side)
         turn.calls.append(record)
         self._model_must_speak = True
@@ -183,20 +202,27 @@ class TurnTracker:
 
     def failed(self, now: float) -> None:
         """The upstream reported an Error or the run ends."""
+        self._settle()
         if self.current is not None:
             self._end("error", now)
 
     def expire(self, now: float, limit_s: float) -> None:
-        """End the current turn as ``timeout`` when it is older than ``limit_s`` seconds."""
+        """End the current turn as ``timeout`` when it is older than ``limit_s`` seconds; wait no longer for a report that is due."""
+        if self._unsettled is not None and now - (self._unsettled.ended_at or now) >= REPORT_S:
+            self._reports = False
+            self._settle()
         if self.current is not None and now - self.current.started_at >= limit_s:
             self._end("timeout", now)
 
     def report(self, latencies: Mapping[str, Any]) -> None:
         """LatencyReport or AgentStartedSpeaking, whole or one key at a time, for the current turn or the last one."""
         values = {key: float(value) for key, value in latencies.items() if isinstance(value, int | float) and 0 <= value < 300}
-        turn = self.current or (self.turns[-1] if self.turns else None)
+        turn = self._unsettled or self.current or (self.turns[-1] if self.turns else None)
         if turn is not None and turn.cause != "agent":
             turn.reported |= values
+            self._reports = self._reports or turn is not self.current
+        if self._unsettled is not None and "total_latency" in self._unsettled.reported:
+            self._settle()
 
     def forget_audio(self) -> None:
         """Keep no audio of the turns so far."""
@@ -204,7 +230,15 @@ class TurnTracker:
         for turn in self.turns:
             turn.audio.clear()
 
+    def _settle(self) -> None:
+        """The ended turn is complete as it is."""
+        turn, self._unsettled = self._unsettled, None
+        if turn is not None:
+            turn.settled = True
+            self._finished(turn)
+
     def _open(self, cause: TurnCause, now: float) -> Turn:
+        self._settle()
         self.count += 1
         if len(self.turns) == self.turns.maxlen:
             self._kept_bytes -= len(self.turns[0].audio)
@@ -234,5 +268,8 @@ class TurnTracker:
         turn.outcome, turn.ended_at = outcome, now
         self.current = self._still_speaking = None
         self._model_must_speak = False
-        self._finished(turn)
+        self._unsettled = turn
+        report_due = self._reports and turn.cause != "agent" and outcome == "completed"
+        if not report_due or "total_latency" in turn.reported:
+            self._settle()
         return turn

@@ -23,11 +23,17 @@ def tracker(ended: list[Turn]) -> TurnTracker:
     return TurnTracker(finished=ended.append, wall=lambda: 1_000_000.0)
 
 
+def reply_ends(tracker: TurnTracker, now: float) -> None:
+    """As upstreams do: AgentAudioDone, then the report."""
+    tracker.agent_done(now)
+    tracker.report({"total_latency": 5.0})
+
+
 def test_a_turn_ends_at_the_audio_done_of_the_reply(tracker: TurnTracker, ended: list[Turn]) -> None:
     tracker.user_said("what time is it", 1.0)
     tracker.agent_said("It is noon.", 1.5)
     tracker.agent_audio(SECOND, 1.6)
-    tracker.agent_done(1.7)
+    reply_ends(tracker, 1.7)
     assert [(turn.heard, turn.said_text, turn.outcome) for turn in ended] == [("what time is it", "It is noon.", "completed")]
 
 
@@ -44,7 +50,7 @@ def test_a_filler_before_a_function_call_is_part_of_the_turn(tracker: TurnTracke
     assert not ended, "the model has not spoken since the answer"
     tracker.agent_said("The lamp is on.", 1.5)
     tracker.agent_audio(SECOND, 1.5)
-    tracker.agent_done(1.6)
+    reply_ends(tracker, 1.6)
     assert ended[0].said_text == "One moment. The lamp is on."
     assert ended[0].calls == [call]
 
@@ -55,9 +61,45 @@ def test_two_rounds_of_calls_are_one_turn(tracker: TurnTracker, ended: list[Turn
         call = tracker.call_started(f"c{i}", "set_light", {}, 1.0 + i, client_side=True)
         tracker.call_finished(call, "ok", "off", 1.5 + i)
     tracker.agent_said("Done.", 4.0)
-    tracker.agent_done(4.1)
+    reply_ends(tracker, 4.1)
     assert len(ended) == 1
     assert ended[0].latency().function_s == pytest.approx(1.0)
+
+
+def test_a_report_behind_the_last_audio_is_waited_for(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("what time is it", 1.0)
+    tracker.agent_said("It is noon.", 1.5)
+    tracker.agent_done(1.7)
+    assert not ended
+    assert not tracker.idle
+    tracker.report({"total_latency": 0.4, "tts_latency": 0.1})
+    assert ended[0].settled
+    assert tracker.idle
+    assert ended[0].latency().total_s == 0.4
+
+
+def test_an_upstream_that_reports_nothing_is_waited_for_once(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("hello", 1.0)
+    tracker.agent_said("Hello.", 1.5)
+    tracker.agent_done(1.7)
+    tracker.expire(1.8, 60.0)
+    assert not ended
+    tracker.expire(2.0, 60.0)
+    assert [turn.heard for turn in ended] == ["hello"]
+    tracker.user_said("bye", 3.0)
+    tracker.agent_said("Goodbye.", 3.5)
+    tracker.agent_done(3.7)
+    assert [turn.heard for turn in ended] == ["hello", "bye"]
+
+
+def test_a_call_made_before_the_words_are_confirmed_belongs_to_their_turn(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_started(1.0, 0)
+    call = tracker.call_started("c1", "get_time", {}, 1.9, client_side=True)
+    tracker.call_finished(call, "ok", "noon", 1.95)
+    tracker.user_said("what time is it", 2.0)
+    tracker.agent_said("It is noon.", 2.1)
+    reply_ends(tracker, 2.2)
+    assert [(turn.cause, turn.heard, turn.calls) for turn in ended] == [("speech", "what time is it", [call])]
 
 
 def test_our_own_injection_alone_does_not_answer_the_user(tracker: TurnTracker, ended: list[Turn]) -> None:
@@ -90,7 +132,7 @@ def test_a_barge_in_while_a_finished_reply_still_plays_is_told_too(tracker: Turn
     tracker.user_said("tell me a story", 1.0)
     tracker.agent_said("one two three four", 1.5)
     tracker.agent_audio(SECOND * 4, 1.5)
-    tracker.agent_done(1.6)
+    reply_ends(tracker, 1.6)
     assert ended[0].outcome == "completed"
     tracker.user_started(2.5, len(SECOND) * 3)
     assert (ended[0].outcome, ended[0].played_text) == ("interrupted", "one")
@@ -113,7 +155,7 @@ def test_a_text_typed_into_the_greeting_is_answered_after_it(tracker: TurnTracke
     assert [turn.cause for turn in ended] == ["agent"], "that was the greeting's end"
     tracker.agent_said("Done.", 1.4)
     tracker.agent_audio(SECOND, 1.4)
-    tracker.agent_done(1.5)
+    reply_ends(tracker, 1.5)
     assert [(turn.said_text, turn.audio_bytes) for turn in ended] == [("Hello, what can I do for you?", 100), ("Done.", 100)]
 
 
