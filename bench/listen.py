@@ -18,8 +18,8 @@ import numpy as np
 
 from agentd.audio.formats import Samples, to_samples
 from agentd.audio.resample import RateConverter
-from agentd.engine.endpointing import Endpointer, SpeechEnded, samples
-from agentd.engine.hearing import POST_ROLL_MS, PRE_ROLL_MS, SHORTEST_MS
+from agentd.engine.endpointing import ONSET_MS, Endpointer, SpeechEnded, samples
+from agentd.engine.hearing import POST_ROLL_MS, PRE_ROLL_MS
 from agentd.engine.listen.moonshine import Moonshine
 from agentd.engine.listen.vad import detectors
 from agentd.engine.providers import LISTEN_RATE, VAD_FRAME
@@ -73,7 +73,7 @@ def utterances(audio: Samples) -> list[Samples]:
     found: list[Samples] = []
     for at in range(0, len(audio) - VAD_FRAME + 1, VAD_FRAME):
         event = endpointer.feed(detector.feed(audio[at : at + VAD_FRAME]))
-        if isinstance(event, SpeechEnded) and event.voiced >= samples(SHORTEST_MS):
+        if isinstance(event, SpeechEnded) and event.voiced >= samples(ONSET_MS):
             found.append(audio[max(0, event.start - samples(PRE_ROLL_MS)) : event.voiced_to + samples(POST_ROLL_MS)])
     return found
 

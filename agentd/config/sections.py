@@ -133,10 +133,10 @@ class EngineSettings(Section):
     """"auto": run it when there is no Deepgram key or a profile asks for it; "always"; "never"."""
     max_sessions: Count = 16
     """Most conversations at once; speech recognition and synthesis share the machine's cores."""
-    endpointing_ms: int = Field(default=500, ge=100, le=5000)
-    """Silence after which the user's turn is over."""
+    endpointing_ms: int = Field(default=850, ge=100, le=5000)
+    """Silence that ends an ordinary turn; a complete command waits a third of it."""
     barge_in_ms: int = Field(default=300, ge=0, le=5000)
-    """Voiced speech that interrupts the agent."""
+    """Voiced speech that interrupts the agent, if it is neither a nod nor its echo."""
     audio_ahead_s: float = Field(default=1.0, ge=0.1, le=60.0)
     """How far agent audio is sent ahead of its playback; a barge-in wastes so much at most."""
     idle_timeout_s: Seconds = 15.0

@@ -8,15 +8,16 @@ import structlog
 
 from agentd.audio.formats import AudioFormat
 from agentd.config import EngineSettings
-from agentd.engine import abilities
+from agentd.engine import abilities, barge_in
 from agentd.engine.calls import Calls
 from agentd.engine.compute import Compute
-from agentd.engine.endpointing import ONSET_MS
+from agentd.engine.draft import Draft
 from agentd.engine.hearing import Ear, Utterance
 from agentd.engine.latency import ENDPOINTING, LISTEN, TurnClock
-from agentd.engine.line import Line
+from agentd.engine.line import APART_S, Line
 from agentd.engine.memory import Memory
-from agentd.engine.providers import Providers
+from agentd.engine.patience import Patience
+from agentd.engine.providers import Ending, Providers, Transcript
 from agentd.engine.speak.choice import choose, voices_of
 from agentd.engine.speaking import Mouth
 from agentd.engine.thinking import Mind
@@ -26,14 +27,12 @@ from agentd.protocol import settings as documents
 from agentd.protocol.reading import object_of
 from agentd.protocol.server import require_valid
 
-MISHEARD: Final = frozenset({"", "you"})
-"""What recognisers make of noise (measured: two seconds of it give "You"); no user says only that."""
 
 _log = structlog.get_logger("agentd.engine")
 
 
 class Conversation:
-    """The turn-taker with models behind it. Implements ``Dialogue``.
+    """The turn-taker with models behind it. Implements ``Dialogue``, and ``Listener`` for its ear.
 
     Args:
         line: to the client.
@@ -68,7 +67,10 @@ class Conversation:
             parallel=limits.parallel_calls,
             allowed_endpoints=allowed_endpoints,
         )
+        self._judge_ending = providers.ending
+        self._vocabulary = providers.vocabulary
         self._transcribing = 0
+        self._draft: Draft | None = None
         self._told: set[str] = set()
         self._voices = voices_of(providers)
         self._mouth = Mouth(
@@ -88,12 +90,11 @@ class Conversation:
             providers.voice_activity(),
             providers.recogniser,
             compute,
-            end_ms=limits.endpointing_ms,
-            onset_ms=self._onset_ms,
+            patience=self._patience(),
+            barge_in_ms=limits.barge_in_ms,
             clock=self._clock,
             spawn=line.spawn,
-            on_start=self._user_started,
-            on_end=self._user_done,
+            listener=self,
         )
 
     # -- what the server calls --------------------------------------------------------------------------------------
@@ -108,6 +109,7 @@ class Conversation:
         self._configure()
         self._memory.load(abilities.context(self._settings))
         self._line.send(wire.SettingsApplied())
+        await asyncio.sleep(APART_S)  # nothing may come at once behind it
         self._tell_mapped()
         self._use_voice()
         self._line.spawn(self._mouth.run(), "mouth")
@@ -115,6 +117,7 @@ class Conversation:
         self._line.spawn(self._mind.run(), "mind")
         greeting = documents.greeting(self._settings)
         if greeting is not None:
+            self._line.await_reply()
             self._mouth.say(greeting)
 
     async def hear(self, audio: bytes) -> None:
@@ -156,6 +159,7 @@ class Conversation:
                 self._use_voice()
             case wire.UpdateListen(listen=block):
                 self._settings = documents.with_listen_update(self._settings, block)
+                self._ear.patience = self._patience()
                 self._line.send(wire.ListenUpdated())
                 self._tell_mapped()
             case wire.UpdateThinkLive() | wire.CustomToThinkProvider():
@@ -179,41 +183,102 @@ class Conversation:
 
     # -- the user's speech ------------------------------------------------------------------------------------------
 
-    def _onset_ms(self) -> int:
-        """While the agent is heard, it takes more to interrupt it than to begin: coughs and its own echo are short."""
-        return max(ONSET_MS, self._limits.barge_in_ms) if self._mouth.speaking() else ONSET_MS
+    def guarded(self) -> bool:
+        """Whether the agent is heard, by the client's playback clock."""
+        return self._mouth.speaking()
 
-    def _user_started(self) -> None:
+    def takes_word(self, transcript: Transcript) -> bool:
+        """Whether somebody interrupts the agent."""
+        return barge_in.interrupts(transcript.text, self._mouth.said_lately())
+
+    def vocabulary(self) -> tuple[str, ...]:
+        """What the functions at hand take."""
+        return self._vocabulary(self._mind.request().functions)
+
+    def judge(self, transcript: Transcript) -> Ending:
+        """How finished the words look."""
+        return self._judge_ending(transcript.text, self._mind.request())
+
+    def started(self) -> None:
         """The user speaks: whatever the agent says, thinks or has called for is over."""
         self._line.send(wire.UserStartedSpeaking())
         self._turns.cut()
         self._calls.withdraw()
         self._mouth.cut()
 
-    def _user_done(self, utterance: Utterance) -> None:
-        clock = TurnClock(utterance.voiced_until)
-        clock.lap(ENDPOINTING, utterance.ended)
-        self._transcribing += 1
-        self._line.spawn(self._understand(utterance, clock), "transcript")
+    def seems_done(self, transcript: Transcript) -> None:
+        """Begin to answer, while it is not certain that the user is done.
 
-    async def _understand(self, utterance: Utterance, clock: TurnClock) -> None:
+        Only calls that the client does not want deferred go out; words and audio wait (Deepgram docs, "Speculative replies").
+        """
+        text = _cleaned(transcript.text)
+        if self._draft is None and text and not self._turns.busy:
+            self._draft = Draft(text, TurnClock())
+            self._memory.begin_draft()
+            self._memory.user_said(text)
+            self._turns.add(self._mind.answer(self._draft.clock, self._draft))
+
+    def resumed(self) -> None:
+        """The user goes on: the answer to half a sentence never was."""
+        self._line.send(wire.UserStartedSpeaking())
+        self._drop_draft()
+
+    def done(self, utterance: Utterance) -> None:
+        """The user's turn is over."""
+        self._transcribing += 1
+        self._line.spawn(self._understand(utterance), "transcript")
+
+    async def _understand(self, utterance: Utterance) -> None:
         """Turn an utterance into words, and the words into a turn.
 
         A task of its own, which a new utterance does not cancel: what was said was said. It is then answered together with
         what follows.
         """
         try:
-            text = await self._ear.transcribe(utterance)
+            text = _cleaned((await utterance.words).text)
         finally:
             self._transcribing -= 1
+        if utterance.doubtful and not self._meant(text):
+            return
+        draft, self._draft = self._draft, None
+        if draft is not None and draft.text != text:
+            self._draft = draft
+            self._drop_draft()
+            draft = None
+        if not text:
+            _log.debug("nothing_understood", request_id=self._line.request_id)
+            return
+        if utterance.doubtful:
+            self.started()
+        clock = draft.clock if draft is not None else TurnClock()
+        clock.start(utterance.voiced_until)
+        clock.lap(ENDPOINTING, utterance.ended)
         clock.lap(LISTEN, self._clock())
-        text = text.strip(" ,")  # a word alone is often heard with a comma, as if more came
-        if text.strip(".!?").lower() in MISHEARD:
-            _log.debug("nothing_understood", request_id=self._line.request_id, voiced_ms=utterance.voiced_ms)
+        if draft is not None:
+            self._line.send(wire.ConversationText(role="user", content=text))
+            self._memory.keep_draft()
+            draft.confirm()
             return
         self._user_said(text)
         if not self._ear.speaking:
             self._turns.add(self._mind.answer(clock))
+
+    def _meant(self, text: str) -> bool:
+        """Whether something said while the agent spoke is for the agent after all: a "yes" that outlasted its question is."""
+        return bool(text) and not self.guarded() and not barge_in.is_echo(text, self._mouth.said_lately())
+
+    def _drop_draft(self) -> None:
+        draft, self._draft = self._draft, None
+        if draft is not None:
+            self._turns.stop_running()
+            self._calls.withdraw()
+            draft.drop()
+            self._memory.drop_draft()
+            self._mind.drop_draft()
+
+    def _patience(self) -> Patience:
+        provider = documents.listen_block(self._settings).get("provider") or {}
+        return Patience.of(provider, ordinary_ms=self._limits.endpointing_ms)
 
     # -- texts ------------------------------------------------------------------------------------------------------
 
@@ -261,6 +326,11 @@ class Conversation:
             if warning.code not in self._told:
                 self._told.add(warning.code)
                 self._line.note(warning)
+
+
+def _cleaned(text: str) -> str:
+    """The words without what a recogniser puts around them: a word alone is often heard with a comma, as if more came."""
+    return text.strip(" ,")
 
 
 def _listed(block: dict[str, Any] | list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -18,13 +18,13 @@ VOICED: Final = 0.5
 STILL_VOICED: Final = 0.35
 """Probability from which a frame continues speech: Silero falls slowly at soft word ends."""
 
-ONSET_MS: Final = 128
-"""Voiced time that makes speech of a noise: 4 frames; a door or a click gives 1 or 2."""
+ONSET_MS: Final = 224
+"""Voiced time that makes speech of a noise: 7 frames. A door or a click gives 1 to 3, the shortest word ("no") 8."""
 
 ONSET_GAP_MS: Final = 160
 """Silence after which a too short sound is forgotten; stops inside words are shorter."""
 
-PAUSE_MS: Final = 200
+PAUSE_MS: Final = 160
 """Silence after which it is worth recognising what was said so far: the words are complete by then."""
 
 LONGEST_MS: Final = 30_000
@@ -83,7 +83,7 @@ class Endpointer:
     """Turns frames of 512 samples into the events of utterances.
 
     Args:
-        end_ms: silence after which the user's turn is over.
+        end_ms: silence after which an utterance is over.
 
     Attributes:
         end_ms: may be changed at any time; counts from the next frame on.
@@ -91,7 +91,7 @@ class Endpointer:
         voiced_to: one past the last voiced sample, of the current utterance or sound.
     """
 
-    def __init__(self, *, end_ms: int) -> None:
+    def __init__(self, *, end_ms: float) -> None:
         self.end_ms = end_ms
         self.position = 0
         self.voiced_to = 0
@@ -103,6 +103,21 @@ class Endpointer:
     def speaking(self) -> bool:
         """True from SpeechStarted to SpeechEnded."""
         return self._state is not _State.QUIET
+
+    @property
+    def paused(self) -> bool:
+        """True from SpeechPaused to SpeechResumed or SpeechEnded."""
+        return self._state is _State.PAUSED
+
+    @property
+    def silence_ms(self) -> float:
+        """Since the last voiced sample."""
+        return 1000 * (self.position - self.voiced_to) / LISTEN_RATE
+
+    @property
+    def voiced_ms(self) -> float:
+        """Voiced time of the current utterance or sound."""
+        return 1000 * self._voiced / LISTEN_RATE
 
     @property
     def keep_from(self) -> int:
@@ -151,7 +166,7 @@ class Endpointer:
             if silence >= samples(ONSET_GAP_MS):
                 self._forget()
             return None
-        if silence >= samples(self.end_ms):
+        if self.silence_ms >= self.end_ms:
             return self._end()
         if self._state is _State.SPEAKING and silence >= samples(PAUSE_MS):
             self._state = _State.PAUSED

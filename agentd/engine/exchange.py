@@ -58,6 +58,7 @@ async def hold(
     try:
         async with group:
             line.spawn(line.write(), "writer")
+            line.spawn(line.write_notes(), "notes")
             line.spawn(line.ended(), "end")
             line.spawn(_limit_length(line, settings), "length")
             await reception.welcome(line, protocol.welcome(request_id))
@@ -83,6 +84,7 @@ async def _last_words(line: Line, protocol: ServerProtocol, ending: Hangup) -> H
     """Send what is still queued, and the Error the conversation ends with."""
     try:
         if ending.error is not None and protocol.phase is not ServerPhase.CLOSED:
+            line.send_notes()
             line.send(ending.error)
         await line.finish(bound_s=LAST_WORDS_S)
     except (Hangup, TimeoutError):

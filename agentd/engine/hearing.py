@@ -1,10 +1,11 @@
 """The agent's ear: user audio to utterances, recognised already during the silence that may be their end."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from agentd.audio.formats import AudioFormat, to_samples
 from agentd.audio.resample import Converter
 from agentd.engine.compute import Compute, Urgency
 from agentd.engine.endpointing import (
+    ONSET_MS,
     Endpointer,
     SpeechEnded,
     SpeechPaused,
@@ -19,7 +21,8 @@ from agentd.engine.endpointing import (
     SpeechStarted,
     samples,
 )
-from agentd.engine.providers import LISTEN_RATE, VAD_FRAME, Recogniser, Samples, Transcript, VoiceActivity
+from agentd.engine.patience import Patience
+from agentd.engine.providers import LISTEN_RATE, VAD_FRAME, Ending, Recogniser, Samples, Transcript, VoiceActivity
 
 PRE_ROLL_MS: Final = 500
 """Audio before the first voiced frame that the recogniser hears too: soft consonants are voiced late."""
@@ -27,8 +30,15 @@ PRE_ROLL_MS: Final = 500
 POST_ROLL_MS: Final = 200
 """Audio after the last voiced frame that it hears."""
 
-SHORTEST_MS: Final = 250
-"""Less voiced sound than this is no utterance: recognisers make words of coughs."""
+RECHECK_MS: Final = 160
+"""Further voiced time after which doubtful speech is recognised again."""
+
+SETTLED_MS: Final = 6000
+"""Speech before a pause from which its words stay as they are: what follows is recognised alone, so that the words of a long
+utterance are there as soon after its end as those of a short one."""
+
+STARVED_S: Final = 1.0
+"""Without audio for so long in mid-utterance, silence is assumed: push-to-talk clients stop sending when the key is let go."""
 
 FRAMES_AT_A_TIME: Final = 16
 """Frames between two looks at the other tasks: 16 of 0.15 ms each."""
@@ -41,18 +51,61 @@ class Utterance:
     """Something the user said.
 
     Attributes:
-        samples: it, with a little silence around.
-        voiced_ms: speech in it.
         voiced_until: when its last voiced sample arrived, by the loop's clock.
         ended: when it was clear that it is over.
-        guess: the recognition begun during the silence, or None.
+        doubtful: it began while the agent was heard, and nothing in it has shown yet that it is meant for the agent.
+        words: the recognition, mostly done by now.
     """
 
-    samples: Samples
-    voiced_ms: float
     voiced_until: float
     ended: float
-    guess: "asyncio.Task[Transcript] | None"
+    doubtful: bool
+    words: "asyncio.Task[Transcript]"
+
+
+class Listener(Protocol):
+    """Whom an ear tells what it hears, and asks what it cannot know. Nothing here waits."""
+
+    def guarded(self) -> bool:
+        """Whether the agent is heard, so that a sound may be a nod to it or its own echo."""
+        ...
+
+    def takes_word(self, transcript: Transcript) -> bool:
+        """Whether what was said so far interrupts the agent."""
+        ...
+
+    def vocabulary(self) -> tuple[str, ...]:
+        """Words that are likelier than others now."""
+        ...
+
+    def judge(self, transcript: Transcript) -> Ending:
+        """How finished the words look, in mid-silence."""
+        ...
+
+    def started(self) -> None:
+        """The user speaks."""
+        ...
+
+    def seems_done(self, transcript: Transcript) -> None:
+        """The user is silent and probably done."""
+        ...
+
+    def resumed(self) -> None:
+        """The user was not done, after all."""
+        ...
+
+    def done(self, utterance: Utterance) -> None:
+        """The user's turn is over."""
+        ...
+
+
+class _Guess:
+    """The recognition of an utterance as far as it was said: ``voiced_to`` samples of the stream."""
+
+    def __init__(self, voiced_to: int) -> None:
+        self.voiced_to = voiced_to
+        self.transcript: Transcript | None = None
+        self.task: asyncio.Task[Transcript] | None = None
 
 
 class Ear:
@@ -63,12 +116,11 @@ class Ear:
         voice_activity: this conversation's detector.
         recogniser: speech to text.
         compute: runs the recogniser.
-        end_ms: silence that ends a turn.
-        onset_ms: voiced time that counts as speech right now.
+        patience: how long silences may last; may be replaced at any time.
+        barge_in_ms: voiced time that counts as speech while the agent is heard.
         clock: the loop's time, in seconds.
         spawn: starts a task of this conversation.
-        on_start: the user begins to speak.
-        on_end: the user is done.
+        listener: is told and asked.
     """
 
     def __init__(
@@ -78,37 +130,46 @@ class Ear:
         recogniser: Recogniser,
         compute: Compute,
         *,
-        end_ms: int,
-        onset_ms: Callable[[], int],
+        patience: Patience,
+        barge_in_ms: int,
         clock: Callable[[], float],
         spawn: Callable[..., "asyncio.Task[Any]"],
-        on_start: Callable[[], None],
-        on_end: Callable[[Utterance], None],
+        listener: Listener,
     ) -> None:
+        self.patience = patience
         self._converter = Converter(source, LISTENING)
         self._voice_activity = voice_activity
         self._recogniser = recogniser
         self._compute = compute
-        self._onset_ms = onset_ms
+        self._barge_in_ms = max(ONSET_MS, barge_in_ms)
         self._clock = clock
         self._spawn = spawn
-        self._on_start = on_start
-        self._on_end = on_end
-        self._endpointer = Endpointer(end_ms=end_ms)
+        self._listener = listener
+        self._endpointer = Endpointer(end_ms=patience.longest_ms)
         self._rest = np.zeros(0, dtype=np.float32)
         self._kept: deque[Samples] = deque()
         self._kept_from = 0
-        self._guess: asyncio.Task[Transcript] | None = None
+        self._guess: _Guess | None = None
+        self._settled: list[str] = []
+        self._settled_to = 0
+        self._doubtful = False
+        self._checked_ms = 0.0
+        self._eager_ms: float | None = None
+        self._told_done = False
+        self._starving: asyncio.Task[None] | None = None
         self._arrived = clock()
         self._voiced_at = self._arrived
 
     @property
     def speaking(self) -> bool:
-        """True while the user is in mid-turn."""
-        return self._endpointer.speaking
+        """True while the user is in mid-turn, for all that is known."""
+        return self._endpointer.speaking and not self._doubtful
 
     async def feed(self, audio: bytes) -> None:
         """Take a frame of the user's audio, of any length."""
+        if self._starving is not None:
+            self._starving.cancel()
+            self._starving = None
         before, self._arrived = self._arrived, self._clock()
         fresh = to_samples(self._converter.feed(audio), LISTENING.encoding)
         heard = np.concatenate((self._rest, fresh)) if self._rest.size else fresh
@@ -120,60 +181,141 @@ class Ear:
             self._frame(heard[start : start + VAD_FRAME], said)
             if number % FRAMES_AT_A_TIME == FRAMES_AT_A_TIME - 1:
                 await asyncio.sleep(0)
+        if self._endpointer.speaking:
+            self._starving = self._spawn(self._go_silent(), "silence")
 
     def finish(self) -> bool:
         """End the user's turn now; False when there is none."""
-        ended = self._endpointer.finish()
+        ended = self._endpointer.finish() if self.speaking else None
         if ended is not None:
             self._end(ended)
         return ended is not None
 
-    async def transcribe(self, utterance: Utterance) -> str:
-        """The words of an utterance; "" when it is too short to hold any."""
-        if utterance.voiced_ms < SHORTEST_MS:
-            return ""
-        if utterance.guess is not None:
-            return (await utterance.guess).text
-        return (await self._compute.run(Urgency.TRANSCRIPT, self._recogniser.transcribe, utterance.samples)).text
+    # -- frames -----------------------------------------------------------------------------------------------------
 
     def _frame(self, frame: Samples, said: float) -> None:
         self._kept.append(frame)
-        event = self._endpointer.feed(self._voice_activity.feed(frame), onset_ms=self._onset_ms())
+        if not self._endpointer.speaking:
+            self._doubtful = self._listener.guarded()
+        event = self._endpointer.feed(
+            self._voice_activity.feed(frame), onset_ms=self._barge_in_ms if self._doubtful else ONSET_MS
+        )
         if self._endpointer.voiced_to == self._endpointer.position:
             self._voiced_at = said
         match event:
             case SpeechStarted():
-                self._on_start()
+                self._start()
             case SpeechPaused():
-                self._start_guess()
+                self._recognise()
             case SpeechResumed():
-                self._drop_guess()
+                self._resume()
             case SpeechEnded():
                 self._end(event)
+            case None if self._endpointer.speaking:
+                self._go_on()
             case None:
                 self._forget_silence()
 
-    def _end(self, ended: SpeechEnded) -> None:
-        utterance = Utterance(
-            samples=self._between(ended.start, ended.voiced_to),
-            voiced_ms=1000 * ended.voiced / LISTEN_RATE,
-            voiced_until=self._voiced_at,
-            ended=self._clock(),
-            guess=self._guess,
-        )
-        self._guess = None
-        self._on_end(utterance)
+    def _start(self) -> None:
+        self._endpointer.end_ms = self.patience.longest_ms
+        self._eager_ms, self._told_done = None, False
+        if self._doubtful:
+            self._recognise()
+        else:
+            self._listener.started()
 
-    def _start_guess(self) -> None:
+    def _go_on(self) -> None:
+        """In mid-utterance, or in a pause of it."""
+        endpointer, guess = self._endpointer, self._guess
+        if endpointer.paused:
+            known = guess.transcript if guess is not None else None
+            if known is not None and self._eager_ms is not None and endpointer.silence_ms >= self._eager_ms:
+                self._eager_ms, self._told_done = None, True
+                self._listener.seems_done(known)
+        elif (
+            self._doubtful
+            and endpointer.voiced_ms - self._checked_ms >= RECHECK_MS
+            and (guess is None or guess.transcript is not None)
+        ):
+            self._recognise()
+
+    def _resume(self) -> None:
+        """It was a pause. The words before it are kept when there are enough of them, else recognised anew with the rest."""
+        guess = self._guess
+        if guess is not None and guess.transcript is not None and guess.voiced_to - self._from >= samples(SETTLED_MS):
+            self._settled.append(guess.transcript.text)
+            self._settled_to = guess.voiced_to + samples(PRE_ROLL_MS + POST_ROLL_MS // 2)
+        self._drop_guess()
+        self._endpointer.end_ms = self.patience.longest_ms
+        self._eager_ms = None
+        if self._told_done:
+            self._told_done = False
+            self._listener.resumed()
+
+    def _end(self, ended: SpeechEnded) -> None:
+        if self._guess is None or self._guess.voiced_to != ended.voiced_to:
+            self._recognise(ended.start, ended.voiced_to)
+        guess, self._guess = self._guess, None
+        if guess is None or guess.task is None:
+            raise AssertionError("an utterance that has ended is being recognised")
+        utterance = Utterance(self._voiced_at, self._clock(), self._doubtful, guess.task)
+        self._settled, self._settled_to = [], 0
+        self._told_done = False
+        self._listener.done(utterance)
+
+    async def _go_silent(self) -> None:
+        """The client stopped sending in mid-utterance: go on with silence, as fast as it would have come."""
+        await asyncio.sleep(STARVED_S)
+        silence = np.zeros(VAD_FRAME, dtype=np.float32)
+        while self._endpointer.speaking:
+            self._frame(silence, self._clock())
+            await asyncio.sleep(VAD_FRAME / LISTEN_RATE)
+
+    # -- words ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _from(self) -> int:
+        """First sample whose words are not settled."""
+        return max(self._endpointer.keep_from, self._settled_to)
+
+    def _recognise(self, start: int | None = None, voiced_to: int | None = None) -> None:
         """Recognise what was said so far: if it was all, the words are there when the turn ends."""
-        heard = self._between(self._endpointer.keep_from, self._endpointer.voiced_to)
-        job = self._compute.run(Urgency.TRANSCRIPT, self._recogniser.transcribe, heard)
-        self._guess = self._spawn(job, "guess")
+        self._drop_guess()
+        start = self._from if start is None else max(start, self._settled_to)
+        guess = _Guess(self._endpointer.voiced_to if voiced_to is None else voiced_to)
+        self._checked_ms = self._endpointer.voiced_ms
+        heard = self._between(start, guess.voiced_to)
+        guess.task = self._spawn(self._transcribe(guess, heard, tuple(self._settled)), "words")
+        self._guess = guess
+
+    async def _transcribe(self, guess: _Guess, heard: Samples, settled: tuple[str, ...]) -> Transcript:
+        found = await self._compute.run(Urgency.TRANSCRIPT, self._recogniser.transcribe, heard, self._listener.vocabulary())
+        if settled:
+            found = Transcript(" ".join((*settled, found.text)).strip(), found.confidence)
+        guess.transcript = found
+        if guess is self._guess:
+            self._recognised(found)
+        return found
+
+    def _recognised(self, transcript: Transcript) -> None:
+        """The words of the utterance so far are known, while it goes on or pauses."""
+        if self._doubtful and self._listener.takes_word(transcript):
+            self._doubtful = False
+            self._listener.started()
+        if not self._endpointer.paused:
+            return
+        if self._doubtful or not transcript.text:
+            self._endpointer.end_ms = self.patience.wait_ms(Ending.CLOSED)
+            return
+        ending = self._listener.judge(transcript)
+        self._endpointer.end_ms = self.patience.wait_ms(ending)
+        eager_ms = self.patience.eager_ms(ending)
+        self._eager_ms = eager_ms if eager_ms is not None and math.isfinite(eager_ms) else None
 
     def _drop_guess(self) -> None:
-        if self._guess is not None:
-            self._guess.cancel()
-            self._guess = None
+        if self._guess is not None and self._guess.task is not None:
+            self._guess.task.cancel()
+        self._guess = None
 
     def _between(self, start: int, voiced_to: int) -> Samples:
         """The kept audio from ``start`` to ``voiced_to``, with some before and after."""

@@ -19,15 +19,21 @@ SPEAK: Final = "tts_latency"
 class TurnClock:
     """The stopwatch of one turn; stops at the first audio of the reply.
 
+    It counts from ``start`` on; what was thought before, while it was not yet clear that the user was done, cost nobody time.
+
     Args:
-        begin: when the user was done, by the loop's clock: their last voiced sample, or the arrival of their text.
+        begin: when the user was done, by the loop's clock, if that is known already: the arrival of their text.
     """
 
-    def __init__(self, begin: float) -> None:
-        self._begin = begin
-        self._last = begin
+    def __init__(self, begin: float | None = None) -> None:
+        self._begin = self._last = begin or 0.0
         self._parts: dict[str, float] = {}
         self._tool: float | None = None
+        self.running = begin is not None
+
+    def start(self, begin: float) -> None:
+        """The user's turn is over since ``begin``, their last voiced sample."""
+        self._begin = self._last = begin
         self.running = True
 
     def lap(self, part: str, now: float) -> None:

@@ -12,14 +12,21 @@ from typing import Any, Final, NoReturn, Protocol
 from aiohttp import WSCloseCode, web
 
 from agentd.protocol.messages import (
+    AgentAudioDone,
+    ConversationText,
     Error,
     FunctionCallCancelled,
+    FunctionCallRequest,
     FunctionCallResponse,
     Message,
+    UserStartedSpeaking,
     Warn,
 )
 from agentd.protocol.server import Answer, ServerProtocol
 from agentd.supervise import spawn
+
+_BEGINS_REPLY: Final = (UserStartedSpeaking, ConversationText, FunctionCallRequest)
+_ENDS_REPLY: Final = AgentAudioDone
 
 AUDIO_AHEAD_BYTES: Final = 128 * 1024
 """Audio that may wait for the socket: 1.4 to 16 s of it, so that a barge-in finds something to drop when the client is slow."""
@@ -30,6 +37,16 @@ MAX_QUEUED_MESSAGES: Final = 2048
 SEND_TIMEOUT_S: Final = 30.0
 """A socket that takes no byte for so long is dead, whatever TCP says."""
 
+
+APART_S: Final = 0.06
+"""Least time between a text frame that clients act on and one that only informs, and after SettingsApplied.
+
+Deepgram's own React demos keep one incoming message at a time: of two that come at once the earlier is lost (seen at 20 ms,
+not at 60).
+"""
+
+UNHEARD_S: Final = 2.0
+"""Notes go out after so much silence of ours, when no reply is coming that they could follow."""
 
 MAX_FRAME_BYTES: Final = 64 * 1024
 """Longest binary frame: clients on websockets' defaults close at 1 MiB, browsers' audio code likes small ones."""
@@ -92,6 +109,11 @@ class Line:
         self._protocol = protocol
         self._group = group
         self._queue: deque[str | bytes] = deque()
+        self._notes: deque[Message] = deque()
+        self._noted = asyncio.Event()
+        self._calm = True
+        self._clock = asyncio.get_running_loop().time
+        self._last_put = self._clock()
         self._audio_bytes = 0
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
@@ -126,14 +148,43 @@ class Line:
         if len(self._queue) > MAX_QUEUED_MESSAGES:
             raise Hangup(None, "the client does not read")
         self._put(self._protocol.send(message).decode())
+        self._calm = isinstance(message, _ENDS_REPLY) or (self._calm and not isinstance(message, _BEGINS_REPLY))
 
     def note(self, message: Message) -> None:
         """Queue a message that only informs (History, LatencyReport, a Warning about names): it goes out after the reply.
 
-        Known clients lose one of two text frames that come at once, so what they act on must not be followed by what they do
-        not need.
+        Known clients lose the earlier of two text frames that come at once, so what they act on is not followed by what they
+        do not need.
+
+        Raises:
+            Hangup: the client has not read for so long that the queue is full.
         """
-        self.send(message)
+        if len(self._notes) > MAX_QUEUED_MESSAGES:
+            raise Hangup(None, "the client does not read")
+        self._notes.append(message)
+        self._noted.set()
+
+    def await_reply(self) -> None:
+        """A reply is coming that has not begun: notes wait for its end."""
+        self._calm = False
+
+    async def write_notes(self) -> None:
+        """Send the notes when nothing is disturbed by them, until cancelled."""
+        while True:
+            await self._noted.wait()
+            wait_s = self._last_put + (APART_S if self._calm else UNHEARD_S) - self._clock()
+            if wait_s > 0:
+                await asyncio.sleep(min(wait_s, APART_S))
+                continue
+            self.send_notes()
+
+    def send_notes(self) -> None:
+        """Queue the notes now, whatever else goes out."""
+        calm = self._calm
+        while self._notes:
+            self.send(self._notes.popleft())
+        self._calm = calm
+        self._noted.clear()
 
     def warn(self, code: str, description: str) -> None:
         """Tell the client of a fault the conversation survives."""
@@ -237,5 +288,6 @@ class Line:
         await self._drained.wait()
 
     def _put(self, frame: str | bytes) -> None:
+        self._last_put = self._clock()
         self._queue.append(frame)
         self._filled.set()

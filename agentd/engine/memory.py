@@ -20,6 +20,8 @@ MAX_CHARS: Final = 4_000_000
 class Memory:
     """The history of one conversation.
 
+    What a user seems to have said, and what was done about it before that was certain, is a draft: it is kept or taken back.
+
     Args:
         send: takes History messages, or None when the client does not want them.
     """
@@ -28,6 +30,26 @@ class Memory:
         self._send = send
         self._entries: deque[ChatMessage | Sentence] = deque()
         self._chars = 0
+        self._draft: int | None = None
+        self._untold: list[History] = []
+
+    def begin_draft(self) -> None:
+        """What comes from here on may have to be taken back."""
+        self._draft = 0
+
+    def keep_draft(self) -> None:
+        """It is certain."""
+        self._draft = None
+        untold, self._untold = self._untold, []
+        for history in untold:
+            self._tell(history)
+
+    def drop_draft(self) -> None:
+        """It never happened."""
+        for _ in range(min(self._draft or 0, len(self._entries))):
+            self._chars -= _length(self._entries.pop())
+        self._draft = None
+        self._untold.clear()
 
     def messages(self) -> tuple[ChatMessage, ...]:
         """The conversation for a thinker: of the agent's words only what was heard, its sentences joined."""
@@ -79,11 +101,15 @@ class Memory:
     def _keep(self, entry: ChatMessage | Sentence) -> None:
         self._entries.append(entry)
         self._chars += _length(entry)
+        if self._draft is not None:
+            self._draft += 1
         while len(self._entries) > MAX_ENTRIES or self._chars > MAX_CHARS:
             self._chars -= _length(self._entries.popleft())
 
     def _tell(self, history: History) -> None:
-        if self._send is not None:
+        if self._draft is not None:
+            self._untold.append(history)
+        elif self._send is not None:
             self._send(history)
 
 

@@ -21,6 +21,12 @@ __all__ = ["Mouth", "Speech"]
 FRAME_S: Final = 0.2
 """Agent audio per frame: little enough that a barge-in wastes nothing, enough that a reply is a dozen frames."""
 
+ECHO_S: Final = 1.5
+"""How long after its playback a sentence may still be recognised in the user's audio: buffers, the room, the utterance's end."""
+
+LATELY: Final = 8
+"""Sentences remembered for that."""
+
 TEXT_GAP_S: Final = 0.06
 """Least time from a reply's text to AgentStartedSpeaking: the browser demos lose the first of two text frames that come at once
 (measured: always at 0 ms, never at 60). Synthesis goes on meanwhile, and audio alone never waits for it."""
@@ -73,6 +79,7 @@ class Mouth:
         self._current: Speech | None = None
         self._making: dict[Speech, tuple[Synthesis, asyncio.Task[None]]] = {}
         self._recent: deque[Sentence] = deque()
+        self._lately: deque[Sentence] = deque(maxlen=LATELY)
         self._done_owed = False
         self._reports: list[LatencyReport] = []
 
@@ -83,6 +90,15 @@ class Mouth:
     def speaking(self) -> bool:
         """True while the user hears the agent, or is about to: judged by playback, not by what is sent."""
         return self._done_owed or self._playback.playing(self._clock())
+
+    def said_lately(self) -> str:
+        """The words that the user's microphone may pick up now: those that are played, and those of a moment ago."""
+        now = self._clock()
+        return " ".join(
+            sentence.text
+            for sentence in self._lately
+            if sentence.begin is not None and sentence.begin <= now <= sentence.end + ECHO_S
+        )
 
     @property
     def full(self) -> bool:
@@ -187,6 +203,7 @@ class Mouth:
             reply.sentence, reply.told_at = piece.sentence, self._clock()
             self._done_owed = True
             self._recent.append(piece.sentence)
+            self._lately.append(piece.sentence)
             self._line.send(ConversationText(role="assistant", content=piece.sentence.text))
         if piece.failure:
             self._line.warn("SPEAK_REQUEST_FAILED", piece.failure)

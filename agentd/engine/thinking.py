@@ -1,6 +1,7 @@
 """The agent's mind: rounds of thinking and calling until the reply is said, over the think blocks in their order."""
 
 import asyncio
+import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from typing import Any, Final, Protocol, runtime_checkable
@@ -8,6 +9,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 import structlog
 
 from agentd.engine.calls import Calls
+from agentd.engine.draft import Draft
 from agentd.engine.latency import FUNCTIONS, THINK, TurnClock
 from agentd.engine.line import Hangup, Line
 from agentd.engine.memory import Memory
@@ -73,6 +75,7 @@ class Mind:
         self._clock = clock
         self._blocks: list[tuple[dict[str, Any], Thinker]] = []
         self._scratch: dict[str, Any] = {}
+        self._scratch_before: dict[str, Any] | None = None
 
     def configure(self, settings: dict[str, Any]) -> None:
         """Think by these settings from the next round on."""
@@ -91,20 +94,29 @@ class Mind:
             for _, thinker in self._blocks:
                 await _leave(thinker)
 
-    async def answer(self, clock: TurnClock) -> None:
+    def request(self) -> ThinkRequest:
+        """What the first think block would be asked now."""
+        return self._request(self._blocks[0][0])
+
+    async def answer(self, clock: TurnClock, draft: Draft | None = None) -> None:
         """Answer what was said last; returns when the reply is sent.
+
+        Args:
+            clock: of the turn.
+            draft: it is not certain that the user is done: nothing may be heard yet.
 
         Raises:
             Hangup: no think provider answers, or one calls functions that do not exist and was told so. The user has been told
                 by then.
         """
+        self._scratch_before = copy.deepcopy(self._scratch) if draft is not None else None
         told_of_functions = False
         for _ in range(MAX_ROUNDS):
-            speech = Speech(clock)
+            speech = Speech(clock) if draft is None else draft.speech()
             try:
                 block, calls = await self._round(speech, clock)
             except _NobodyAnswered as failed:
-                await self._say(CANNOT_THINK, clock)
+                await self._say(CANNOT_THINK, clock, draft)
                 raise Hangup.failed("FAILED_TO_THINK", str(failed)) from None
             finally:
                 speech.finish()
@@ -116,14 +128,32 @@ class Mind:
             functions = {str(function.get("name")): function for function in _functions(block)}
             unknown = next((call.name for call in calls if call.name not in functions), None)
             if unknown is not None and told_of_functions:
-                await self._say(CANNOT_THINK, clock)
+                await self._say(CANNOT_THINK, clock, draft)
                 description = f"The think provider called {unknown[:64]!r}, which is not declared, and would not be corrected."
                 raise Hangup.failed("NON_EXISTENT_FUNCTION_CALLED", description)
             told_of_functions = told_of_functions or unknown is not None
-            await self._calls.make(calls, functions)
+            await self._call(calls, functions, draft)
             clock.lap(FUNCTIONS, self._clock())
         self._line.warn("THINK_REQUEST_FAILED", f"The think provider wanted more than {MAX_ROUNDS} rounds of calls in one turn.")
-        await self._say(LOST, clock)
+        await self._say(LOST, clock, draft)
+
+    def drop_draft(self) -> None:
+        """What was thought ahead is forgotten."""
+        if self._scratch_before is not None:
+            self._scratch, self._scratch_before = self._scratch_before, None
+
+    async def _call(self, calls: list[Call], functions: dict[str, dict[str, Any]], draft: Draft | None) -> None:
+        """Make the calls of a round; those that the client wants deferred once it is certain that the user is done."""
+        if draft is not None and not draft.certain.is_set():
+            deferred = [call for call in calls if functions.get(call.name, {}).get("defer_until_eot") is True]
+            at_once = [call for call in calls if call not in deferred]
+            if at_once:
+                await self._calls.make(at_once, functions)
+            if not deferred:
+                return
+            await draft.certain.wait()
+            calls = deferred
+        await self._calls.make(calls, functions)
 
     def _thinker(self, block: dict[str, Any]) -> Thinker:
         """The thinker for a block: the one in use where only the prompt or the functions change, for its connection is open."""
@@ -155,8 +185,10 @@ class Mind:
             return block, calls
         raise _NobodyAnswered(f"No think provider answered: {'; '.join(failures)}")
 
-    async def _say(self, text: str, clock: TurnClock) -> None:
-        """Say something of our own and wait, within bounds, until it is sent."""
+    async def _say(self, text: str, clock: TurnClock, draft: Draft | None) -> None:
+        """Say something of our own, once it is certain that the user is done, and wait, within bounds, until it is sent."""
+        if draft is not None:
+            await draft.certain.wait()
         speech = Speech(clock)
         self._take(Say(text), speech, clock, [])
         speech.finish()

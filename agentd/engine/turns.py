@@ -42,6 +42,10 @@ class Turns:
         """Cancel the running turn and forget those that wait."""
         while not self._waiting.empty():
             self._waiting.get_nowait().close()
+        self.stop_running()
+
+    def stop_running(self) -> None:
+        """Cancel the running turn only."""
         if self._running is not None:
             self._running.cancel()
 

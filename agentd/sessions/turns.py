@@ -207,7 +207,7 @@ class TurnTracker:
             self._end("error", now)
 
     def expire(self, now: float, limit_s: float) -> None:
-        """End the current turn as ``timeout`` when it is older than ``limit_s`` seconds; wait no longer for a report that is due."""
+        """End the current turn as ``timeout`` when it is older than ``limit_s`` seconds; give up a report that is late."""
         if self._unsettled is not None and now - (self._unsettled.ended_at or now) >= REPORT_S:
             self._reports = False
             self._settle()

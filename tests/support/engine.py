@@ -16,6 +16,7 @@ from agentd.engine.listen.energy import EnergyVad
 from agentd.engine.providers import (
     Call,
     CallMade,
+    Ending,
     Providers,
     Samples,
     Say,
@@ -52,12 +53,14 @@ class MadeUpEar:
 
     texts: list[str] = field(default_factory=list)
     heard_s: list[float] = field(default_factory=list)
-    say_next: str = "hello"
+    say_next: str | Callable[[float], str] = "hello"
+    """A text, or the text for so many seconds of audio."""
 
     def transcribe(self, samples: Samples, vocabulary: tuple[str, ...] = ()) -> Transcript:
         """The text set for now."""
         self.heard_s.append(len(samples) / RATE)
-        return Transcript(self.say_next)
+        said = self.say_next if isinstance(self.say_next, str) else self.say_next(len(samples) / RATE)
+        return Transcript(said)
 
 
 class MadeUpVoice:
@@ -124,6 +127,7 @@ async def made_up_engine(
     voices: tuple[Voice, ...] = (),
     thinker: Callable[[dict[str, Any]], Thinker] | None = None,
     allowed_endpoints: tuple[str, ...] = (),
+    ending: Callable[[str, ThinkRequest], Ending] = lambda _text, _request: Ending.OPEN,
     **limits: Any,
 ) -> AsyncIterator[MadeUp]:
     """Serve conversations with made-up models; ``limits`` go into the ``[engine]`` section, ``thinker`` replaces the mind, and
@@ -132,8 +136,8 @@ async def made_up_engine(
     Audio is not paced by default: tests of other things need not wait for it to be played.
     """
     ear, voice, mind = MadeUpEar(), MadeUpVoice(word_s), MadeUpMind(answer)
-    providers = Providers(ear, EnergyVad, voice, thinker or (lambda _: mind), voices=voices)
-    settings = EngineSettings(**({"audio_ahead_s": 60.0} | limits))
+    providers = Providers(ear, EnergyVad, voice, thinker or (lambda _: mind), ending, voices=voices)
+    settings = EngineSettings(**({"audio_ahead_s": 60.0, "endpointing_ms": 500} | limits))
     compute = Compute(settings.threads)
 
     def dialogue(line: Line, document: dict[str, Any]) -> Conversation:

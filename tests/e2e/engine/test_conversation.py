@@ -10,8 +10,10 @@ from agentd.engine.providers import AgentText, Call, CallMade, Say, ThinkEvent, 
 from tests.support.agent_client import AgentClient, settings
 from tests.support.engine import LAMP, made_up_engine, silence, speech, with_lamp
 
-ENDED = silence(0.8)
-"""Enough silence to end a turn at 500 ms of it."""
+ENDED = silence(1.2)
+"""Enough silence to end a turn whose ordinary wait is 500 ms, even if its words are not known yet."""
+
+DEFERRED_LAMP = LAMP | {"defer_until_eot": True}
 
 
 def say(text: list[str]) -> Callable[[ThinkRequest], list[ThinkEvent | float]]:
@@ -57,13 +59,13 @@ async def test_a_spoken_turn_with_a_call_comes_in_the_order_of_the_protocol() ->
             "SettingsApplied",
             "UserStartedSpeaking",
             "ConversationText",
-            "History",
             "FunctionCallRequest",
             "FunctionCallResponse",
-            "History",
             "ConversationText",
             "~",
             "AgentAudioDone",
+            "History",
+            "History",
             "LatencyReport",
             "History",
         ]
@@ -76,7 +78,7 @@ async def test_a_spoken_turn_with_a_call_comes_in_the_order_of_the_protocol() ->
 async def test_the_latencies_of_a_spoken_turn_add_up() -> None:
     async with made_up_engine() as engine, engine.client() as client:
         engine.ear.say_next = "the lamp"
-        await opened(client)
+        await opened(client, think={"provider": {"type": "open_ai", "model": "any"}, "functions": [DEFERRED_LAMP]})
         await client.speak(speech(0.6) + silence(0.56))
         request = await client.until("FunctionCallRequest")
         await asyncio.sleep(0.2)
@@ -86,7 +88,6 @@ async def test_the_latencies_of_a_spoken_turn_add_up() -> None:
         assert sum(report[part] for part in parts) == pytest.approx(report["total_latency"], abs=0.002)
         assert 0.45 < report["endpointing_latency"] < 0.7
         assert 0.2 <= report["function_latency"] < 0.6
-        assert report["ttt_tool_latency"] <= report["ttt_text_latency"]
 
 
 async def test_a_typed_turn_has_no_listening_in_its_report() -> None:
@@ -94,6 +95,7 @@ async def test_a_typed_turn_has_no_listening_in_its_report() -> None:
         await opened(client)
         await client.send({"type": "InjectUserMessage", "content": "hi"})
         report = await client.until("LatencyReport")
+        assert "ttt_tool_latency" not in report
         assert "stt_latency" not in report
         assert "endpointing_latency" not in report
         await client.until("AgentAudioDone")
@@ -158,7 +160,7 @@ async def test_an_interrupted_reply_that_was_still_being_sent_gets_its_audio_don
         await client.speak(silence(0.2) + speech(0.5))
         await client.until(lambda item: item == {"type": "History", "role": "assistant", "content": "one"}, after=at)
         kinds = [item["type"] for item in client.items[at:] if isinstance(item, dict) and item["type"] != "LatencyReport"]
-        assert kinds == ["UserStartedSpeaking", "AgentAudioDone", "History"]
+        assert kinds == ["UserStartedSpeaking", "AgentAudioDone", "History", "History"], "the user's words and the agent's"
         assert client.texts("assistant") == ["one two three"]
 
 
@@ -167,12 +169,12 @@ async def test_a_short_sound_does_not_interrupt_the_agent_but_begins_a_turn_in_s
         await opened(client)
         await client.send({"type": "InjectUserMessage", "content": "talk"})
         await client.until("AgentAudioDone")
-        await client.send_audio(silence(0.1) + speech(0.2) + silence(0.5))
+        await client.send_audio(silence(0.1) + speech(0.25) + silence(0.5))
         await client.quiet(0.3)
         assert "UserStartedSpeaking" not in client.kinds()
     async with made_up_engine() as engine, engine.client() as client:
         await opened(client)
-        await client.send_audio(silence(0.1) + speech(0.2))
+        await client.send_audio(silence(0.1) + speech(0.25))
         await client.until("UserStartedSpeaking")
 
 
@@ -357,9 +359,9 @@ async def test_texts_sent_at_once_are_answered_one_after_the_other() -> None:
         assert len(client.of_type("AgentAudioDone")) == 3
 
 
-async def test_noise_that_is_recognised_as_you_makes_no_turn() -> None:
+async def test_a_sound_without_words_makes_no_turn() -> None:
     async with made_up_engine() as engine, engine.client() as client:
-        engine.ear.say_next = "You."
+        engine.ear.say_next = ""
         await opened(client)
         await client.send_audio(speech(0.6) + ENDED)
         await client.quiet(0.3)
@@ -383,16 +385,6 @@ async def test_audio_in_any_split_is_heard_the_same() -> None:
         audio = silence(0.2) + speech(0.6) + ENDED
         for start in range(0, len(audio), 777):
             await client.send_audio(audio[start : start + 777])
-        await client.until("AgentAudioDone")
-        assert client.texts("user") == ["hello"]
-
-
-async def test_force_end_turn_ends_the_turn_without_silence() -> None:
-    async with made_up_engine() as engine, engine.client() as client:
-        await opened(client)
-        await client.send_audio(speech(0.6))
-        await client.until("UserStartedSpeaking")
-        await client.send({"type": "ForceEndTurn"})
         await client.until("AgentAudioDone")
         assert client.texts("user") == ["hello"]
 

@@ -70,11 +70,10 @@ def test_a_report_behind_the_last_audio_is_waited_for(tracker: TurnTracker, ende
     tracker.user_said("what time is it", 1.0)
     tracker.agent_said("It is noon.", 1.5)
     tracker.agent_done(1.7)
-    assert not ended
-    assert not tracker.idle
+    assert (ended, tracker.idle) == ([], False)
     tracker.report({"total_latency": 0.4, "tts_latency": 0.1})
     assert ended[0].settled
-    assert tracker.idle
+    assert (len(ended), tracker.idle) == (1, True)
     assert ended[0].latency().total_s == 0.4
 
 

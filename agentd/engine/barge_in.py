@@ -1,0 +1,59 @@
+"""Whether what is heard while the agent speaks is meant to interrupt it: neither a nod in words nor the agent's own voice is."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from rapidfuzz import fuzz
+
+BACKCHANNELS: Final = frozenset(
+    (
+        "uh-huh|uhhuh|uh huh|mhm|mm-hmm|mm-hm|mm|mmm|mm hmm|hm|hmm|huh|uh|um|ah|aha|oh|ooh|yes|yeah|yep|yup|ya|okay|ok|right|"
+        "all right|alright|sure|exactly|indeed|good|great|fine|cool|nice|wow|really|true|i see|got it|of course|you know"
+    ).split("|")
+)
+"""What listeners say to show that they listen (after V. Yngve, "On getting a word in edgewise", 1970, who named them)."""
+
+_LONGEST: Final = 3
+"""Words of a backchannel: "yes, okay, right" is one, four of them are an attempt to get a word in."""
+
+_OWN_WORDS: Final = 80.0
+"""Likeness (0 to 100) from which words are the agent's own, come back through the microphone and half understood."""
+
+_WORD: Final = re.compile(r"[a-z0-9]+(?:['-][a-z0-9]+)*")
+
+
+def words(text: str) -> list[str]:
+    """``text`` as lower-case words without punctuation."""
+    return _WORD.findall(text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+
+
+def is_backchannel(text: str) -> bool:
+    """Whether nothing was said but that somebody listens."""
+    heard = words(text)
+    return 0 < len(heard) <= _LONGEST and _all_backchannels(heard)
+
+
+def _all_backchannels(heard: Sequence[str]) -> bool:
+    """Whether the words can be divided into backchannels."""
+    if not heard:
+        return True
+    return any(
+        " ".join(heard[:size]) in BACKCHANNELS and _all_backchannels(heard[size:]) for size in range(1, min(2, len(heard)) + 1)
+    )
+
+
+def is_echo(text: str, agent_text: str) -> bool:
+    """Whether the words are ones the agent has just said.
+
+    Args:
+        text: what was recognised.
+        agent_text: what the agent says now, and said in the last seconds.
+    """
+    heard, said = " ".join(words(text)), " ".join(words(agent_text))
+    return bool(heard) and len(heard) <= len(said) and fuzz.partial_ratio(heard, said) >= _OWN_WORDS
+
+
+def interrupts(text: str, agent_text: str) -> bool:
+    """Whether ``text``, heard while the agent says ``agent_text``, is somebody who takes the word."""
+    return bool(words(text)) and not is_backchannel(text) and not is_echo(text, agent_text)

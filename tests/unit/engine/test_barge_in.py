@@ -1,0 +1,41 @@
+"""What interrupts an agent that speaks: words meant for it, not nods and not its own voice."""
+
+import pytest
+
+from agentd.engine.barge_in import interrupts, is_backchannel, is_echo
+
+LAMP = "The living room lamp is on. Shall I close the blinds as well?"
+
+
+@pytest.mark.parametrize(
+    "text", ["Yes.", "Uh-huh.", "Okay", "mm-hmm", "Yeah, okay.", "I see.", "Oh, really?", "All right.", "Right."]
+)
+def test_a_lone_backchannel_is_no_interruption(text: str) -> None:
+    assert is_backchannel(text)
+    assert not interrupts(text, LAMP)
+
+
+@pytest.mark.parametrize(
+    "text", ["Stop.", "No.", "Wait", "Okay stop.", "Yes, the kitchen.", "What time is it?", "Be quiet", "Turn it off"]
+)
+def test_words_for_the_agent_interrupt_it(text: str) -> None:
+    assert interrupts(text, LAMP)
+
+
+@pytest.mark.parametrize("text", ["The living", "living room lamp is", "Shall I close the", "lamb is on", "the blinds as well"])
+def test_the_agents_own_words_come_back_are_no_interruption(text: str) -> None:
+    assert is_echo(text, LAMP)
+    assert not interrupts(text, LAMP)
+
+
+def test_nothing_understood_is_no_interruption() -> None:
+    assert not interrupts("", LAMP)
+    assert not interrupts(" ... ", LAMP)
+
+
+def test_more_words_than_the_agent_said_are_somebody_elses() -> None:
+    assert interrupts("Okay, thank you very much, good bye.", "Okay.")
+
+
+def test_four_nods_in_a_row_are_an_attempt_to_speak() -> None:
+    assert interrupts("yes okay right yes", "Something else.")
