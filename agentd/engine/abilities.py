@@ -49,18 +49,19 @@ def faults(settings: Document) -> list[FieldError]:
 
 
 def bounded(settings: Document) -> tuple[Document, list[Warn]]:
-    """The document with no prompt beyond its limit, and what to tell of those that were cut."""
-    warnings: list[Warn] = []
+    """The document with no prompt beyond its limit, and what to tell of those that were cut: fallbacks mostly share a prompt."""
+    warnings: dict[str, Warn] = {}
 
     def cut(block: Document) -> Document:
         limit = OWN_PROMPT_CHARS if block.get("endpoint") else PROMPT_CHARS
         prompt = block.get("prompt")
         if not isinstance(prompt, str) or len(prompt) <= limit:
             return block
-        warnings.append(Warn(code="PROMPT_TOO_LONG", description=f"The prompt was cut to its first {limit} characters."))
+        told = f"The prompt has {len(prompt)} characters and was cut to its first {limit}."
+        warnings[told] = Warn(code="PROMPT_TOO_LONG", description=told)
         return block | {"prompt": prompt[:limit]}
 
-    return documents.map_think(settings, cut, create=False), warnings
+    return documents.map_think(settings, cut, create=False), list(warnings.values())
 
 
 def tell_mapped(settings: Document, told: set[str], tell: Callable[[Message], None]) -> None:

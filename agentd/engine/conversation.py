@@ -172,7 +172,7 @@ class Conversation:
         self._settings, warnings = abilities.bounded(self._settings)
         self._mind.configure(self._settings)
         for warning in warnings:
-            self._line.send(warning)
+            self._line.note(warning)
 
     def _tell_mapped(self) -> None:
         abilities.tell_mapped(self._settings, self._told, self._line.note)
