@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -26,7 +26,6 @@ from agentd.protocol import messages as wire
 from agentd.protocol import settings as documents
 from agentd.protocol.reading import object_of
 from agentd.protocol.server import require_valid
-
 
 _log = structlog.get_logger("agentd.engine")
 

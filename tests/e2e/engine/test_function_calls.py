@@ -154,7 +154,9 @@ async def test_a_function_with_an_endpoint_is_run_there_and_the_client_is_shown(
         shown = await client.until("FunctionCallResponse")
         assert shown == {"type": "FunctionCallResponse", "id": "w", "name": "get_weather", "content": '{"temperature_c": 21}'}
         assert client.texts("assistant") == ['{"temperature_c": 21}']
-        history = next(item for item in client.of_type("History") if "function_calls" in item)
+        history = await client.until(
+            lambda item: isinstance(item, dict) and "function_calls" in item and item["type"] == "History"
+        )
         assert history["function_calls"][0]["client_side"] is False
         (came,) = server.calls
         assert (came["method"], came["path"]) == ("POST", "/weather?key=secret-key-1&x=a%2Fb")
