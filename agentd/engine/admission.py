@@ -1,7 +1,6 @@
 """Who may talk to the engine: one key and the tokens it grants, behind the same door as the control API, in Deepgram's words."""
 
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -82,7 +81,7 @@ class Admission:
     def subprotocols(self, request: web.Request) -> tuple[str, ...]:
         """What to choose of the subprotocols offered: a browser fails a connection that does not echo one of its own."""
         offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
-        return tuple(scheme for scheme, key in pairwise(offered) if scheme.lower() in SCHEMES and key)[:1]
+        return tuple(name for name in offered if name.lower() in SCHEMES)[:1]
 
     def _holder(self, token: str) -> Identity | None:
         return self._key(token) or (_GRANTED if self.grants.valid(token) else None)

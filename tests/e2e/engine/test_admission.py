@@ -100,6 +100,11 @@ async def test_the_scheme_is_the_subprotocol_that_is_chosen(protocols: tuple[str
         await AgentClient(socket).until("Welcome")
 
 
+async def test_a_scheme_that_is_offered_beside_the_header_is_chosen_too() -> None:
+    async with scripted_engine({}) as engine, agent_client(engine.url, KEY, protocols=("bearer",)) as client:
+        assert client.protocol == "bearer"
+
+
 async def test_compression_that_is_offered_does_no_harm() -> None:
     async with scripted_engine({}) as engine, agent_client(engine.url, KEY, compress=15) as client:
         await client.send(settings(greeting="hello " * 50))
