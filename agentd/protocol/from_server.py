@@ -201,7 +201,9 @@ class Warn(Message):
     code: str = ""
 
 
-INFORMING: Final = frozenset({"LISTEN_MODEL_MAPPED", "THINK_MODEL_MAPPED", "VOICE_MAPPED", "LANGUAGE_NOT_SUPPORTED"})
+INFORMING: Final = frozenset(
+    {"LANGUAGE_NOT_SUPPORTED", "LISTEN_MODEL_MAPPED", "THINK_MODEL_MAPPED", "THINK_PROVIDER_MAPPED", "VOICE_MAPPED"}
+)
 """Codes of the embedded engine's Warnings that only say what it uses instead of what the Settings name: nothing went wrong."""
 
 
