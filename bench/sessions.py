@@ -31,10 +31,9 @@ from agentd.config import LogSettings, Settings
 from agentd.upstream.transport import install_transport
 
 SCRIPT: Final = """
-[[on]]
-event = "user"
-hears = "count"
-steps = [ {call = "count", arguments = {}}, {say = "That was number {result}.", audio_s = 0.5} ]
+on:
+  - hears: count
+    steps: [{call: count}, {say: "That was number {result}.", audio_s: 0.5}]
 """
 
 HANDLER: Final = '''
@@ -80,12 +79,12 @@ def children() -> set[int]:
 @asynccontextmanager
 async def scripted_upstream(folder: Path) -> AsyncIterator[tuple[str, str]]:
     """``agentd engine --script`` on a free port: its URL and the key it takes."""
-    (folder / "script.toml").write_text(SCRIPT, encoding="utf-8")
+    (folder / "script.yaml").write_text(SCRIPT, encoding="utf-8")
     key = "bench-key"
     (folder / "key").write_text(key + "\n", encoding="utf-8")
     (folder / "key").chmod(0o600)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agentd", "engine", "--script", str(folder / "script.toml"),
+        sys.executable, "-m", "agentd", "engine", "--script", str(folder / "script.yaml"),
         "--port", "0", "--token-file", str(folder / "key"),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         env=dict(os.environ) | {"AGENTD_ENGINE__MAX_SESSIONS": "1000"},

@@ -33,7 +33,7 @@ def engine(
     host: HostOption = None,
     port: PortOption = None,
     script: Annotated[
-        Path | None, typer.Option("--script", help="Answer by this script (TOML) instead of models.", show_default=False)
+        Path | None, typer.Option("--script", help="Answer by this script (YAML, docs/scripted.md) instead of models.", show_default=False)
     ] = None,
     token_file: Annotated[
         Path | None, typer.Option("--token-file", help="File with the key that clients must send.", show_default=False)

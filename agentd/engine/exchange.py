@@ -124,7 +124,7 @@ async def _read(
             elif frame.type is WSMsgType.ERROR:
                 raise Hangup(socket.close_code, f"the client's frame cannot be read: {frame.data}")
             elif frame.type not in {WSMsgType.PING, WSMsgType.PONG}:  # seen only where pings stay unanswered
-                raise Hangup(socket.close_code or WSCloseCode.ABNORMAL_CLOSURE, "the client left")
+                raise Hangup(socket.close_code or WSCloseCode.ABNORMAL_CLOSURE, "the client left", by_client=True)
         except ProtocolError as error:
             raise Hangup(WSCloseCode.POLICY_VIOLATION, error.code, error=error_message(error)) from error
         if number % FRAMES_AT_A_TIME == 0:

@@ -59,13 +59,17 @@ class Hangup(Exception):
         code: WebSocket close code, or None to abort the TCP connection without a word.
         reason: for the close frame (at most 123 bytes of it) and the log.
         error: what the client is told before the close, if anything.
+        by_client: the client ended it, or its connection broke.
     """
 
-    def __init__(self, code: int | None = WSCloseCode.OK, reason: str = "", *, error: Error | None = None) -> None:
+    def __init__(
+        self, code: int | None = WSCloseCode.OK, reason: str = "", *, error: Error | None = None, by_client: bool = False
+    ) -> None:
         super().__init__(f"{code} {reason}")
         self.code = code
         self.reason = reason
         self.error = error
+        self.by_client = by_client
 
     @classmethod
     def failed(cls, code: str, description: str) -> "Hangup":
@@ -279,7 +283,7 @@ class Line:
                     self.audio_bytes_out += len(frame)
                     await self._socket.send_bytes(frame)
         except (TimeoutError, ConnectionError) as error:
-            raise Hangup(None, f"sending failed: {error!r}") from error
+            raise Hangup(None, f"sending failed: {error!r}", by_client=True) from error
         finally:
             self._drained.set()
 

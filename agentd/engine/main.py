@@ -25,8 +25,8 @@ from agentd.engine.line import Line
 from agentd.engine.load import load_providers
 from agentd.engine.providers import MissingModel
 from agentd.engine.reception import always
-from agentd.engine.script import load_script
-from agentd.engine.scripted import ScriptedPeer
+from agentd.engine.scripted.loading import load_script
+from agentd.engine.scripted.peer import ScriptedPeer
 from agentd.engine.serving import serving
 from agentd.errors import ConfigError
 

@@ -13,8 +13,8 @@ from agentd.config import EngineSettings
 from agentd.engine.admission import Refusal
 from agentd.engine.line import Dialogue, Line
 from agentd.engine.reception import Reception
-from agentd.engine.script import parse_script
-from agentd.engine.scripted import ScriptedPeer
+from agentd.engine.scripted.loading import parse_script
+from agentd.engine.scripted.peer import ScriptedPeer
 from agentd.engine.serving import serving
 from agentd.protocol.messages import Message
 
@@ -128,7 +128,7 @@ class _Recording:
 async def scripted_engine(
     script: str | dict[str, Any], *, settings: EngineSettings | None = None
 ) -> AsyncIterator[ScriptedEngine]:
-    """Serve ``script`` (TOML text, or the same as a dict) on a free loopback port."""
+    """Serve ``script`` (YAML text, or the same as a dict) on a free loopback port."""
     peer = ScriptedPeer(parse_script(script))
     engine = ScriptedEngine(url="", http_url="", key=KEY)
 

@@ -11,8 +11,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
 
 
 async def test_names_in_the_configuration_are_answered_to_and_others_are_told_where_to_add_theirs(tmp_path: Path) -> None:
-    script = tmp_path / "script.toml"
-    script.write_text('[default]\nsay = "hello"\n', encoding="utf-8")
+    script = tmp_path / "script.yaml"
+    script.write_text("default: {say: hello}\n", encoding="utf-8")
     environment = {"AGENTD_ENGINE__ALLOWED_HOSTS": '["Voice.lan:8691"]'}
     async with (
         engine_process(tmp_path, "--script", str(script), environment=environment) as engine,

@@ -37,7 +37,7 @@ SCRIPTED = """
     import pathlib, sys, tempfile
     from agentd.config import EngineSettings
     from agentd.engine.main import run
-    script = pathlib.Path(__file__).with_suffix(".toml")
+    script = pathlib.Path(__file__).with_suffix(".yaml")
     script.write_text('')
     sys.exit(run(EngineSettings(), script=script, child_fd=int(sys.argv[1])))
 """

@@ -59,8 +59,8 @@ async def said(process: asyncio.subprocess.Process, start: str) -> str:
 
 @pytest.mark.e2e
 async def test_an_engine_with_a_script_and_a_token_file_serves_until_sigterm(tmp_path: Path) -> None:
-    script, token = tmp_path / "script.toml", tmp_path / "token"
-    script.write_text('[default]\nsay = "Echo: {text}"\naudio_s = 0.1\n')
+    script, token = tmp_path / "script.yaml", tmp_path / "token"
+    script.write_text('default: {say: "Echo: {text}", audio_s: 0.1}\n')
     token.write_text("a-key-of-mine\n")
     token.chmod(0o600)
     async with program("--port", "0", "--script", script, "--token-file", token) as process:
@@ -107,7 +107,7 @@ def test_a_missing_model_names_package_and_command(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    script = tmp_path / "script.toml"
+    script = tmp_path / "script.yaml"
     script.write_text("")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -10,10 +10,14 @@ from tests.support.engine import silence, speech
 from tests.support.scripted import KEY, scripted_engine
 
 LAMP = """
-[[on]]
-match = "lamp"
-hears = "turn on the lamp"
-steps = [{ call = "set_light", arguments = { room = "kitchen" } }, { say = "Done: {result}", audio_s = 0.5 }]
+on:
+  - match: lamp
+    hears: turn on the lamp
+    steps:
+      - call: set_light
+        arguments: {room: kitchen}
+      - say: "Done: {result}"
+        audio_s: 0.5
 """
 
 
@@ -64,7 +68,7 @@ async def test_a_spoken_turn_with_a_call_in_full_mode() -> None:
 
 
 async def test_bare_mode_leaves_out_what_real_servers_do_not_send() -> None:
-    async with scripted_engine('mode = "bare"') as engine, agent_client(engine.url, KEY) as client:
+    async with scripted_engine("mode: bare") as engine, agent_client(engine.url, KEY) as client:
         await opened(client, greeting="Hello")
         await tell(client, "hi")
         await client.until(lambda item: item == {"type": "History", "role": "assistant", "content": "I heard: hi"})
@@ -172,7 +176,7 @@ async def test_a_script_can_send_anything() -> None:
 
 
 async def test_handshakes_are_refused_as_often_as_the_script_says() -> None:
-    script = {"refuse": 503, "refuse_times": 2, "refuse_reason": "no place", "retry_after_s": 1}
+    script = {"handshake": {"status": 503, "times": 2, "reason": "no place", "retry_after_s": 1}}
     async with scripted_engine(script) as engine:
         for _ in range(2):
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
@@ -191,7 +195,7 @@ async def test_updates_change_what_placeholders_tell_and_can_be_muted_or_delayed
         "default": {"say": "{prompt}/{voice}/{context}"},
         "on": [
             {"event": "settings", "steps": [{"mute": "SpeakUpdated"}]},
-            {"event": "update", "match": "UpdatePrompt", "steps": [{"stall_s": 0.05}]},
+            {"event": "update", "match": "UpdatePrompt", "steps": [{"wait_s": 0.05}]},
         ],
     }
     context = {"messages": [{"type": "History", "role": "user", "content": "earlier"}]}

@@ -178,7 +178,7 @@ async def test_the_caps_hold_for_starts_at_once_and_are_free_again_after_the_end
 
 
 async def test_a_failed_start_gives_its_place_back(tmp_path: Path) -> None:
-    async with world(tmp_path, {"refuse": 401, "refuse_times": 3}, sessions=1) as here:
+    async with world(tmp_path, {"handshake": {"status": 401, "times": 3}}, sessions=1) as here:
         for _ in range(3):
             with pytest.raises(UpstreamAuth):
                 await here.session()
@@ -189,7 +189,7 @@ async def test_a_failed_start_gives_its_place_back(tmp_path: Path) -> None:
     ("status", "error"), [(401, UpstreamAuth), (402, UpstreamPayment), (429, UpstreamBusy), (503, UpstreamBusy)], ids=str
 )
 async def test_a_refused_handshake_says_why(tmp_path: Path, status: int, error: type[Exception]) -> None:
-    async with world(tmp_path, {"refuse": status, "refuse_reason": "the script says no", "retry_after_s": 7}) as here:
+    async with world(tmp_path, {"handshake": {"status": status, "reason": "the script says no", "retry_after_s": 7}}) as here:
         with pytest.raises(error) as caught:
             await here.session()
         assert "the script says no" in str(caught.value.detail)  # type: ignore[attr-defined]
@@ -284,7 +284,7 @@ async def test_the_end_is_the_last_event_and_seq_has_no_gaps(tmp_path: Path) -> 
 
 
 async def test_silence_flows_until_the_turn_is_over_then_only_keepalives(tmp_path: Path) -> None:
-    script = {"on": [{"event": "user", "match": "slow", "steps": [{"stall_s": 0.6}, {"say": "Here.", "audio_s": 0.05}]}]}
+    script = {"on": [{"event": "user", "match": "slow", "steps": [{"wait_s": 0.6}, {"say": "Here.", "audio_s": 0.05}]}]}
     async with world(tmp_path, script) as here:
         session = await here.session()
         await session.inject_user("slow", wait="reply")

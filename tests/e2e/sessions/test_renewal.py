@@ -110,7 +110,7 @@ async def test_a_final_error_of_the_upstream_ends_the_session_and_says_why(tmp_p
 
 async def test_an_upstream_that_reports_an_error_and_hangs_is_hung_up_on(tmp_path: Path) -> None:
     error = {"type": "Error", "code": "FAILED_TO_THINK", "description": "no model"}
-    async with world(tmp_path, {"on": [{"event": "user", "times": 1, "steps": [{"raw": error}, {"stall_s": 30}]}]}) as here:
+    async with world(tmp_path, {"on": [{"event": "user", "times": 1, "steps": [{"raw": error}, {"wait_s": 30}]}]}) as here:
         session = await here.session()
         await session.inject_user("hello")
         await renewed(session)

@@ -94,7 +94,7 @@ async def test_refusals_come_before_the_upgrade_with_the_reason(api: Api) -> Non
 
 
 async def test_an_upstream_without_room_is_503_before_the_upgrade(api_of: ApiOf) -> None:
-    api = await api_of(script={"refuse": 429})
+    api = await api_of(script={"handshake": {"status": 429}})
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         async with client(api):
             pass

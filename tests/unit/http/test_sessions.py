@@ -151,7 +151,7 @@ async def test_starts_that_cannot_work_say_where_the_fault_is(
 
 
 async def test_an_upstream_that_refuses_is_told_and_leaves_no_live_session(api_of: ApiOf) -> None:
-    api = await api_of(script={"refuse": 402})
+    api = await api_of(script={"handshake": {"status": 402}})
     problem = (await api.call("POST", "/v1/sessions", json={"id": "kitchen"})).problem(502, "upstream-payment")
     assert problem["upstream_status"] == 402
     assert (await api.call("GET", "/v1/sessions?state=active")).json["items"] == []

@@ -155,7 +155,7 @@ async def test_messages_that_cannot_be_are_422(api: Api, path: str, body: dict[s
 
 
 async def test_a_reply_that_does_not_come_is_504(api_of: ApiOf) -> None:
-    api = await api_of(script={"on": [{"event": "user", "steps": [{"stall_s": 20}]}]})
+    api = await api_of(script={"on": [{"event": "user", "steps": [{"wait_s": 20}]}]})
     await api.session()
     answer = await api.call("POST", "/v1/sessions/kitchen/messages?wait=reply&timeout_s=0.3", json={"content": "hello"})
     assert "timeout_s" in answer.problem(504, "upstream-timeout")["detail"]

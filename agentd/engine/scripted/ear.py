@@ -1,16 +1,11 @@
-"""The scripted peer's voice and ear: a quiet sine, and loudness; no model."""
+"""The peer's ear: loudness; no model."""
 
-import math
 from enum import Enum
 from typing import Final
 
 import numpy as np
 
-from agentd.audio.formats import AudioFormat, from_samples, to_samples
-
-TONE_HZ: Final = 220.0
-TONE_LEVEL: Final = 0.05
-"""Quiet enough for a test that plays it, loud enough to be told from silence."""
+from agentd.audio.formats import AudioFormat, to_samples
 
 LOUD: Final = 0.01
 """Root mean square above which a frame counts as speech: -40 dBFS."""
@@ -19,13 +14,6 @@ FRAME_S: Final = 0.02
 ONSET_FRAMES: Final = 3
 SILENCE_FRAMES: Final = 10
 """60 ms of sound begin an utterance, 200 ms of silence end it."""
-
-
-def tone(audio: AudioFormat, seconds: float) -> bytes:
-    """A sine in an output format, in whole samples."""
-    count = round(seconds * audio.sample_rate)
-    phase = np.arange(count, dtype=np.float32) * np.float32(2 * math.pi * TONE_HZ / audio.sample_rate)
-    return from_samples((TONE_LEVEL * np.sin(phase)).astype(np.float32), audio.encoding)
 
 
 class Heard(Enum):
