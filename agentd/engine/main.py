@@ -27,12 +27,14 @@ from agentd.engine.providers import MissingModel
 from agentd.engine.reception import always
 from agentd.engine.scripted.loading import load_script
 from agentd.engine.scripted.peer import ScriptedPeer
+from agentd.engine.scripted.report import Report
 from agentd.engine.serving import serving
 from agentd.errors import ConfigError
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
 EXIT_CONFIG: Final = 2
+EXIT_EXPECTATIONS: Final = 3
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8691
@@ -49,6 +51,8 @@ def run(
     port: int | None = None,
     token_file: Path | None = None,
     script: Path | None = None,
+    report: Path | None = None,
+    once: bool = False,
     child_fd: int | None = None,
 ) -> int:
     """Serve until SIGTERM, SIGINT, or, as a child, the daemon's end.
@@ -60,10 +64,13 @@ def run(
         port: TCP port; 0 takes a free one.
         token_file: holds the key clients must send; without one a key is made and shown.
         script: answer by this script instead of models.
+        report: file that tells at the end what came of the script's expectations.
+        once: end when every conversation of the script was played.
         child_fd: descriptor to report on: this is the daemon's child, which gets its key on standard input.
 
     Returns:
-        Exit status: 0 stopped, 1 could not start, 2 the configuration is at fault.
+        Exit status: 0 stopped, 1 could not start, 2 the configuration or the script is at fault, 3 a client did not do what the
+        script expects.
     """
     leash: Leash | None = None
     try:
@@ -75,14 +82,15 @@ def run(
             key = _key(token_file)
         log.configure(leash.log if leash is not None else LogSettings(), secrets=(key,))
         host, port = host or DEFAULT_HOST, DEFAULT_PORT if port is None else port
-        uvloop.run(_serve(_Plan(settings, allowed_endpoints, key, host, port, script, leash)))
+        peer = None if script is None else ScriptedPeer(load_script(script))
+        uvloop.run(_serve(_Plan(settings, allowed_endpoints, key, host, port, peer, leash, once=once)))
     except ConfigError as error:
         return _fail(leash, error.detail, EXIT_CONFIG)
     except MissingModel as error:
         return _fail(leash, f"The engine cannot start: {error}", EXIT_FAILED)
     except OSError as error:
         return _fail(leash, f"The engine cannot listen on {host}:{port}: {error.strerror or error}", EXIT_FAILED)
-    return EXIT_OK
+    return EXIT_OK if peer is None else _verdict(peer.report, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +102,9 @@ class _Plan:
     key: str
     host: str
     port: int
-    script: Path | None
+    peer: ScriptedPeer | None
     leash: Leash | None
+    once: bool
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -113,7 +122,9 @@ async def _serve(plan: _Plan) -> None:
     if plan.leash is not None:
         plan.leash.on_release(stop.set)
     tell = _say if plan.leash is None else plan.leash.progress
-    async with _scripted(plan, plan.script) if plan.script is not None else _conversing(plan, tell) as address:
+    if plan.peer is not None and plan.once:
+        plan.peer.report.on_done = stop.set
+    async with _scripted(plan, plan.peer) if plan.peer is not None else _conversing(plan, tell) as address:
         _log.info("engine_listening", url=f"ws://{address}")
         if plan.leash is not None:
             plan.leash.ready(f"ws://{address}")
@@ -122,8 +133,7 @@ async def _serve(plan: _Plan) -> None:
         await stop.wait()
 
 
-def _scripted(plan: _Plan, script: Path) -> AbstractAsyncContextManager[str]:
-    peer = ScriptedPeer(load_script(script))
+def _scripted(plan: _Plan, peer: ScriptedPeer) -> AbstractAsyncContextManager[str]:
     return serving(
         peer.receive, plan.settings, plan.key,
         host=plan.host, port=plan.port, hosts=plan.hosts,
@@ -156,6 +166,18 @@ async def _conversing(plan: _Plan, tell: Callable[[str], None]) -> AsyncIterator
             yield address
     finally:
         compute.close()
+
+
+def _verdict(report: Report, path: Path | None) -> int:
+    """Tell what came of the script's expectations."""
+    for line in report.lines():
+        _say(line)
+    if path is not None:
+        try:
+            report.write(path)
+        except OSError as error:
+            return _fail(None, f"The report cannot be written: {error}", EXIT_FAILED)
+    return EXIT_EXPECTATIONS if report.failed else EXIT_OK
 
 
 def _key(token_file: Path | None) -> str:

@@ -1,8 +1,7 @@
 """What came of the expectations of a script: for the log, the exit status, and a file that a CI reads."""
 
-import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -93,12 +92,12 @@ class Report:
 
     Attributes:
         scenarios: in the order of the script.
-        done: set once every conversation was played to its end or failed.
+        on_done: called when a connection has closed and every conversation that must be was played.
     """
 
     def __init__(self, scenarios: Sequence[Scenario]) -> None:
         self.scenarios = {scenario.name: ScenarioReport(scenario) for scenario in scenarios}
-        self.done = asyncio.Event()
+        self.on_done: Callable[[], None] = lambda: None
 
     @property
     def failed(self) -> bool:
@@ -120,7 +119,7 @@ class Report:
         """A connection has closed."""
         waited = (one for one in self.scenarios.values() if one.scenario.conversation and not one.scenario.optional)
         if all(one.played and all(played.ended for played in one.played) for one in waited):
-            self.done.set()
+            self.on_done()
 
     def lines(self) -> list[str]:
         """The verdicts for a terminal."""

@@ -188,6 +188,14 @@ class Script(Part):
 
     scenarios: Annotated[tuple[Scenario, ...], AfterValidator(filled)]
 
+    def summary(self) -> list[str]:
+        """What it holds, a line per scenario."""
+        return [
+            f"{scenario.name}: {len(scenario.on)} rules, {len(scenario.conversation)} steps of conversation, "
+            f"{sum(isinstance(step, Expect | ExpectAll) for step in scenario.conversation)} of them expectations"
+            for scenario in self.scenarios
+        ]
+
     @field_validator("scenarios")
     @classmethod
     def _distinct(cls, value: tuple[Scenario, ...]) -> tuple[Scenario, ...]:
