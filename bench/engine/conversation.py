@@ -10,10 +10,10 @@ import aiohttp
 import numpy as np
 import orjson
 
-from agentd.audio.formats import Encoding, to_samples
+from agentd.audio.formats import AudioFormat, to_samples
 from agentd.engine.providers import LISTEN_RATE, Samples
 from agentd.supervise import spawn
-from bench.engine.microphone import FRAME_S, Microphone
+from bench.engine.microphone import FRAME_S, NATIVE, Microphone
 from bench.engine.process import KEY, EngineProcess
 
 OPEN_S: Final = 10.0
@@ -169,7 +169,7 @@ class Caller:
         room: what the microphone hears all the time.
         hears_itself: the echo path; takes what the loudspeaker plays.
         frame_s: length of a microphone frame.
-        encoding: of the user's audio.
+        audio: format of the user's audio.
     """
 
     functions: tuple[Event, ...] = ()
@@ -178,7 +178,7 @@ class Caller:
     room: Samples | None = None
     hears_itself: Callable[["Conversation"], Callable[[float, int], Samples]] | None = None
     frame_s: float = FRAME_S
-    encoding: Encoding = "linear16"
+    audio: AudioFormat = NATIVE
 
     def settings(self) -> Event:
         """Its Settings message; the agent's audio comes at 16 kHz, so that an echo needs no conversion."""
@@ -194,7 +194,7 @@ class Caller:
         return {
             "type": "Settings",
             "audio": {
-                "input": {"encoding": self.encoding, "sample_rate": LISTEN_RATE},
+                "input": {"encoding": self.audio.encoding, "sample_rate": self.audio.sample_rate},
                 "output": {"encoding": "linear16", "sample_rate": LISTEN_RATE, "container": "none"},
             },
             "agent": agent,
@@ -217,7 +217,7 @@ async def conversation(engine: EngineProcess, caller: Caller) -> AsyncIterator[C
         talk = Conversation(socket, caller.answers)
         room = caller.room if caller.room is not None else _quiet_room()
         echo = None if caller.hears_itself is None else caller.hears_itself(talk)
-        talk.microphone = Microphone(socket.send_bytes, room=room, echo=echo, frame_s=caller.frame_s, encoding=caller.encoding)
+        talk.microphone = Microphone(socket.send_bytes, room=room, echo=echo, frame_s=caller.frame_s, audio=caller.audio)
         async with asyncio.TaskGroup() as group:
             tasks = [spawn(group, talk.read(), name="bench:read")]
             await talk.send(caller.settings())

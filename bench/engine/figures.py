@@ -68,8 +68,8 @@ class Table:
     key: str
     title: str
     header: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    notes: list[str]
+    rows: Sequence[tuple[str, ...]]
+    notes: Sequence[str] = ()
 
     def markdown(self) -> str:
         """The table, columns in line, and its notes."""

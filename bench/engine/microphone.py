@@ -11,11 +11,14 @@ from typing import Final
 
 import numpy as np
 
-from agentd.audio.formats import Encoding, from_samples
+from agentd.audio.formats import AudioFormat, from_samples
+from agentd.audio.resample import Converter
 from agentd.engine.providers import LISTEN_RATE, Samples
 
 FRAME_S: Final = 0.02
 """What a frame holds: telephones and browsers send as much."""
+
+NATIVE: Final = AudioFormat("linear16", LISTEN_RATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Microphone:
         room: is heard all the time, again and again.
         echo: gives so many samples of what the loudspeaker plays from an instant on, as the microphone hears it; or None.
         frame_s: length of a frame.
-        encoding: of the frames; 16 kHz.
+        audio: format of the frames.
     """
 
     def __init__(
@@ -51,13 +54,14 @@ class Microphone:
         room: Samples,
         echo: Callable[[float, int], Samples] | None = None,
         frame_s: float = FRAME_S,
-        encoding: Encoding = "linear16",
+        audio: AudioFormat = NATIVE,
     ) -> None:
         self._send = send
-        self._room = room
+        self._length = round(frame_s * LISTEN_RATE)
+        self._room = np.concatenate((room, room[: self._length]))
         self._echo = echo
         self._frame_s = frame_s
-        self._encoding: Encoding = encoding
+        self._converter = Converter(NATIVE, audio)
         self._sound = np.zeros(0, dtype=np.float32)
         self._begun: asyncio.Future[float] | None = None
         self._done = asyncio.Event()
@@ -79,7 +83,7 @@ class Microphone:
     async def run(self) -> None:
         """Stream until cancelled."""
         loop = asyncio.get_running_loop()
-        length = round(self._frame_s * LISTEN_RATE)
+        length = self._length
         began = loop.time()
         number = at = 0
         while True:
@@ -87,10 +91,11 @@ class Microphone:
             if self._begun is not None and not self._begun.done():
                 self._begun.set_result(spoken)
                 at = 0
-            frame = np.take(self._room, range(number * length, (number + 1) * length), mode="wrap")
+            start = number * length % (len(self._room) - length)
+            frame = self._room[start : start + length]
             if len(self._sound):
                 part = self._sound[at : at + length]
-                frame[: len(part)] = part
+                frame = np.concatenate((part, frame[len(part) :]))
                 at += length
                 if at >= len(self._sound):
                     self._sound = self._sound[:0]
@@ -99,5 +104,5 @@ class Microphone:
                 frame = frame + self._echo(spoken, length)
             number += 1
             await asyncio.sleep(max(0.0, began + number * self._frame_s - loop.time()))
-            await self._send(from_samples(frame, self._encoding))
+            await self._send(self._converter.feed(from_samples(frame, NATIVE.encoding)))
             self.sent_s += self._frame_s

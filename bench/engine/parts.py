@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.engine import barge_in, endpointing, turns
+from bench.engine import barge_in, crowd, endpointing, resources, turns, words
 from bench.engine.clips import Clip, Detector, load_clips
+from bench.engine.declared import SPOKEN, is_command
 from bench.engine.figures import Table
 from bench.engine.process import engine_process
+from bench.engine.talker import Line, lines
 from bench.engine.voices import Voices
 
 
@@ -18,6 +20,11 @@ class Bench:
         self.clips: list[Clip] = load_clips(speech)
         self.detector = Detector()
         self.voices = Voices()
+
+    def lines(self) -> list[Line]:
+        """What talkers say: the recordings that are commands, and those of the synthesised voice."""
+        spoken = [self.voices.clip(text) for text in SPOKEN]
+        return lines([*filter(is_command, self.clips), *spoken], self.detector)
 
 
 async def _turns(bench: Bench) -> list[Table]:
@@ -36,10 +43,27 @@ async def _barge_in(bench: Bench) -> list[Table]:
         return [await barge_in.measure(engine, bench.clips, bench.detector, bench.voices)]
 
 
+async def _words(bench: Bench) -> list[Table]:
+    async with engine_process() as engine:
+        return [await words.measure(engine, bench.clips, bench.detector)]
+
+
+async def _crowd(bench: Bench) -> list[Table]:
+    async with engine_process() as engine:
+        return [await crowd.measure(engine, bench.lines())]
+
+
+async def _resources(bench: Bench) -> list[Table]:
+    return [await resources.measure(bench.clips, bench.lines(), bench.voices)]
+
+
 PARTS: Final[dict[str, Callable[[Bench], Awaitable[list[Table]]]]] = {
     "turns": _turns,
     "endpointing": _endpointing,
     "barge-in": _barge_in,
+    "words": _words,
+    "crowd": _crowd,
+    "resources": _resources,
 }
 
 

@@ -7,10 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from agentd.engine.providers import LISTEN_RATE
 from bench.engine.clips import LEAD_S, Clip, Detector
 from bench.engine.conversation import Caller, Conversation, Received, conversation
-from bench.engine.declared import ANSWERS, COMMANDS, SPOKEN, declarations, is_command
+from bench.engine.declared import ANSWERS, COMMANDS, SPOKEN, declarations
 from bench.engine.figures import Spread, Table, spread_cells
 from bench.engine.process import EngineProcess
 from bench.engine.voices import Voices
@@ -163,6 +162,3 @@ def _missing(turns: Sequence[Turn]) -> list[str]:
 def goal(turns: Sequence[Turn]) -> Spread | None:
     """The spread that the goals speak of: complete commands, recorded."""
     return Spread.of(turn.audio_ms for turn in turns if turn.clip in COMMANDS and turn.audio_ms is not None)
-
-
-__all__ = ["LISTEN_RATE", "Turn", "called", "followed", "goal", "is_command", "measure", "one", "table"]

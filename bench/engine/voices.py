@@ -39,6 +39,11 @@ class Voices:
         sound = np.concatenate(list(self._voice.synthesise(text)))
         return at_level(RateConverter(self._voice.sample_rate, LISTEN_RATE).feed(sound, last=True), SPEECH_DBFS)
 
+    def pieces(self, text: str) -> Iterator[float]:
+        """Length of each piece of the text as it is made, in seconds."""
+        for piece in self._voice.synthesise(text):
+            yield len(piece) / self._voice.sample_rate
+
     def clip(self, text: str) -> Clip:
         """The text as a clip."""
         return Clip(text, text, self.say(text))
