@@ -5,6 +5,7 @@ more than doubles the errors. Some 60 ms of compute for a sentence, begun during
 """
 
 import re
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from agentd.engine.inference import Model, open_model
 from agentd.engine.listen.beam import search
+from agentd.engine.listen.favoured import GAP, FavouredWords
+from agentd.engine.listen.nonspeech import is_invented, is_tone
 from agentd.engine.models import RECOGNISER, locate
 from agentd.engine.providers import LISTEN_RATE, Samples, Transcript
 
@@ -33,8 +36,8 @@ _SHORTEST: Final = LISTEN_RATE
 _REPEATED_MARK: Final = re.compile(r"([.,?!])\1+")
 """Two tokens may carry the same punctuation: "Alexa,, what year is it?"."""
 
-_SILENCE_HEARD: Final = frozenset({"", "you"})
-"""What the model makes of silence and of noise. Nobody says just that to an agent."""
+_VOCABULARIES: Final = 64
+"""Prepared vocabularies kept: as many as there are different sets of functions in use."""
 
 
 class Moonshine:
@@ -49,23 +52,27 @@ class Moonshine:
         self._encoder = open_model(folder / "encoder_model.ort")
         self._decoder = open_model(folder / "decoder_model_merged.ort")
         self._pieces = read_pieces((folder / "tokenizer.bin").read_bytes())
+        self._favoured = lru_cache(_VOCABULARIES)(partial(FavouredWords, self._pieces))
         self.transcribe(np.zeros(LISTEN_RATE, dtype=np.float32))  # the first run allocates: not in somebody's turn
 
     def transcribe(self, samples: Samples, vocabulary: tuple[str, ...] = ()) -> Transcript:
-        """The words in ``samples`` (mono, 16 kHz)."""
-        samples = np.pad(samples, (0, max(_SILENCE_AFTER, _SHORTEST - len(samples))))
-        mask = np.ones((1, len(samples)), dtype=np.int64)
-        (encoded,) = self._encoder.run(None, {"input_values": samples[np.newaxis], "attention_mask": mask})
-        tokens = search(
+        """The words in ``samples`` (mono, 16 kHz); "" when it is no speech."""
+        if is_tone(samples):
+            return Transcript("", 0.0)
+        padded = np.pad(samples, (0, max(_SILENCE_AFTER, _SHORTEST - len(samples))))
+        mask = np.ones((1, len(padded)), dtype=np.int64)
+        (encoded,) = self._encoder.run(None, {"input_values": padded[np.newaxis], "attention_mask": mask})
+        found = search(
             _Decoding(self._decoder, encoded, mask).step,
             begin=_BEGIN,
             end=_END,
             width=_BEAM,
-            longest=int(len(samples) / LISTEN_RATE * _TOKENS_PER_S) + 2,
+            longest=int(len(padded) / LISTEN_RATE * _TOKENS_PER_S) + 2,
+            favour=self._favoured(vocabulary) if vocabulary else None,
         )
-        text = b"".join(self._pieces[token] for token in tokens).decode("utf-8", "replace")
-        text = _REPEATED_MARK.sub(r"\1", text.replace("\N{LOWER ONE EIGHTH BLOCK}", " ")).strip()
-        return Transcript("" if text.strip(" .,?!").lower() in _SILENCE_HEARD else text)
+        text = b"".join(self._pieces[token] for token in found.tokens).decode("utf-8", "replace")
+        text = _REPEATED_MARK.sub(r"\1", text.replace(GAP, " ")).strip()
+        return Transcript("" if is_invented(text, found.confidence) else text, found.confidence)
 
 
 class _Decoding:

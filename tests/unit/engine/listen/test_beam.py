@@ -2,13 +2,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agentd.engine.listen.beam import search
+from agentd.engine.listen.beam import Favour, Found, search
 
 END = 0
 Model = dict[tuple[int, ...], dict[int, float]]
 
 
-def run(model: Model, *, width: int, longest: int = 8, vocabulary: int = 6) -> tuple[int, ...]:
+def run(model: Model, *, width: int, longest: int = 8, vocabulary: int = 6, favour: Favour | None = None) -> tuple[int, ...]:
+    return find(model, width=width, longest=longest, vocabulary=vocabulary, favour=favour).tokens
+
+
+def find(model: Model, *, width: int, longest: int = 8, vocabulary: int = 6, favour: Favour | None = None) -> Found:
     """Search a model that is a table: after these tokens (the begin left out), these probabilities."""
     histories: list[tuple[int, ...]] = [()]
 
@@ -22,7 +26,7 @@ def run(model: Model, *, width: int, longest: int = 8, vocabulary: int = 6) -> t
         logits: NDArray[np.float32] = (np.log(rows) + 3.0).astype(np.float32)  # logits are known up to a constant
         return logits
 
-    return search(step, begin=9, end=END, width=width, longest=longest)
+    return search(step, begin=9, end=END, width=width, longest=longest, favour=favour)
 
 
 TEMPTING: Model = {
@@ -58,3 +62,42 @@ def test_a_decoder_that_repeats_itself_is_cut(width: int) -> None:
 
 def test_a_vocabulary_smaller_than_the_beam_is_no_trouble() -> None:
     assert run({(): {1: 1.0}}, width=4, vocabulary=2) == (1,)
+
+
+class FavourOf:
+    """Adds 1 nat for every token of one kind, and takes it all back when another follows."""
+
+    begin = 0.0
+
+    def __init__(self, token: int, then: int | None = None) -> None:
+        self.token, self.then = token, then
+
+    def follow(self, state: float, token: int) -> tuple[float, float]:
+        if token == self.token:
+            return state + 1.0, 1.0
+        return (0.0, -state) if self.then not in (None, token) else (0.0, 0.0)
+
+    def close(self, state: float) -> float:
+        return 0.0 if self.then is None else -state
+
+
+def test_a_favoured_sequence_wins_where_the_model_hesitates() -> None:
+    model: Model = {(): {1: 0.5, 2: 0.3, 3: 0.2}}
+    assert run(model, width=2) == (1,)
+    assert run(model, width=2, favour=FavourOf(2)) == (2,)
+
+
+def test_a_favour_does_not_win_against_what_the_model_is_sure_of() -> None:
+    assert run({(): {1: 0.9, 2: 0.05, 3: 0.05}}, width=2, favour=FavourOf(2)) == (1,)
+
+
+def test_a_favour_that_comes_to_nothing_is_paid_back() -> None:
+    model: Model = {(): {1: 0.5, 2: 0.3, 3: 0.2}, (2,): {4: 1.0}}
+    assert run(model, width=2, favour=FavourOf(2, then=4)) == (2, 4)
+    assert run(model, width=2, favour=FavourOf(2, then=5)) == (1,)
+
+
+def test_confidence_is_the_mean_probability_of_a_token_in_the_models_eyes_alone() -> None:
+    model: Model = {(): {1: 0.64, 2: 0.36}, (1,): {END: 1.0}}
+    assert find(model, width=2).confidence == pytest.approx(0.8)
+    assert find(model, width=2, favour=FavourOf(2)).confidence == pytest.approx(0.6)

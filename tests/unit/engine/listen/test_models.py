@@ -15,6 +15,7 @@ from agentd.audio.formats import to_samples
 from agentd.engine.listen.moonshine import Moonshine, read_pieces
 from agentd.engine.listen.vad import SharedSilero
 from agentd.engine.providers import VAD_FRAME
+from tests.support.noises import KINDS, noises
 
 pytestmark = pytest.mark.models
 
@@ -63,6 +64,26 @@ def test_several_threads_are_given_each_its_own_words(recogniser: Moonshine) -> 
 def test_nothing_is_heard_in_silence_or_noise(recogniser: Moonshine, level: float, seconds: float) -> None:
     noise = np.random.default_rng(3).standard_normal(int(seconds * 16_000)) * level
     assert recogniser.transcribe(noise.astype(np.float32)).text == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_noise_of_a_home_is_heard_as_words(recogniser: Moonshine, kind: str) -> None:
+    assert [recogniser.transcribe(sound).text for sound in noises(kind, 10)] == [""] * 10
+
+
+def test_noise_is_not_heard_as_words_of_the_vocabulary_either(recogniser: Moonshine) -> None:
+    sounds = [sound for kind in KINDS for sound in noises(kind, 2)]
+    assert {recogniser.transcribe(sound, ("lamp", "kitchen", "turn", "timer")).text for sound in sounds} == {""}
+
+
+@pytest.mark.parametrize("name", HEARD)
+def test_what_is_understood_is_also_believed(recogniser: Moonshine, name: str) -> None:
+    assert recogniser.transcribe(clip(name)).confidence > 0.8
+
+
+def test_a_vocabulary_that_does_not_fit_changes_nothing(recogniser: Moonshine) -> None:
+    for name, text in HEARD.items():
+        assert recogniser.transcribe(clip(name), ("lime", "sat", "tinder", "men", "dote", "gate", "wet", "dime")).text == text
 
 
 def test_speech_is_told_from_the_silence_around_it(silero: SharedSilero) -> None:
