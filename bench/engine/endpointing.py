@@ -120,22 +120,28 @@ async def one(engine: EngineProcess, case: Case, detector: Detector) -> Outcome:
         await asyncio.sleep(0)
         items = talk.since(said.began)
     texts = [item for item in items if item.is_a("ConversationText", "user")]
-    early = [item for item in texts if item.at < spoken]
     windows = [(said.instant(start), said.instant(end) + LATE_S) for start, end in own]
-    inside = [any(begin <= item.at <= end for begin, end in windows) for item in early]
-    made, withdrawn = _calls(items, spoken)
+    cut, cut_itself = split(texts, spoken=spoken, own=windows)
+    made, withdrawn = calls_before(items, spoken)
     return Outcome(
         case,
         tuple(item.message["content"] for item in texts),
-        cut=not all(inside),
-        cut_itself=any(inside),
+        cut=cut,
+        cut_itself=cut_itself,
         withdrawn=withdrawn,
         calls=made - withdrawn,
         wait_ms=None if last is None else 1000 * (last.at - spoken),
     )
 
 
-def _calls(items: Iterable[Received], spoken: float) -> tuple[int, int]:
+def split(texts: Sequence[Received], *, spoken: float, own: Sequence[tuple[float, float]]) -> tuple[bool, bool]:
+    """Whether a turn was confirmed before speech ended at ``spoken``: outside of the ``own`` pauses, and inside of one."""
+    early = [item.at for item in texts if item.at < spoken]
+    inside = [any(begin <= at <= end for begin, end in own) for at in early]
+    return not all(inside), any(inside)
+
+
+def calls_before(items: Iterable[Received], spoken: float) -> tuple[int, int]:
     """Calls made before ``spoken``, and those of them that were withdrawn."""
     made: set[str] = set()
     withdrawn: set[str] = set()
