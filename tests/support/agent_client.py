@@ -26,12 +26,14 @@ class AgentClient:
 
     Attributes:
         items: what was received: messages as dicts, audio as bytes, in order.
+        times: when each item was taken from the socket, in seconds of the loop's clock.
         close_code: of the server's close frame, once it closed.
     """
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self.items: list[Item] = []
+        self.times: list[float] = []
         self.close_code: int | None = None
         self.headers = socket._response.headers
         self.protocol = socket.protocol
@@ -143,17 +145,33 @@ class AgentClient:
             case _:
                 self.close_code = self._socket.close_code
                 return False
+        self.times.append(asyncio.get_running_loop().time())
         return True
 
 
 @asynccontextmanager
-async def agent_client(url: str, key: str, *, path: str = "/v1/agent/converse", **options: Any) -> AsyncIterator[AgentClient]:
-    """Connect to ``url`` (``ws://host:port``); nothing is sent yet."""
-    headers = {"Authorization": f"Token {key}"} | options.pop("headers", {})
+async def agent_socket(
+    url: str, key: str, *, path: str = "/v1/agent/converse", **options: Any
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """Connect to ``url`` (``ws://host:port``).
+
+    Args:
+        key: for the Authorization header; with an empty one there is none.
+        path: what is asked for.
+        options: of aiohttp's ``ws_connect``.
+    """
+    headers = ({"Authorization": f"Token {key}"} if key else {}) | options.pop("headers", {})
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(f"{url}{path}", headers=headers, max_msg_size=0, **options) as socket,
     ):
+        yield socket
+
+
+@asynccontextmanager
+async def agent_client(url: str, key: str, **options: Any) -> AsyncIterator[AgentClient]:
+    """A client on an ``agent_socket``; nothing is sent yet."""
+    async with agent_socket(url, key, **options) as socket:
         yield AgentClient(socket)
 
 
