@@ -100,7 +100,8 @@ class Outbound:
         if isinstance(error, TimeoutError):
             return f"{self.host} did not answer in time"
         if isinstance(error, aiohttp.ClientConnectionError):
-            return self.without_secrets(f"{self.host} cannot be reached: {str(error) or type(error).__name__}")
+            reason = error.strerror if isinstance(error, aiohttp.ClientOSError) and error.strerror else str(error)
+            return self.without_secrets(f"{self.host} cannot be reached: {reason or type(error).__name__}")
         return self.without_secrets(f"{self.host} gave no usable answer: {str(error) or type(error).__name__}")
 
     def without_secrets(self, text: str) -> str:

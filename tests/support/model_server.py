@@ -42,6 +42,7 @@ class Answer:
         status: anything but 200 is answered with ``body``, as is a ``body`` that is not empty.
         stall: after the chunks nothing comes any more, until the test sets ``ModelServer.go_on``.
         breaks: after the chunks the connection is cut.
+        done: whether ``[DONE]`` ends the answer.
     """
 
     chunks: Sequence[dict[str, Any] | str | bytes] = ()
@@ -51,6 +52,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     stall: bool = False
     breaks: bool = False
+    done: bool = True
 
 
 class ModelServer:
@@ -93,7 +95,8 @@ class ModelServer:
                 return response
             if answer.stall:
                 await self.go_on.wait()
-            await response.write(b"data: [DONE]\n\n")
+            if answer.done:
+                await response.write(b"data: [DONE]\n\n")
         except (asyncio.CancelledError, ConnectionError):
             self.gone.set()
             raise
