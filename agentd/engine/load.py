@@ -36,9 +36,10 @@ def load_providers(report: Callable[[str], None]) -> Providers:
 
     voices = espeak_voices()
     from agentd.engine.think import build_thinker  # noqa: PLC0415
+    from agentd.engine.think.matcher.ending import ending  # noqa: PLC0415
     from agentd.engine.vocabulary import vocabulary  # noqa: PLC0415
 
-    return Providers(recogniser, voice_activity, synthesiser, build_thinker, vocabulary=vocabulary, voices=voices)
+    return Providers(recogniser, voice_activity, synthesiser, build_thinker, ending=ending, vocabulary=vocabulary, voices=voices)
 
 
 def _line(what: str, begin: float) -> str:

@@ -90,6 +90,7 @@ def fill_states(reading: Reading) -> None:
                 reading.put(*found)
                 reading.claim(indexes, STATE)
                 reading.met.add(sense)
+                reading.stood_in = reading.stood_in or wanted is not sense
                 break
         else:
             if sense in reading.met:
@@ -188,3 +189,4 @@ def fill_near(reading: Reading, *, evidence: float = NEAR) -> None:
         if best is not None:
             reading.put(parameter, best[2].value)
             reading.claim(best[1], evidence)
+            reading.guessed.update(best[1])

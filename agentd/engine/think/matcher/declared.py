@@ -41,6 +41,7 @@ class Function:
         summary: the first sentence of the description, without its full stop.
         parameters: in the order declared.
         reads: it only tells something, so questions fit; otherwise it does something, and commands fit.
+        ends: it does away with something, so that wishing for that thing does not call it.
         verbs: stems of the verbs in its name.
         told_verbs: stems of the verbs its description and examples begin with.
         families: what those verbs ask for.
@@ -54,6 +55,7 @@ class Function:
     summary: str
     parameters: tuple[Parameter, ...]
     reads: bool
+    ends: bool
     verbs: frozenset[str]
     told_verbs: frozenset[str]
     families: frozenset[Sense]
@@ -105,6 +107,7 @@ def _compile(encoded: str) -> Function:
         summary=summary,
         parameters=parameters,
         reads=reads,
+        ends=any(VERBS.get(verb) is Sense.END for verb in (*verbs, *named[:1])),
         verbs=frozenset(map(stem, verbs)),
         told_verbs=frozenset(
             stem(word) for word in told if word in VERBS or word in PARTICLE_VERBS or (word not in STOP_WORDS and not reads)

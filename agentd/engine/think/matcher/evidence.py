@@ -107,6 +107,7 @@ def claim_near_subject(reading: Reading) -> None:
             and nearest(word.stem, nouns)
         ):
             reading.claim([index], _NEAR_NOUN)
+            reading.guessed.add(index)
             reading.about = True
             return
 

@@ -34,6 +34,8 @@ _COVERED: Final = 0.75
 """Share of the content that must be accounted for when the function's subject was named; else all of it must be."""
 
 _SAME_EXAMPLE: Final = 1.0
+_NOT_WISHED: Final = 0.3
+"""Taken from a function that only tells something: "I need a timer" wants one set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
     if not evidence.claim_verb(reading):
         return None
     evidence.claim_subject(reading)
-    if not _states_fit(reading):
+    if not _states_fit(reading) or (reading.stood_in and not reading.about):
         return None
     choices.fill_near(reading)
     evidence.claim_near_subject(reading)
@@ -99,6 +101,8 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
         score += _SAME_EXAMPLE
     if score < ENOUGH or not _covered(reading, functions):
         return None
+    if function.reads and sentence.form is Form.WISH:
+        score -= _NOT_WISHED
     ask = _to_ask(reading)
     if sentence.form is Form.FRAGMENT and (ask or not (reading.named or reading.met)):
         return None  # a few words that may not have been meant for us
@@ -114,7 +118,7 @@ def _form_fits(function: Function, sentence: Sentence) -> bool:
             asks_for_meaning = [word.text for word in sentence.words[:3]] in (["what", "is", "a"], ["what", "is", "an"])
             return function.reads and not asks_for_meaning
         case Form.WISH | Form.FRAGMENT:
-            return True
+            return not function.ends or any(VERBS.get(word.text) is Sense.END for word in sentence.words)
         case Form.COMMAND:
             verb = sentence.words[sentence.verb or 0]
             asks = VERBS.get(verb.text) is Sense.GET

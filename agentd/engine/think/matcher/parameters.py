@@ -44,6 +44,7 @@ class Parameter:
         unit: "percent" or "degrees" for a number, seconds in the unit for a duration (None: ISO 8601 text).
         states: for a boolean or a number, the value that each state stands for.
         prefix: for digits, the letters before them ("CUST" where the description says CUSTXXXX).
+        length: for digits, how many there are, where the description tells (4).
         prepositions: for text, the words that lead to its value in a sentence, the likeliest first.
         many: an array of such values.
     """
@@ -64,6 +65,7 @@ class Parameter:
     states: Mapping[Sense, Any] = field(default_factory=dict)
     prepositions: tuple[str, ...] = ()
     prefix: str = ""
+    length: int | None = None
     many: bool = False
 
     @property
@@ -90,7 +92,7 @@ _ROLES: Final = (
 """By words in a parameter's name: the prepositions that lead to it."""
 
 _DIGIT_NAMES: Final = frozenset("id mrn phone pin code zip postcode number digits account isbn".split())
-_PREFIX: Final = re.compile(r"\b([A-Z]{2,6}?)[-_]?(?:X{2,}|N{2,}|#{2,}|\d{3,})\b")
+_PREFIX: Final = re.compile(r"\b([A-Z]{2,6}?)[-_]?(X{2,}|N{2,}|#{2,}|\d{3,})\b")
 _ENDS: Final = re.compile(r"(\d+)\s*(?:%|percent)?\s*(?:=|is|are|means|for|:)?\s*(?:fully|completely|all)?\s*([a-z]+)")
 _IN_UNIT: Final = re.compile(r"\b(?:in|of|number of)\s+([a-z]+)")
 _BOOLEAN_STATES: Final = (
@@ -143,6 +145,7 @@ def compile_parameter(name: str, schema: Mapping[str, Any], *, required: bool) -
     description = str(schema.get("description") or "")
     hints = tuple(name_words(name))
     choices = _choices(_values(schema))
+    shape = _PREFIX.search(description)
     kind = Kind.CHOICE if choices else _kind(schema, hints, description)
     examples = schema.get("examples")
     if not choices and kind in {Kind.TEXT, Kind.DIGITS} and isinstance(examples, list):
@@ -163,7 +166,8 @@ def compile_parameter(name: str, schema: Mapping[str, Any], *, required: bool) -
         below=_limit(schema, "exclusiveMaximum"),
         states=_states(kind, hints, description),
         prepositions=_prepositions(hints),
-        prefix=found.group(1) if kind is Kind.DIGITS and (found := _PREFIX.search(description)) is not None else "",
+        prefix=shape.group(1) if kind is Kind.DIGITS and shape is not None else "",
+        length=len(shape.group(2)) if kind is Kind.DIGITS and shape is not None else None,
         many=many,
     )
 

@@ -16,7 +16,7 @@ DURATION: Final = 0.4
 MOMENT: Final = 0.3
 BARE: Final = 0.2
 
-_UNITS: Final = {
+UNITS: Final = {
     "percent": "percent",
     "percentage": "percent",
     "degree": "degrees",
@@ -138,14 +138,14 @@ def _fill_number(reading: Reading, parameter: Parameter, *, sole: bool) -> None:
     for number in _found(reading, Number):
         following = words[number.end] if number.end < len(words) else None
         before = {word.stem for word in words[max(0, number.start - 3) : number.start]}
-        unit = _UNITS.get(following.text) if following is not None else None
+        unit = UNITS.get(following.text) if following is not None else None
         span, fit = range(number.start, number.end), BARE
         if unit is None and number.end == number.start + 1 and words[number.start].text in _ENDS:
             continue  # "half brightness" is half of its range, not 0.5
         if unit is not None:
             if parameter.unit not in {unit, None}:
                 continue
-            end = number.end + (2 if number.end + 1 < len(words) and words[number.end + 1].text in _UNITS else 1)
+            end = number.end + (2 if number.end + 1 < len(words) and words[number.end + 1].text in UNITS else 1)
             span, fit = range(number.start, end), UNIT if parameter.unit == unit else BARE
         elif following is not None and following.stem in parameter.words:
             span, fit = range(number.start, number.end + 1), UNIT

@@ -21,7 +21,9 @@ class Reading:
         problems: by parameter, what is wrong with the value that was said, as a sentence.
         unmet: states asked for that no parameter takes.
         about: the function's own subject was named, or a word alike.
+        stood_in: a state was taken for another, "lower" for "closed", which only goes for a subject that was named.
         named: it was named in the function's own word.
+        guessed: indexes of words that were taken for others that look and sound like them.
         text_words: indexes taken up by free text.
         measured: indexes of words that say a quantity; their unit says nothing of the function.
         more: further values of a parameter that takes one: "the kitchen and the bedroom" makes two calls.
@@ -35,11 +37,13 @@ class Reading:
     claims: dict[int, float | None] = field(default_factory=dict)
     unmet: list[Sense] = field(default_factory=list)
     about: bool = False
+    guessed: set[int] = field(default_factory=set)
     text_words: set[int] = field(default_factory=set)
     measured: set[int] = field(default_factory=set)
     more: dict[str, list[Any]] = field(default_factory=dict)
     met: set[Sense] = field(default_factory=set)
     named: bool = False
+    stood_in: bool = False
 
     def free(self, indexes: Iterable[int]) -> bool:
         """Whether none of these words is claimed."""

@@ -7,6 +7,7 @@ from typing import Final
 from agentd.engine.providers import AgentText, CallMade, ChatMessage
 from agentd.engine.think.matcher.abilities import abilities
 from agentd.engine.think.matcher.declared import Function
+from agentd.engine.think.matcher.lexicon import Sense
 from agentd.engine.think.matcher.words import name_words, split
 
 
@@ -60,6 +61,12 @@ _AROUND: Final = frozenset(
 )
 """Words that change nothing at the edges of such a phrase."""
 
+_MAY_GO_ON: Final = frozenset("no nope nothing do not leave it".split())
+_ENDINGS: Final = frozenset("stop cancel that abort quit".split())
+"""Commands that are whole by themselves only where no function ends anything."""
+
+_CONSENT: Final = frozenset("yes yeah yep sure correct right exactly okay ok no nope".split())
+
 _ALL_SPOKEN: Final = 12
 """Abilities named when they were asked for; more is not to be listened to."""
 
@@ -67,6 +74,28 @@ _ALL_SPOKEN: Final = 12
 def wants_nothing(text: str) -> bool:
     """Whether the user takes back what was asked, or says no."""
     return _recognise(text) is _Talk.LEAVE_IT
+
+
+def closes(text: str, functions: Sequence[Function], *, asked: bool) -> bool:
+    """Whether ``text`` is small talk that nothing usually follows; "hello" and a lone "no" are often only the beginning.
+
+    Args:
+        asked: the agent has just asked something, so that yes and no are whole answers.
+    """
+    talk = _recognise(text)
+    words = [word.text for word in split(text)]
+    match talk:
+        case _Talk.THANKS | _Talk.FAREWELL | _Talk.WHO | _Talk.HOW:
+            return True
+        case _Talk.HELP | _Talk.AGAIN | _Talk.WHAT_DONE:
+            return words != ["help", "me"] and words not in (["sorry"], ["repeat"], ["pardon"])
+        case _Talk.LEAVE_IT:
+            ends = any(Sense.END in function.families for function in functions)
+            return asked or not (set(words) <= _MAY_GO_ON or (ends and set(words) <= _ENDINGS))
+        case _Talk.PRAISE:
+            return asked
+        case _:
+            return asked and bool(words) and set(words) <= _CONSENT
 
 
 def small_talk(text: str, messages: Sequence[ChatMessage], functions: Sequence[Function]) -> str | None:

@@ -1,9 +1,8 @@
 """The offline matcher as a thinker: the user's words in; a call, a question or an answer out."""
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -12,38 +11,15 @@ from agentd.engine.think.matcher import matching, smalltalk
 from agentd.engine.think.matcher.abilities import not_understood
 from agentd.engine.think.matcher.declared import Function, compile_function
 from agentd.engine.think.matcher.parameters import Parameter
+from agentd.engine.think.matcher.pending import SESSION_KEY, Conversation, Pending
 from agentd.engine.think.matcher.questions import question, read_answer
 from agentd.engine.think.matcher.reading import Reading
 from agentd.engine.think.matcher.replies import spoken_results
 from agentd.engine.think.matcher.sentence import Form, Sentence
 from agentd.engine.think.sentences import sentences
 
-_SESSION_KEY: Final = "matcher"
 _TRIES: Final = 2
 """How often one thing is asked before it is dropped."""
-
-
-@dataclass(slots=True)
-class Pending:
-    """A call that waits for the user to say one of its arguments."""
-
-    function: str
-    arguments: dict[str, Any]
-    parameter: str
-    tries: int = 1
-
-
-@dataclass(slots=True)
-class Conversation:
-    """What the matcher remembers of a conversation, in ``ThinkRequest.session``.
-
-    Attributes:
-        pending: the call the last question was about.
-        misses: sentences in a row that nothing could be made of.
-    """
-
-    pending: Pending | None = None
-    misses: int = 0
 
 
 class OfflineMatcher:
@@ -58,7 +34,7 @@ class OfflineMatcher:
 
     async def think(self, request: ThinkRequest) -> AsyncGenerator[ThinkEvent, None]:
         """Speak the results of the calls just made, else understand what the user said last."""
-        conversation = request.session.setdefault(_SESSION_KEY, Conversation())
+        conversation = request.session.setdefault(SESSION_KEY, Conversation())
         results = _results(request)
         if results:
             conversation.pending = next(filter(None, map(_asked_for, results)), None)

@@ -85,7 +85,7 @@ def _load() -> list[Declaration]:
         declarations += [
             {
                 "name": handler.name,
-                "description": handler.description,
+                "description": f"{handler.description}\nExamples: {' '.join(handler.examples)}",
                 "parameters": handler.parameters,
                 "defer_until_eot": handler.tier != "read",
             }
@@ -256,4 +256,57 @@ def household() -> list[Declaration]:
             toppings={"type": "array", "items": {**TEXT, "enum": ["cheese", "ham", "mushrooms", "olives"]}},
         ),
         declare("search_web", "Search the web.", ("query",), query=TEXT),
+    ]
+
+
+@pytest.fixture(scope="session")
+def robot() -> list[Declaration]:
+    """A thing that drives about."""
+    return [
+        declare(
+            "move",
+            "Drive forward or backward by a distance.",
+            ("direction",),
+            direction={**TEXT, "enum": ["forward", "backward"]},
+            meters={"type": "number", "description": "Distance in meters"},
+        )
+        | {"examples": ["Go forward ten meters."]},
+        declare(
+            "rotate",
+            "Turn on the spot.",
+            ("side", "angle"),
+            side={**TEXT, "enum": ["left", "right"]},
+            angle={"type": "integer", "description": "Angle in degrees", "minimum": 1, "maximum": 360},
+        )
+        | {"examples": ["Turn left ninety degrees."]},
+        declare("stop_moving", "Stop at once.") | {"examples": ["Stop."]},
+    ]
+
+
+@pytest.fixture(scope="session")
+def bank() -> list[Declaration]:
+    """A small bank."""
+    account = {**TEXT, "enum": ["checking account", "savings account"]}
+    return [
+        declare("get_balance", "Tell the balance of an account.", ("account",), account=account),
+        declare(
+            "transfer_money",
+            "Transfer money between accounts.",
+            ("amount", "from_account", "to_account"),
+            amount={"type": "number", "description": "Amount in euros", "minimum": 1},
+            from_account=account,
+            to_account=account,
+        ),
+        declare("block_card", "Block a card.", ("card",), card={**TEXT, "enum": ["debit card", "credit card"]}),
+    ]
+
+
+@pytest.fixture(scope="session")
+def cards() -> list[Declaration]:
+    """A card table."""
+    rank = {**TEXT, "enum": "two three four five six seven eight nine ten jack queen king ace".split()}
+    suit = {**TEXT, "enum": ["clubs", "diamonds", "hearts", "spades"]}
+    return [
+        declare("play_card", "Play a card.", ("rank", "suit"), rank=rank, suit=suit),
+        declare("deal_cards", "Deal cards to everyone.", ("count",), count={"type": "integer", "minimum": 1, "maximum": 10}),
     ]
