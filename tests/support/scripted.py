@@ -15,6 +15,7 @@ from agentd.engine.line import Dialogue, Line
 from agentd.engine.reception import Reception
 from agentd.engine.scripted.loading import parse_script
 from agentd.engine.scripted.peer import ScriptedPeer
+from agentd.engine.scripted.report import Report
 from agentd.engine.serving import serving
 from agentd.protocol.messages import Message
 
@@ -56,11 +57,13 @@ class ScriptedEngine:
         http_url: base for REST.
         key: what it accepts.
         connections: what each connection brought, in the order of their Settings.
+        report: what came of the script's expectations.
     """
 
     url: str
     http_url: str
     key: str
+    report: Report
     connections: list[Received] = field(default_factory=list)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _refusals: list[int] = field(default_factory=list)
@@ -130,7 +133,7 @@ async def scripted_engine(
 ) -> AsyncIterator[ScriptedEngine]:
     """Serve ``script`` (YAML text, or the same as a dict) on a free loopback port."""
     peer = ScriptedPeer(parse_script(script))
-    engine = ScriptedEngine(url="", http_url="", key=KEY)
+    engine = ScriptedEngine(url="", http_url="", key=KEY, report=peer.report)
 
     async def receive(request: web.Request) -> Reception:
         engine.refuse_next()

@@ -50,7 +50,6 @@ class Player:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._speaking: asyncio.Task[str] | None = None
-        self._closing: tuple[Result, int | None] | None = None
         self.inbox = Inbox()
         self.over = False
 
@@ -88,15 +87,19 @@ class Player:
             self._speaking.cancel()
 
     def closed(self, hangup: Hangup) -> None:
-        """The connection is closed: judge what was expected of its end."""
-        if self._closing is None or self._closing[0].status != "not_reached":
+        """The connection is closed: judge what was expected of its end.
+
+        A client may leave while the steps before ``expect: close`` are still played: it has what it wants.
+        """
+        result = next((result for result in self._played.results if result.status == "not_reached"), None)
+        step = self._scenario.conversation[result.step - 1] if result is not None else None
+        if result is None or not isinstance(step, Expect) or step.expect != CLOSE:
             return
-        result, wanted = self._closing
         code = 1006 if hangup.code is None else int(hangup.code)
         if not hangup.by_client:
             self._judge(result, f"the connection closed with {code}, but not by the client")
         else:
-            self._judge(result, "" if wanted in {None, code} else f"the client closed with {code}")
+            self._judge(result, "" if step.code in {None, code} else f"the client closed with {code}")
 
     async def _say(self, step: Say) -> str:
         self._speaking = self._line.spawn(self._performer.say(step), "speech")
@@ -114,7 +117,7 @@ class Player:
     # -- expecting --------------------------------------------------------------------------------------------------
 
     async def _meet(self, step: Expect | ExpectAll, result: Result) -> None:
-        fault = await self._fault(step, result)
+        fault = await self._fault(step)
         self._judge(result, fault)
         if fault:
             place = f"step {result.step}" + (f" (line {result.line})" if result.line else "")
@@ -125,7 +128,7 @@ class Player:
             told = f"{self._scenario.name}, {place}: expected {result.expected}: {fault}."
             raise Hangup.failed(FAILED, told)
 
-    async def _fault(self, step: Expect | ExpectAll, result: Result) -> str:
+    async def _fault(self, step: Expect | ExpectAll) -> str:
         """Wait for what is expected; "" or what came instead."""
         deadline = self._loop.time() + step.within_s
         if isinstance(step, Expect):
@@ -134,7 +137,6 @@ class Player:
             if step.expect == AUDIO:
                 return await self._audio(step, deadline)
             if step.expect == CLOSE:
-                self._closing = result, step.code
                 return await self._no_close(step, deadline)
         missing = list(step.wanted)
         while missing:
