@@ -1,6 +1,6 @@
 """Putting one chat completions answer together from its chunks, whatever the server makes of the format."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
@@ -9,7 +9,7 @@ import orjson
 
 from agentd.engine.providers import Call, Say, ThinkEvent, ThinkFailed, Thought
 from agentd.engine.think.sentences import SentenceCutter
-from agentd.engine.think.thoughts import ThoughtCutter, ThoughtSplitter
+from agentd.engine.think.splitting import Kind, TextSplitter, ThoughtCutter
 
 MAX_CHARS: Final = 16_000
 """Of one answer, spoken text and calls together; a model that goes on is in a loop."""
@@ -71,12 +71,13 @@ class Answer:
     echoes: dict[str, Echo] = field(default_factory=dict)
     unopened: bool = False
     _speech: SentenceCutter = field(default_factory=lambda: SentenceCutter(early=True))
-    _splitter: ThoughtSplitter = field(default_factory=ThoughtSplitter)
+    _splitter: TextSplitter = field(default_factory=TextSplitter)
     _thoughts: ThoughtCutter = field(default_factory=ThoughtCutter)
     _parts: list[_Part] = field(default_factory=list)
     _numbered: dict[int, _Part] = field(default_factory=dict)
     _reasoning: dict[str, str] = field(default_factory=dict)
     _presumed: str = ""
+    _written: str = ""
     _begun: bool = False
     _said: bool = False
     _chars: int = 0
@@ -128,35 +129,51 @@ class Answer:
                 self._reasoning[key] = (self._reasoning.get(key, "") + thought)[:_KEPT_REASONING]
                 yield from map(Thought, self._thoughts.feed(thought))
                 break
-        for thought, text in _texts(delta.get("content")):
-            yield from self._sort([(True, text)] if thought else self._splitter.feed(text))
+        for kind, text in _texts(delta.get("content")):
+            yield from self._sort(self._splitter.feed(text) if kind is Kind.SPEECH else [(kind, text)])
         if isinstance(refusal := delta.get("refusal"), str):
-            yield from self._sort([(False, refusal)])
+            yield from self._sort([(Kind.SPEECH, refusal)])
         parts = delta.get("tool_calls")
         for part in parts if isinstance(parts, list) else ():
             if isinstance(part, dict):
-                if not self._parts:  # what was said first is said now: it fills the wait
-                    yield from self._end_thought()
-                    yield from self._say(self._speech.finish())
+                yield from self._begin_calls()
                 self._add(part)
 
-    def _sort(self, pieces: Iterator[tuple[bool, str]] | list[tuple[bool, str]]) -> Iterator[ThinkEvent]:
-        """Pieces of content as speech or thought."""
-        for thought, text in pieces:
+    def _sort(self, pieces: Iterable[tuple[Kind, str]]) -> Iterator[ThinkEvent]:
+        """Pieces of content as what they are."""
+        for kind, text in pieces:
             if self._splitter.retracted:
                 self.unopened = True
                 held = self._presumed if self.in_thought else " ".join(self._speech.finish())
                 yield from map(Thought, self._thoughts.feed(held))
                 self.in_thought, self._presumed = False, ""
-            if self.in_thought and not thought:
-                self._presumed += text
-            elif thought:
+            if kind is Kind.CALL:
+                yield from self._write_call(text)
+            elif kind is Kind.THOUGHT:
                 yield from map(Thought, self._thoughts.feed(text))
+            elif self.in_thought:
+                self._presumed += text
             else:
                 if text.strip():
                     yield from self._end_thought()
                 self._chars += len(text)
                 yield from self._say(self._speech.feed(text))
+
+    def _begin_calls(self) -> Iterator[ThinkEvent]:
+        """What was said first is said now: it fills the wait."""
+        if not self._parts:
+            yield from self._end_thought()
+            yield from self._say(self._speech.finish())
+
+    def _write_call(self, text: str) -> Iterator[ThinkEvent]:
+        """A piece of a call that stands in the text."""
+        self._written += text
+        self._chars += len(text)
+        if self._splitter.closed:
+            written, self._written = _object(self._written), ""
+            if written is not None:
+                yield from self._begin_calls()
+                self._fill(self._new(), written)
 
     def _end_thought(self) -> Iterator[Thought]:
         yield from map(Thought, self._thoughts.finish())
@@ -170,16 +187,24 @@ class Answer:
         """A piece of a tool call."""
         function = part.get("function")
         function = function if isinstance(function, dict) else part
-        name, given = _text(function.get("name")), function.get("arguments")
-        arguments = given if isinstance(given, str) else "" if given is None else orjson.dumps(given).decode()
         call_id = _text(part.get("id"))
-        held = self._held(part.get("index"), name, call_id, arguments)
+        held = self._held(part.get("index"), _text(function.get("name")), call_id, _arguments(function))
         held.id = held.id or call_id or None
-        held.name = held.name or name
-        held.arguments += arguments
         if isinstance(extra := part.get("extra_content"), dict):
             held.extra["extra_content"] = extra
+        self._fill(held, function)
+
+    def _fill(self, held: _Part, function: dict[str, Any]) -> None:
+        name, arguments = _text(function.get("name")), _arguments(function)
+        held.name = held.name or name
+        held.arguments += arguments
         self._chars += len(arguments) + len(name)
+
+    def _new(self) -> _Part:
+        if len(self._parts) >= MAX_CALLS:
+            raise ThinkFailed(f"the answer has more than {MAX_CALLS} calls")
+        self._parts.append(_Part())
+        return self._parts[-1]
 
     def _held(self, index: object, name: str, call_id: str, arguments: str) -> _Part:
         """The call that a piece belongs to.
@@ -198,10 +223,7 @@ class Answer:
             if another_id or name != held.name or complete:
                 held = None
         if held is None:
-            if len(self._parts) >= MAX_CALLS:
-                raise ThinkFailed(f"the answer has more than {MAX_CALLS} calls")
-            held = _Part()
-            self._parts.append(held)
+            held = self._new()
         if isinstance(index, int):
             self._numbered[index] = held
         return held
@@ -225,17 +247,22 @@ def error_text(document: object) -> str:
     return str(message)[:_SHOWN_CHARS] if message else ""
 
 
-def _texts(content: object) -> Iterator[tuple[bool, str]]:
+def _texts(content: object) -> Iterator[tuple[Kind, str]]:
     """The pieces of ``content``: a text, or (Mistral) a list of parts, of which some are thought."""
     if isinstance(content, str):
-        yield False, content
+        yield Kind.SPEECH, content
     for part in content if isinstance(content, list) else ():
         if isinstance(part, dict):
             inner = part.get("thinking")
             if isinstance(text := part.get("text"), str):
-                yield False, text
+                yield Kind.SPEECH, text
             elif inner is not None:
-                yield from ((True, text) for _, text in _texts(inner))
+                yield from ((Kind.THOUGHT, text) for _, text in _texts(inner))
+
+
+def _arguments(function: dict[str, Any]) -> str:
+    given = function.get("arguments")
+    return given if isinstance(given, str) else "" if given is None else orjson.dumps(given).decode()
 
 
 def _text(value: object) -> str:

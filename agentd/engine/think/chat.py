@@ -71,7 +71,7 @@ def chat_messages(request: ThinkRequest, echoes: Mapping[str, Echo] = NO_ECHOES)
     room = None if limit == "max" else limit if isinstance(limit, int | float) else DEFAULT_CONTEXT
     kept: list[list[dict[str, Any]]] = []
     for turn in reversed(turns):
-        size = len(orjson.dumps(turn))
+        size = len(orjson.dumps(turn).decode())
         if room is not None and kept and size > room:
             break
         kept.append(turn)

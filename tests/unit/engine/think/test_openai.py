@@ -363,6 +363,20 @@ async def test_a_call_whose_id_or_name_comes_again_with_every_piece_is_one(peer:
     assert await answer(url, ask()) == [Call("set_light", {"on": True}, "a")]
 
 
+async def test_calls_that_stand_in_the_text_are_calls(peer: Peer) -> None:
+    server, url = peer
+    text = (
+        'On it.<tool_call>{"name": "set_light", "arguments": {"on": true}}</tool_call>\n'
+        '<tool_call>{"name": "get_time"}</tool_call><tool_call>nonsense</tool_call><tool_call>{"name": "set_light"}'
+    )
+    for size in (1, 5, 500):
+        plays(server, *(delta(content=text[at : at + size]) for at in range(0, len(text), size)))
+        events = await answer(url, ask())
+        assert events[0] == Say("On it.")
+        calls = [(event.name, event.arguments) for event in events[1:] if isinstance(event, Call)]
+        assert calls == [("set_light", {"on": True}), ("get_time", {}), ("set_light", {})]
+
+
 async def test_names_that_chat_completions_refuses_are_sent_otherwise_and_come_back_as_declared(peer: Peer) -> None:
     server, url = peer
     plays(

@@ -132,6 +132,12 @@ SERVERS = {
         chunk({"role": "assistant", "content": ""}, "tool_calls", choice_native_finish_reason="TOOL_CALLS"),
         "data: [DONE]",
     ),
+    "a server that leaves calls in the text": stream(
+        chunk({"role": "assistant", "content": "<think>The hall.</think>Let me look.\n<tool_"}),
+        chunk({"content": 'call>\n{"name": "get_light", "argu'}),
+        chunk({"content": 'ments": {"room": "hall"}}\n</tool_call>'}, "stop"),
+        "data: [DONE]",
+    ),
     "a server with tags and without an end": stream(
         chunk({"content": "<think>The"}),
         chunk({"content": " hall.</think>Let me look."}),
