@@ -46,9 +46,10 @@ async def serving(
         OSError: the address cannot be bound.
     """
     accepted: set[str] = set(hosts)
+    origins = frozenset(origin.rstrip("/") for origin in settings.allowed_origins)
     engine = Engine(
         settings=settings,
-        admission=Admission(key, hosts=lambda: frozenset(accepted), origins=frozenset(settings.allowed_origins)),
+        admission=Admission(key, hosts=lambda: frozenset(accepted), origins=origins),
         receive=receive,
         models=models or {},
         think_models=think_models or [],

@@ -121,7 +121,7 @@ async def test_compression_that_is_offered_does_no_harm() -> None:
     ],
 )
 async def test_a_web_page_gets_in_when_its_origin_is_listed(origin: str, site: str, admitted: bool) -> None:
-    limits = EngineSettings(allowed_origins=("http://localhost:3000",))
+    limits = EngineSettings(allowed_origins=("http://localhost:3000/",))
     headers = {"Origin": origin, "Sec-Fetch-Site": site}
     async with scripted_engine({}, settings=limits) as engine:
         if admitted:

@@ -72,3 +72,16 @@ async def test_a_token_is_granted_and_reads_the_models_as_its_holder() -> None:
                 await holder.auth.v1.tokens.grant()
         assert refused.value.status_code == 403
         assert refused.value.body["err_code"] == "INSUFFICIENT_PERMISSIONS"
+
+
+async def test_a_fault_of_the_engine_is_told_in_deepgrams_shape_and_not_shown() -> None:
+    async with (
+        serving(always(_nobody), EngineSettings(), KEY, models={"stt": [object()]}) as address,
+        httpx.AsyncClient(headers={"Authorization": f"Token {KEY}"}) as http,
+    ):
+        response = await http.get(f"http://{address}/v1/models")
+    assert response.status_code == 500
+    body = response.json()
+    assert body["err_code"] == "INTERNAL_SERVER_ERROR"
+    assert body["request_id"] == response.headers["dg-request-id"]
+    assert "object" not in body["err_msg"]
