@@ -43,8 +43,10 @@ def early(engine: MadeUp) -> Any:
 
 
 async def spoken_turn(client: AgentClient) -> None:
-    """Audio in frames of 50 ms, as its microphone gives them, in real time; without waiting for anything."""
-    await client.speak(silence(0.2) + speech(0.6) + silence(0.8), chunk_s=0.05)
+    """Audio in frames of 50 ms, as its microphone gives them; without waiting for anything."""
+    audio = silence(0.2) + speech(0.6) + silence(1.6)
+    for start in range(0, len(audio), 1600):
+        await client.send_audio(audio[start : start + 1600])
 
 
 async def test_the_azure_demo_holds_a_conversation_with_its_own_model_server() -> None:
