@@ -21,6 +21,9 @@ PROMPT_CHARS: Final = 25_000
 OWN_PROMPT_CHARS: Final = 1_000_000
 """Longest prompt for those with one: Deepgram has no limit there, but UpdatePrompt after UpdatePrompt must end somewhere."""
 
+MOST_KEYTERMS: Final = 100
+"""Key terms that count: to favour everything is to favour nothing."""
+
 _SHOWN_CHARS: Final = 64
 _CHAT_COMPLETIONS: Final = ("open_ai", "groq", "nvidia")
 _FILLERS: Final = ("initial_agent_filler", "agent_filler_max_count", "agent_filler_interval_ms")
@@ -196,6 +199,11 @@ def context(settings: Document) -> list[Document]:
     agent = settings.get("agent")
     found = (agent.get("context") or {}).get("messages") if isinstance(agent, dict) else None
     return [item for item in found or () if isinstance(item, dict)]
+
+
+def keyterms(settings: Document) -> tuple[str, ...]:
+    """The words that the client says are likely to be heard."""
+    return tuple((_listen_provider(settings).get("keyterms") or ())[:MOST_KEYTERMS])
 
 
 def voice(settings: Document) -> str | None:

@@ -191,8 +191,8 @@ class Conversation:
         return barge_in.interrupts(transcript.text, self._mouth.said_lately())
 
     def vocabulary(self) -> tuple[str, ...]:
-        """What the functions at hand take."""
-        return self._vocabulary(self._mind.request().functions)
+        """What the client says is likely, and what the functions at hand take."""
+        return (*abilities.keyterms(self._settings), *self._vocabulary(self._mind.request().functions))
 
     def judge(self, transcript: Transcript) -> Ending:
         """How finished the words look."""

@@ -53,12 +53,14 @@ class MadeUpEar:
 
     texts: list[str] = field(default_factory=list)
     heard_s: list[float] = field(default_factory=list)
+    vocabularies: list[tuple[str, ...]] = field(default_factory=list)
     say_next: str | Callable[[float], str] = "hello"
     """A text, or the text for so many seconds of audio."""
 
     def transcribe(self, samples: Samples, vocabulary: tuple[str, ...] = ()) -> Transcript:
         """The text set for now."""
         self.heard_s.append(len(samples) / RATE)
+        self.vocabularies.append(vocabulary)
         said = self.say_next if isinstance(self.say_next, str) else self.say_next(len(samples) / RATE)
         return Transcript(said)
 

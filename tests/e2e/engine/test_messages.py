@@ -135,6 +135,17 @@ async def test_listening_changes_in_parts_and_between_versions() -> None:
             await client.until("ListenUpdated", after=at)
 
 
+async def test_key_terms_reach_the_recogniser_and_an_update_replaces_them() -> None:
+    async with conversation(listen={"provider": FLUX | {"keyterms": ["hallway", "Hue"]}}) as (engine, client):
+        for terms in (("hallway", "Hue"), ("attic",)):
+            at = len(client.items)
+            await client.send({"type": "UpdateListen", "listen": {"provider": {"version": "v2", "keyterms": list(terms)}}})
+            await client.send_audio(silence(0.2) + speech(0.6) + silence(1.6))
+            await client.until("AgentAudioDone", after=at)
+            await client.quiet(0.3)  # the words are heard for so long
+            assert engine.ear.vocabularies[-1] == terms
+
+
 async def test_a_listen_update_that_fits_nothing_is_refused() -> None:
     async with conversation(listen={"provider": FLUX}) as (_, client):
         await client.send({"type": "UpdateListen", "listen": {"provider": {"version": "v2", "eot_threshold": 7}}})
