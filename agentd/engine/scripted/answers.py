@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
+from agentd.engine.scripted.kinds import Say
 from agentd.engine.scripted.performer import Performer
 from agentd.engine.scripted.rules import Rules
 from agentd.engine.scripted.scenario import EventName, Rule, Scenario
-from agentd.engine.scripted.steps import Say
 from agentd.protocol import messages as wire
 from agentd.protocol import settings as documents
 

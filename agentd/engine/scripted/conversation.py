@@ -10,11 +10,12 @@ from agentd.engine.line import Hangup, Line
 from agentd.engine.scripted.answers import Answers, is_update
 from agentd.engine.scripted.expectations import AUDIO, CLOSE, NOTHING, SPEECH, Expect, ExpectAll
 from agentd.engine.scripted.inbox import FAILED, Came, Inbox
+from agentd.engine.scripted.kinds import Say
 from agentd.engine.scripted.matching import differences, shown
 from agentd.engine.scripted.performer import Performer
 from agentd.engine.scripted.report import Played, Result
 from agentd.engine.scripted.scenario import Scenario
-from agentd.engine.scripted.steps import Say, Step
+from agentd.engine.scripted.steps import Step
 from agentd.protocol import messages as wire
 
 _SHOWN: Final = 400

@@ -8,10 +8,11 @@ from uuid import uuid4
 
 from agentd.engine import abilities
 from agentd.engine.line import Hangup, Line
-from agentd.engine.scripted import steps as kinds
+from agentd.engine.scripted import kinds
 from agentd.engine.scripted.outlet import Outlet
 from agentd.engine.scripted.scenario import Scenario
 from agentd.engine.scripted.speech import Speech
+from agentd.engine.scripted.steps import Step
 from agentd.protocol import messages as wire
 from agentd.protocol import settings as documents
 
@@ -46,7 +47,7 @@ class Performer:
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
-    async def play(self, steps: Sequence[kinds.Step]) -> bool:
+    async def play(self, steps: Sequence[Step]) -> bool:
         """Do the steps of a rule one after the other; True when the last one waited for a function's result."""
         waited, said = False, []
         for step in steps:
@@ -59,7 +60,7 @@ class Performer:
         self.finish(said)
         return waited
 
-    async def do(self, step: kinds.Step, *, wait: bool) -> bool:
+    async def do(self, step: Step, *, wait: bool) -> bool:
         """Do one step that is no speech.
 
         Args:
@@ -82,7 +83,7 @@ class Performer:
                 self._act(step)
         return False
 
-    def _act(self, step: kinds.Step) -> None:
+    def _act(self, step: Step) -> None:
         """The steps that take no time."""
         match step:
             case kinds.Drop():
@@ -106,7 +107,7 @@ class Performer:
             case _:
                 self.outlet.send(self._message(step))
 
-    def _message(self, step: kinds.Step) -> wire.Message:
+    def _message(self, step: Step) -> wire.Message:
         """What the steps send that are a message by another name."""
         match step:
             case kinds.SendWarning():

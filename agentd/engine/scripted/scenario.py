@@ -7,8 +7,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, field_
 from pydantic_core import PydanticCustomError
 
 from agentd.engine.scripted.expectations import AUDIO, Came, Expect, ExpectAll
+from agentd.engine.scripted.kinds import Call, Calls, Say
 from agentd.engine.scripted.shapes import Part, Seconds, ServerType, filled
-from agentd.engine.scripted.steps import Call, Calls, Say, Step
+from agentd.engine.scripted.steps import Step
 
 EventName = Literal[
     "connect",

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from agentd.audio.formats import AudioFormat
 from agentd.engine.line import Line
+from agentd.engine.scripted.kinds import Say
 from agentd.engine.scripted.outlet import Outlet
 from agentd.engine.scripted.sound import recording, tone
-from agentd.engine.scripted.steps import Say
 from agentd.protocol import messages as wire
 from agentd.protocol import settings as documents
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from agentd.engine.scripted.kinds import Call, Say
 from agentd.engine.scripted.loading import load_script, parse_script
-from agentd.engine.scripted.steps import Call, Say
 from agentd.errors import ConfigError
 
 LAMP = """
