@@ -116,8 +116,7 @@ class Mind:
             try:
                 block, calls = await self._round(speech, clock)
             except _NobodyAnswered as failed:
-                await self._say(CANNOT_THINK, clock, draft)
-                raise Hangup.failed("FAILED_TO_THINK", str(failed)) from None
+                raise await self._give_up("FAILED_TO_THINK", str(failed), clock, draft) from None
             finally:
                 speech.finish()
             if not calls:
@@ -128,9 +127,8 @@ class Mind:
             functions = {str(function.get("name")): function for function in _functions(block)}
             unknown = next((call.name for call in calls if call.name not in functions), None)
             if unknown is not None and told_of_functions:
-                await self._say(CANNOT_THINK, clock, draft)
                 description = f"The think provider called {unknown[:64]!r}, which is not declared, and would not be corrected."
-                raise Hangup.failed("NON_EXISTENT_FUNCTION_CALLED", description)
+                raise await self._give_up("NON_EXISTENT_FUNCTION_CALLED", description, clock, draft)
             told_of_functions = told_of_functions or unknown is not None
             await self._call(calls, functions, draft)
             clock.lap(FUNCTIONS, self._clock())
@@ -185,7 +183,14 @@ class Mind:
             return block, calls
         raise _NobodyAnswered(f"No think provider answered: {'; '.join(failures)}")
 
-    async def _say(self, text: str, clock: TurnClock, draft: Draft | None) -> None:
+    async def _give_up(self, code: str, description: str, clock: TurnClock, draft: Draft | None) -> Hangup:
+        """The end of the conversation, once the user has heard of it: many clients fall silent at an Error."""
+        speech = await self._say(CANNOT_THINK, clock, draft)
+        heard = max((sentence.end for sentence in speech.sentences), default=0.0)
+        await asyncio.sleep(min(max(0.0, heard - self._clock()), APOLOGY_S))
+        return Hangup.failed(code, description)
+
+    async def _say(self, text: str, clock: TurnClock, draft: Draft | None) -> Speech:
         """Say something of our own, once it is certain that the user is done, and wait, within bounds, until it is sent."""
         if draft is not None:
             await draft.certain.wait()
@@ -195,6 +200,7 @@ class Mind:
         with suppress(TimeoutError):
             async with asyncio.timeout(APOLOGY_S):
                 await speech.over.wait()
+        return speech
 
     def _request(self, block: dict[str, Any]) -> ThinkRequest:
         return ThinkRequest(
