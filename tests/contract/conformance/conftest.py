@@ -1,6 +1,6 @@
 """Runs the suite against the engine and the scripted server, started here, or against any server the command line names.
 
-python -m pytest tests/contract/conformance --server-url ws://host:port --server-key KEY [--server-can ears,voice,mind]
+python -m pytest tests/contract/conformance --server-url ws://host:port --server-key KEY [--server-can ears,voice,mind,conduct]
 """
 
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance", "a Voice Agent server to test (tests/contract/conformance)")
     group.addoption("--server-url", help="its base, ws://host:port; left out: the engine and the scripted server are started")
     group.addoption("--server-key", default="", help="the key it accepts")
-    group.addoption("--server-can", default="ears,voice,mind", help=f"its abilities, of {', '.join(Ability)}")
+    group.addoption("--server-can", default="ears,voice,mind,conduct", help=f"its abilities, of {', '.join(Ability)}")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -35,6 +35,8 @@ class Ability(StrEnum):
     """It speaks words, not only a tone."""
     MIND = "mind"
     """It decides by the functions, the prompt and the conversation so far, not by a list of texts."""
+    CONDUCT = "conduct"
+    """It takes turns by itself: what it says, refuses, gives up or holds back is its own affair and not a script's."""
     LISTS = "lists"
     """It lists its models."""
     GRANTS = "grants"
@@ -74,10 +76,11 @@ class Server:
 
 
 ALL = frozenset(Ability)
-STARTED = {"engine": ALL}
+SCRIPTED = frozenset({Ability.HEALTH})
+STARTED = {"engine": ALL, "scripted": SCRIPTED}
 """What is started here when the command line names no server."""
 
-SCRIPT = Path(__file__).parent / "script.toml"
+SCRIPT = Path(__file__).parent / "script.yaml"
 
 
 @asynccontextmanager

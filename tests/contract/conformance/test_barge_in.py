@@ -6,6 +6,7 @@ from tests.contract.conformance.servers import CONFORMANCE, Ability, needs
 pytestmark = CONFORMANCE
 
 
+@needs(Ability.CONDUCT)
 async def test_the_agent_stops_when_the_user_speaks_and_answers_what_was_said(client: Caller) -> None:
     await client.begin()
     await client.inject(LONG)

@@ -69,6 +69,14 @@ async def test_fields_that_are_not_known_are_let_be(client: Caller) -> None:
     await client.done()
 
 
+@needs(Ability.CONDUCT)
+async def test_the_end_of_a_turn_cannot_be_forced_with_listen_v1(client: Caller) -> None:
+    await client.begin(listen={"provider": {"type": "deepgram", "model": "nova-3"}})
+    await client.send({"type": "ForceEndTurn"})
+    await client.warned("FORCE_END_TURN_UNSUPPORTED")
+    await client.alive()
+
+
 V2 = {"provider": {"type": "deepgram", "version": "v2", "model": "flux-general-en", "eot_timeout_ms": 10_000}}
 
 

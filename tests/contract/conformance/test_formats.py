@@ -39,6 +39,7 @@ async def test_a_greeting_lasts_as_long_in_every_output_format(server: Server, e
     assert seconds[0] > 0.15
 
 
+@needs(Ability.CONDUCT)
 async def test_wav_begins_each_reply_with_a_header(client: Caller) -> None:
     await client.begin(sounding(output={"encoding": "linear16", "sample_rate": 16000, "container": "wav"}))
     await client.done()

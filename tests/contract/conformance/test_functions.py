@@ -85,6 +85,7 @@ async def test_an_answer_may_carry_more_than_it_must(client: Caller) -> None:
     await client.done()
 
 
+@needs(Ability.CONDUCT)
 async def test_a_second_answer_to_one_call_changes_nothing(client: Caller) -> None:
     await client.begin()
     await client.write(TYPED)
@@ -114,7 +115,7 @@ async def test_an_answer_of_another_name_is_no_end(client: Caller) -> None:
     await client.done()
 
 
-@needs(Ability.LIMITS)
+@needs(Ability.CONDUCT, Ability.LIMITS)
 async def test_a_call_that_is_never_answered_is_given_up_and_the_agent_says_so(client: Caller) -> None:
     await client.begin()
     await client.write(TYPED)
@@ -129,6 +130,7 @@ async def test_a_call_that_is_never_answered_is_given_up_and_the_agent_says_so(c
     assert client.texts("assistant")[: len(said)] == said
 
 
+@needs(Ability.CONDUCT)
 async def test_speech_during_a_call_cancels_it_and_a_late_answer_is_dropped(client: Caller) -> None:
     await client.begin()
     await client.write(TYPED)

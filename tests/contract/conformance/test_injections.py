@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conformance.caller import LAMP_CLIP, LONG, RESULT, TYPED, Caller, clip
-from tests.contract.conformance.servers import CONFORMANCE
+from tests.contract.conformance.servers import CONFORMANCE, Ability, needs
 from tests.support.agent_client import AUDIO
 
 pytestmark = CONFORMANCE
@@ -33,6 +33,7 @@ async def test_in_silence_a_message_is_spoken_in_every_behaviour_and_both_spelli
     assert client.order()[2:] == ["ConversationText:assistant", AUDIO, "AgentAudioDone"]
 
 
+@needs(Ability.CONDUCT)
 async def test_while_the_agent_speaks_a_message_is_refused_by_default(client: Caller) -> None:
     await client.begin()
     await client.inject(LONG)
@@ -53,6 +54,7 @@ async def test_while_the_agent_speaks_a_message_can_wait_for_its_end(client: Cal
     assert not client.of_type("InjectionRefused")
 
 
+@needs(Ability.CONDUCT)
 async def test_while_the_agent_speaks_a_message_can_replace_what_it_says(client: Caller) -> None:
     await client.begin()
     await client.inject(LONG)
@@ -64,6 +66,7 @@ async def test_while_the_agent_speaks_a_message_can_replace_what_it_says(client:
     assert heard < 2 * 24_000 * 9, "the rest of the long text was not sent"
 
 
+@needs(Ability.CONDUCT)
 async def test_while_the_user_speaks_a_message_is_refused(client: Caller) -> None:
     await client.begin()
     async with client.microphone(bytes(9600), clip(LAMP_CLIP)):
@@ -102,6 +105,19 @@ async def test_while_a_call_is_open_a_message_is_spoken_and_the_turn_goes_on(cli
     assert RESULT in " ".join(client.texts("assistant"))
     assert not client.of_type("InjectionRefused")
     assert not client.of_type("FunctionCallCancelled")
+
+
+async def test_right_behind_an_answer_a_message_is_spoken_and_the_turn_goes_on(client: Caller) -> None:
+    await client.begin()
+    await client.write(TYPED)
+    call = await client.asked()
+    await client.answer(call)
+    await client.inject(FILLER)
+    await client.says(FILLER)
+    await client.until(
+        lambda item: isinstance(item, dict) and item["type"] == "ConversationText" and RESULT in item["content"], timeout=10
+    )
+    assert not client.of_type("InjectionRefused")
 
 
 async def test_an_injection_is_never_without_an_answer(client: Caller) -> None:

@@ -14,7 +14,7 @@ from tests.contract.conformance.caller import (
     clip,
     document,
 )
-from tests.contract.conformance.servers import CONFORMANCE, Ability, Server
+from tests.contract.conformance.servers import CONFORMANCE, Ability, Server, needs
 from tests.support.agent_client import AUDIO, Item
 
 pytestmark = CONFORMANCE
@@ -96,6 +96,7 @@ async def test_audio_comes_in_whole_samples_and_small_frames(client: Caller) -> 
     assert sum(map(len, frames)) >= 0.2 * 2 * 24_000
 
 
+@needs(Ability.CONDUCT)
 async def test_the_start_of_speech_is_announced_with_all_latencies_when_experimental(client: Caller) -> None:
     await client.begin(document(greeting=GREETING) | {"experimental": True})
     await client.done()
@@ -149,3 +150,44 @@ async def test_a_latency_report_follows_each_turn(client: Caller) -> None:
     report = await client.until("LatencyReport", timeout=10)
     assert len(report) > 1
     assert all(isinstance(value, float | int) and value >= 0 for name, value in report.items() if name != "type")
+
+
+@needs(Ability.CONDUCT)
+async def test_nothing_that_only_informs_comes_between_the_users_words_and_the_end_of_the_reply(client: Caller) -> None:
+    """Known clients lose one of two text frames that come at once."""
+    await client.begin(greeting=GREETING, speak={"provider": {"type": "deepgram", "model": "aura-2-thalia-en"}})
+    await client.done()
+    at = len(client.items)
+    await client.write(TYPED)
+    await client.answer(await client.asked())
+    await client.done(after=at)
+    turns = [client.items[: client.index("AgentAudioDone")], client.items[at:]]
+    for turn in turns:
+        begin = next(number for number, item in enumerate(turn) if is_words("user")(item) or is_words("assistant")(item))
+        end = [number for number, item in enumerate(turn) if isinstance(item, dict) and item["type"] == "AgentAudioDone"]
+        kinds = [item["type"] for item in turn[begin : (end or [len(turn)])[0]] if isinstance(item, dict)]
+        assert not {"History", "LatencyReport", "Warning"} & set(kinds), kinds
+
+
+GAP_MS = 60.0
+TOLERANCE_MS = 12.0
+"""Of the clock of the receiver, which shares the machine with the server."""
+
+
+@needs(Ability.CONDUCT)
+async def test_text_frames_leave_a_known_client_time_to_read_each(server: Server) -> None:
+    """Two that come back to back are one too many for two of the example clients (measured: lost at 20 ms, not at 60).
+
+    The median of several conversations: a busy machine may read two frames late, and so together.
+    """
+    applied, told = [], []
+    for _ in range(5):
+        async with server.client() as client:
+            await client.begin(document(greeting="Hello.") | {"experimental": True})
+            await client.done()
+            applied.append(client.gap_ms(lambda item: isinstance(item, dict) and item["type"] == "SettingsApplied"))
+            told.append(client.gap_ms(is_words("assistant")))
+            begun = client.index("ConversationText")
+            assert client.items[begun + 1] == client.of_type("AgentStartedSpeaking")[0]
+    assert sorted(applied)[2] >= GAP_MS - TOLERANCE_MS
+    assert sorted(told)[2] >= GAP_MS - TOLERANCE_MS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conformance.caller import SET_LAMP, WAIT_S, Caller, document, think
-from tests.contract.conformance.servers import CONFORMANCE
+from tests.contract.conformance.servers import CONFORMANCE, Ability, needs
 from tests.support.agent_client import SETTINGS
 
 pytestmark = CONFORMANCE
@@ -64,6 +64,7 @@ async def test_settings_in_every_documented_form_are_applied(client: Caller, mes
     await client.begin(message)
 
 
+@needs(Ability.CONDUCT)
 async def test_think_live_is_not_there_but_the_conversation_is(client: Caller) -> None:
     """It is invite only: who has not got it says so, once, and goes on."""
     await client.send(SAMPLES["think_live"])

@@ -101,6 +101,7 @@ async def test_an_update_that_is_not_valid_is_an_error(client: Caller, message: 
     assert await client.error() == "INVALID_SETTINGS"
 
 
+@needs(Ability.CONDUCT)
 @pytest.mark.parametrize(
     "message",
     [
