@@ -10,7 +10,7 @@ import pytest
 
 from agentd.engine.think import build_thinker
 from tests.support.agent_client import AgentClient, settings
-from tests.support.engine import LAMP, made_up_engine, speech
+from tests.support.engine import LAMP, made_up_engine, silence, speech
 from tests.support.model_server import Answer, ModelServer, called, delta, model_server
 
 pytestmark = pytest.mark.timeout(30)
@@ -211,3 +211,15 @@ async def test_speech_ends_the_request() -> None:
         await client.until("UserStartedSpeaking")
         async with asyncio.timeout(5):
             await server.gone.wait()
+
+
+async def test_in_a_spoken_turn_nothing_of_a_failure_is_heard_before_the_turn_is_certain() -> None:
+    async with thinking([REFUSED]) as (client, _):
+        await client.speak(silence(0.3) + speech(0.8) + silence(1.2))
+        assert (await client.until("Error"))["code"] == "FAILED_TO_THINK"
+        kinds = client.kinds(without=("History", "LatencyReport"))
+        words = [kind for kind in kinds if kind in {"ConversationText", "~", "AgentAudioDone", "Error"}]
+        assert words == ["ConversationText", "ConversationText", "~", "AgentAudioDone", "Error"]
+        assert client.texts("user") == ["hello"]
+        assert client.texts("assistant") == [CANNOT_THINK]
+        assert warnings(client) == ["THINK_REQUEST_FAILED"]
