@@ -248,10 +248,14 @@ class Line:
 
     def cancel_calls(self) -> FunctionCallCancelled | None:
         """Withdraw the open calls and tell the client."""
-        cancelled = self._protocol.cancel_open_calls()
+        cancelled = self.withdraw_calls()
         if cancelled is not None:
             self.send(cancelled)
         return cancelled
+
+    def withdraw_calls(self) -> FunctionCallCancelled | None:
+        """Withdraw the open calls; what is to be sent to the client, if there were any."""
+        return self._protocol.cancel_open_calls()
 
     # -- the writer -------------------------------------------------------------------------------------------------
 

@@ -72,16 +72,15 @@ class Answers:
         if await performer.play(steps):
             await self.result(performer.result)
 
-    async def result(self, result: str, *, default: bool = True) -> None:
+    async def result(self, result: str) -> None:
         """Answer a result that no step waits for: by its rule, else by saying it."""
         performer = self._performer
         performer.result = result
         rule = self._rules.answer("function_result", result)
-        if rule is not None:
-            if await performer.play(rule.steps):
-                await self.result(performer.result)
-        elif default:
+        if rule is None:
             performer.finish([await performer.say(Say(say="{result}", audio_s=RESULT_AUDIO_S))])
+        elif await performer.play(rule.steps):
+            await self.result(performer.result)
 
     async def update(self, message: wire.Message) -> None:
         """Take an Update message into the document in force, and acknowledge it."""

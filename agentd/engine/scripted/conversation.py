@@ -151,6 +151,8 @@ class Player:
                 )
                 return "; ".join([f"got {came}", *nearest])
             wanted = missing.pop(problems.index([]))
+            if came.kind == "Settings":
+                self._answers.applied.set()  # whoever says so to the client: what comes from now on need not wait
             if wanted.answer:
                 await self._answer(came, wanted)
         return ""

@@ -1,6 +1,7 @@
 """One connection of the scripted peer: what comes is given to the conversation while one is played, and to the rules else."""
 
 import asyncio
+from typing import Final
 
 from agentd.audio.formats import AudioFormat
 from agentd.engine.line import Hangup, Line
@@ -16,6 +17,9 @@ from agentd.engine.scripted.scenario import Scenario
 from agentd.engine.turns import Turns
 from agentd.protocol import messages as wire
 from agentd.protocol import settings as documents
+
+MAX_EARLY_S: Final = 10.0
+"""Audio kept until Settings are applied: the latest of it, where a script never applies them."""
 
 
 class ScriptedDialogue:
@@ -95,6 +99,7 @@ class ScriptedDialogue:
             self._playing.inbox.put_audio(self._heard_s - before_s)
         elif not self._answers.applied.is_set():
             self._early += audio
+            del self._early[: -self._audio.bytes_for(MAX_EARLY_S)]
             return
         self._listen(audio)
 

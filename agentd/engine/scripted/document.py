@@ -7,6 +7,7 @@ comes out, ``on``, ``yes`` and ``no`` are words and not booleans, and a key that
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Final, NoReturn
 
 import yaml
@@ -134,7 +135,7 @@ class _Composer:
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
                 self._fail(event, "a key is a word; put it in quotes if it begins with a bracket, a brace, * or &")
-            key: str = event.value
+            key = self._text(event)
             if key in values:
                 self._fail(event, f"the key {key!r} stands twice in this mapping")
             values[key] = self._value(next(events), events, (*path, key))
@@ -142,7 +143,7 @@ class _Composer:
         return values
 
     def _scalar(self, event: yaml.ScalarEvent) -> Any:
-        text: str = event.value
+        text = self._text(event)
         if event.tag != "tag:yaml.org,2002:str":
             self._no_tag(event, event.tag)
         if event.tag is not None or event.style is not None:
@@ -151,9 +152,24 @@ class _Composer:
             return None
         if text in _BOOLEANS:
             return _BOOLEANS[text]
+        if not _FLOAT.fullmatch(text):
+            return text
         if _INTEGER.fullmatch(text):
             return int(text)
-        return float(text) if _FLOAT.fullmatch(text) else text
+        number = float(text)
+        if text.lstrip("+-").isdigit() or not isfinite(number):
+            self._fail(event, f"the number {text[:40]} is beyond 18 digits or a float; in quotes it is a text")
+        return number
+
+    def _text(self, event: yaml.ScalarEvent) -> str:
+        """The text of a scalar; JSON writes what is beyond the first plane as two escapes, which PyYAML leaves as they are."""
+        text: str = event.value
+        if text.isascii():
+            return text
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self._fail(event, "the text has half a character (a lone surrogate)")
 
     def _no_tag(self, event: yaml.Event, tag: str | None) -> None:
         if tag not in {None, "!"}:

@@ -167,7 +167,7 @@ class Performer:
             finally:
                 for call in calls:
                     self._awaited.pop(call.id, None)
-        return wait
+        return wait and all(answer.done() for answer in answers)
 
     def _function_call(self, spec: kinds.FunctionCallSpec) -> wire.FunctionCall:
         arguments = spec.arguments if isinstance(spec.arguments, str) else self._filled(spec.arguments)
@@ -192,7 +192,9 @@ class Performer:
 
     def cancel_calls(self) -> None:
         """Withdraw the open calls and tell the client."""
-        self._line.cancel_calls()
+        cancelled = self._line.withdraw_calls()
+        if cancelled is not None:
+            self.outlet.send(cancelled)
         self._calls.clear()
 
     def _settle(self, response: wire.FunctionCallResponse) -> None:

@@ -129,10 +129,13 @@ class Report:
             if results or one.status == "not_played":
                 met = sum(result.status == "passed" for result in results)
                 told.append(f"{name}: {one.status.replace('_', ' ')}, {met} of {len(results)} expectations met")
-            for result in results:
-                if result.status != "passed":
-                    place = f"step {result.step}" + (f" (line {result.line})" if result.line else "")
-                    told.append(f"  {place}: expected {result.expected}: {result.got or 'not reached'}")
+            for played in one.played:
+                for result in played.results:
+                    if result.status != "passed":
+                        place = f"step {result.step}" + (f" (line {result.line})" if result.line else "")
+                        told.append(f"  {place}: expected {result.expected}: {result.got or 'not reached'}")
+                if not played.passed and played.ended:
+                    told.append(f"  the connection ended: {played.ended}")
         return told
 
     def as_json(self) -> dict[str, Any]:

@@ -235,3 +235,56 @@ async def test_the_wrong_close_code_is_told() -> None:
         await client.until("SettingsApplied")
     assert verdicts(engine) == ["passed", "failed"]
     assert "the client closed with 1000" in "\n".join(engine.report.lines())
+
+
+async def test_whoever_applies_the_settings_updates_are_acknowledged() -> None:
+    script = {
+        "conversation": [
+            {"expect": "Settings", "answer": False},
+            {"raw": {"type": "SettingsApplied"}},
+            {"expect": "UpdateThink"},
+            {"expect": "UpdateListen"},
+            {"raw": {"type": 5}},
+            {"say": "{prompt}"},
+        ]
+    }
+    async with scripted_engine(script) as engine, agent_client(engine.url, KEY) as client:
+        await client.send(settings())
+        think = {"provider": {"type": "open_ai", "model": "m"}, "prompt": "new"}
+        await client.send({"type": "UpdateThink", "think": think})
+        await client.send({"type": "UpdateListen", "listen": {"provider": {"type": "deepgram", "model": "nova-3"}}})
+        await client.until("ListenUpdated")
+        await client.until("AgentAudioDone")
+        assert client.texts("assistant") == ["new"]
+
+
+async def test_audio_that_is_not_ignored_is_not_nothing() -> None:
+    script = {"ignore": [], "conversation": [{"expect": "Settings"}, {"expect": "nothing", "for_s": 5}]}
+    async with scripted_engine(script) as engine, agent_client(engine.url, KEY) as client:
+        await client.send(settings())
+        await client.until("SettingsApplied")
+        await client.send_audio(silence(0.1))
+        assert "expected nothing for 5 s: got audio" in await failed(client)
+
+
+async def test_speech_that_nothing_expects_is_the_rules_in_the_end() -> None:
+    script = {"conversation": [{"expect": "InjectUserMessage"}], "on": [{"hears": "lamp", "steps": [{"say": "rule"}]}]}
+    async with scripted_engine(script) as engine, agent_client(engine.url, KEY) as client:
+        await client.send(settings())
+        await client.send_audio(speech(0.3))
+        await client.send({"type": "ForceEndTurn"})
+        assert "got ForceEndTurn" in await failed(client)
+    script["conversation"] = [{"wait_s": 0.1}]
+    async with scripted_engine(script) as engine, agent_client(engine.url, KEY) as client:
+        await client.send(settings())
+        await client.send_audio(speech(0.3) + silence(0.4))
+        await client.until("AgentAudioDone")
+        assert client.texts("user") == ["lamp"]
+
+
+async def test_a_client_that_sends_and_sends_is_cut_off() -> None:
+    async with scripted_engine({"conversation": [{"wait_s": 30}]}) as engine, agent_client(engine.url, KEY) as client:
+        await client.send(settings())
+        for _ in range(1001):
+            await client.send({"type": "KeepAlive"})
+        assert "More than 1000 messages" in await failed(client)

@@ -212,3 +212,35 @@ async def test_pings_may_stay_without_an_answer() -> None:
 
     assert await pong({})
     assert not await pong({"answer_pings": False})
+
+
+async def test_a_withdrawn_call_may_go_untold() -> None:
+    script = {"mute": ["FunctionCallCancelled"]} | does({"call": "f", "wait": False}, {"cancel": True}, {"say": "on"})
+    async with talking(script) as client:
+        await client.until("AgentAudioDone")
+        assert "FunctionCallRequest" in client.kinds()
+        assert "FunctionCallCancelled" not in client.kinds()
+
+
+async def test_a_result_may_lead_to_another_call() -> None:
+    chain = [
+        {"event": "function_result", "match": "first", "steps": [{"call": "second"}]},
+        {"event": "function_result", "steps": [{"say": "{result}!"}]},
+    ]
+    async with talking({"on": [{"steps": [{"call": "first"}]}, *chain]}) as client:
+        for name in ("first", "second"):
+            call = (await client.until("FunctionCallRequest", after=len(client.items)))["functions"][0]
+            assert call["name"] == name
+            await client.send({"type": "FunctionCallResponse", "id": call["id"], "name": name, "content": name})
+        await client.until("AgentAudioDone")
+        assert client.texts("assistant") == ["second!"]
+
+
+async def test_audio_is_kept_until_settings_are_applied_but_not_for_ever() -> None:
+    script = does({"wait_s": 0.2}, event="settings")
+    async with scripted_engine(script) as engine, agent_client(engine.url, KEY) as client:
+        await client.send(settings())
+        await client.send_audio(speech(1.0) + silence(12.0))
+        await client.send_audio(speech(0.3) + silence(0.4))
+        await client.until("AgentAudioDone")
+        assert client.texts("user") == ["something"]

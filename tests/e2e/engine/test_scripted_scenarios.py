@@ -101,10 +101,11 @@ async def test_the_report_tells_what_was_met_missed_and_never_played(tmp_path: P
     assert [one["status"] for one in missed["expectations"]] == ["passed", "failed"]
     assert missed["ended"].startswith("1011 SCRIPT_EXPECTATION_FAILED")
     assert missed["expectations"][1]["got"] == "KeepAlive did not come within 0.05 s"
-    assert report.lines()[:3] == [
+    assert report.lines()[:4] == [
         "met: passed, 1 of 1 expectations met",
         "missed: failed, 1 of 2 expectations met",
         "  step 2: expected KeepAlive within 0.05 s: KeepAlive did not come within 0.05 s",
+        "  the connection ended: 1011 SCRIPT_EXPECTATION_FAILED",
     ]
     report.write(tmp_path / "report.json")
     assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == told
