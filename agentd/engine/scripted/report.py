@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -82,6 +83,12 @@ class ScenarioReport:
         return "passed" if all(played.passed for played in self.played) else "failed"
 
     @property
+    def finished(self) -> bool:
+        """Whether as many connections as are to play it have done so."""
+        wanted = self.scenario.connections if isinstance(self.scenario.connections, int) else 1
+        return len(self.played) >= wanted and all(played.ended for played in self.played)
+
+    @property
     def failed(self) -> bool:
         """Whether the run fails for it."""
         return self.status == "failed" or (self.status == "not_played" and not self.scenario.optional)
@@ -113,12 +120,12 @@ class Report:
 
     def withdraw(self, name: str, played: Played) -> None:
         """The connection turned out to belong to another scenario."""
-        self.scenarios[name].played.remove(played)
+        with suppress(ValueError):  # of many connections it may not be kept
+            self.scenarios[name].played.remove(played)
 
     def note_end(self) -> None:
         """A connection has closed."""
-        waited = (one for one in self.scenarios.values() if one.scenario.conversation and not one.scenario.optional)
-        if all(one.played and all(played.ended for played in one.played) for one in waited):
+        if all(one.finished for one in self.scenarios.values() if one.scenario.conversation and not one.scenario.optional):
             self.on_done()
 
     def lines(self) -> list[str]:

@@ -5,7 +5,8 @@ import random
 from collections.abc import Iterator
 from typing import Any, Final
 
-from agentd.audio.formats import AudioFormat
+from agentd.audio.formats import AudioFormat, wav_header
+from agentd.engine import abilities
 from agentd.engine.line import Line
 from agentd.engine.scripted.kinds import Say
 from agentd.engine.scripted.outlet import Outlet
@@ -60,7 +61,7 @@ class Speech:
             self._tell_latencies(step)
             self._late_s = step.late_s
             try:
-                await self._send(step, _output(settings))
+                await self._send(_frames(step, settings), step, _output(settings))
             finally:
                 self._late_s = 0.0
 
@@ -90,10 +91,10 @@ class Speech:
         if report is not None:
             self._outlet.send(report)
 
-    async def _send(self, step: Say, audio: AudioFormat) -> None:
+    async def _send(self, frames: Iterator[bytes], step: Say, audio: AudioFormat) -> None:
         loop = asyncio.get_running_loop()
         begin, sent = loop.time(), 0
-        for frame in _frames(step, audio):
+        for frame in frames:
             late_s = self._dice.uniform(0, step.jitter_s) if step.realtime and step.jitter_s else 0.0
             if late_s:
                 await asyncio.sleep(begin + audio.duration_s(sent) + late_s - loop.time())
@@ -105,9 +106,14 @@ class Speech:
                 await self._line.room()
 
 
-def _frames(step: Say, audio: AudioFormat) -> Iterator[bytes]:
+def _frames(step: Say, settings: dict[str, Any]) -> Iterator[bytes]:
+    """The audio of a step; a WAV header goes before it, in the first frame, where the client wants that container."""
+    audio = _output(settings)
     size = step.frame_bytes or audio.bytes_for(FRAME_S)
-    return recording(step.recording, audio, size) if step.recording else tone(audio, step.audio_s or 0.0, size)
+    header = wav_header(audio, None) if abilities.container(settings) == "wav" else b""
+    for frame in recording(step.recording, audio, size) if step.recording else tone(audio, step.audio_s or 0.0, size):
+        yield header + frame
+        header = b""
 
 
 def _output(settings: dict[str, Any]) -> AudioFormat:

@@ -146,6 +146,18 @@ async def test_a_recording_is_the_voice(tmp_path: Path) -> None:
         assert max(client.audio()) > 0
 
 
+async def test_a_client_that_wants_wav_gets_a_header_with_each_speech() -> None:
+    output = {"encoding": "linear16", "sample_rate": 24000, "container": "wav"}
+    async with scripted_engine({}) as engine, agent_client(engine.url, KEY) as client:
+        await client.send(settings() | {"audio": {"output": output}})
+        for text in ("one", "two"):
+            await client.send({"type": "InjectUserMessage", "content": text})
+        await client.until(lambda item: item == {"type": "History", "role": "assistant", "content": "I heard: two"})
+        frames = [item for item in client.items if isinstance(item, bytes)]
+        assert [frame[:4] for frame in frames].count(b"RIFF") == 2
+        assert len(client.audio()) == 2 * (44 + 0.3 * 48000)
+
+
 async def test_any_message_can_be_made_up() -> None:
     steps: list[dict[str, Any]] = [
         {"history": "earlier", "role": "user"},
