@@ -84,7 +84,7 @@ generate: $(VENV)/.dev  ## write config.toml and the Grafana dashboard anew from
 .PHONY: lock
 lock: $(VENV)/.bootstrap  ## write the lock files anew (UPGRADE=1 for newer versions)
 	$(COMPILE) pyproject.toml --extra local --output-file requirements/run.lock
-	$(COMPILE) pyproject.toml --extra local --group dev --output-file requirements/dev.lock
+	$(COMPILE) pyproject.toml --extra local --extra local-whisper --group dev --output-file requirements/dev.lock
 	$(COMPILE) --no-deps requirements/aarch64.in | tee -a requirements/run.lock >> requirements/dev.lock
 	$(COMPILE) requirements/bootstrap.in --output-file requirements/bootstrap.lock
 	$(COMPILE) requirements/sdk4.in --output-file requirements/sdk4.lock

@@ -130,7 +130,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
 
     # With a Deepgram key and mode "auto" the engine only runs when a profile asks for it.
     needed = settings.engine.mode == "always" or (settings.engine.mode == "auto" and settings.deepgram.api_key is None)
-    for model in inventory():
+    for model in inventory(whisper=settings.engine.recogniser != "moonshine"):
         if model.present:
             yield Finding("ok", f"model {model.name}", model.detail)
         else:

@@ -15,6 +15,7 @@ from agentd.ids import is_session_id
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+RecogniserName = Literal["moonshine", "vote", "whisper"]
 
 
 def is_loopback(host: str) -> bool:
@@ -133,6 +134,8 @@ class EngineSettings(Section):
     """"auto": run it when there is no Deepgram key or a profile asks for it; "always"; "never"."""
     max_sessions: Count = 16
     """Most conversations at once; speech recognition and synthesis share the machine's cores."""
+    recogniser: RecogniserName = "moonshine"
+    """Speech recognition: "moonshine", or with the local-whisper extra "vote" (of both) or "whisper"."""
     endpointing_ms: int = Field(default=850, ge=100, le=5000)
     """Silence that ends an ordinary turn; a complete command waits a third of it."""
     barge_in_ms: int = Field(default=300, ge=0, le=5000)

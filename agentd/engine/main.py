@@ -143,7 +143,7 @@ def _scripted(plan: _Plan, peer: ScriptedPeer) -> AbstractAsyncContextManager[st
 @asynccontextmanager
 async def _conversing(plan: _Plan, tell: Callable[[str], None]) -> AsyncIterator[str]:
     """Serve with the models, which are loaded first."""
-    providers = await asyncio.to_thread(load_providers, tell)
+    providers = await asyncio.to_thread(load_providers, tell, plan.settings.recogniser)
     compute = Compute(plan.settings.threads)
     gc.collect()
     gc.freeze()  # what is loaded stays: the collector need not look through it during a reply

