@@ -8,7 +8,7 @@ from typing import Final
 
 from agentd.audio.formats import AudioFormat, wav_header
 from agentd.engine.compute import Compute
-from agentd.engine.latency import SPEAK, THINK
+from agentd.engine.latency import SPEAK, THINK, TurnClock
 from agentd.engine.line import Hangup, Line
 from agentd.engine.memory import Memory
 from agentd.engine.playback import Playback, Sentence
@@ -30,6 +30,9 @@ LATELY: Final = 8
 TEXT_GAP_S: Final = 0.06
 """Least time from a reply's text to AgentStartedSpeaking: the browser demos lose the first of two text frames that come at once
 (measured: always at 0 ms, never at 60). Synthesis goes on meanwhile, and audio alone never waits for it."""
+
+SLOW_SPEAK_S: Final = 5.0
+"""Wait for a piece of speech after which the client is told that it takes long."""
 
 MAX_QUEUED: Final = 64
 """Speeches that may wait; more injected messages than that are refused."""
@@ -185,17 +188,32 @@ class Mouth:
         reply = _Reply(speech, self._clock())
         synthesis = self._make(speech)
         try:
-            while not speech.cut and (piece := await synthesis.next()) is not None:
+            while not speech.cut and (piece := await self._next(synthesis)) is not None:
                 await self._utter(piece, reply)
         finally:
             self._unmake(speech)
         if synthesis.failed and not speech.cut:
             raise Hangup.failed("FAILED_TO_SPEAK", "No voice could say it.")
+        if reply.sentence is not None and not reply.started and not speech.cut:
+            self._note_latencies(reply)  # nothing in it could be heard
         if speech.cut or not any(not waiting.held for waiting in self._queue):
             self._audio_done()  # of a speech that was cut it usually went out with the cut
         if not speech.cut:
             self._memory.agent_said(speech.sentences)
             speech.over.set()
+
+    async def _next(self, synthesis: Synthesis) -> Piece | None:
+        """The next piece of a speech; the client is told when it is long in coming although there is something to say."""
+        loop = asyncio.get_running_loop()
+        slow = loop.call_later(SLOW_SPEAK_S, self._tell_slow) if synthesis.busy else None
+        try:
+            return await synthesis.next()
+        finally:
+            if slow is not None:
+                slow.cancel()
+
+    def _tell_slow(self) -> None:
+        self._line.warn("SLOW_SPEAK_REQUEST", "The speech takes long to be made.")
 
     async def _utter(self, piece: Piece, reply: "_Reply") -> None:
         """One piece: the text of a sentence before its audio, then the audio."""
@@ -221,13 +239,9 @@ class Mouth:
             await self._wait(reply.speech, reply.told_at + TEXT_GAP_S)
             if reply.speech.cut:
                 return b""
-        now = self._clock()
-        clock = reply.speech.clock if reply.speech.clock is not None and reply.speech.clock.running else None
-        if clock is not None:
-            clock.stop(now)
-            self._reports.append(clock.report())
+        clock = self._note_latencies(reply)
         if self._experimental:
-            tts = now - reply.began if clock is None else clock.part_s(SPEAK)
+            tts = self._clock() - reply.began if clock is None else clock.part_s(SPEAK)
             self._line.send(
                 AgentStartedSpeaking(
                     total_latency=round(tts if clock is None else clock.total_s, 4),
@@ -236,6 +250,15 @@ class Mouth:
                 )
             )
         return wav_header(self._output, None) if self._wav else b""
+
+    def _note_latencies(self, reply: "_Reply") -> TurnClock | None:
+        """Stop the turn's clock, whose report goes out after the reply; None when it was stopped before or there is none."""
+        clock = reply.speech.clock
+        if clock is None or not clock.running:
+            return None
+        clock.stop(self._clock())
+        self._reports.append(clock.report())
+        return clock
 
     async def _send(self, header: bytes, piece: Piece, speech: Speech) -> None:
         """Send audio in frames, each no more than the permitted time before it is heard."""

@@ -124,6 +124,7 @@ class Synthesis:
         self._added = asyncio.Event()
         self._taken = asyncio.Event()
         self._begun = False
+        self._making = False
 
     async def next(self) -> Piece | None:
         """The next piece, once it is made; None at the end and after ``close``."""
@@ -153,12 +154,17 @@ class Synthesis:
         """True when no voice is left."""
         return not self._choices
 
+    @property
+    def busy(self) -> bool:
+        """True while a sentence is being made: its audio will come, or a failure."""
+        return self._making and not self._pieces
+
     async def _make(self, sentence: Sentence) -> None:
         if not sentence.text.strip():
             sentence.complete = True
             return
         self._add(Piece(sentence))
-        made = False
+        made, self._making = False, True
         while self._choices and not made:
             try:
                 clauses = _Clauses(self._choices[0], sentence.text, self._output)
@@ -173,6 +179,7 @@ class Synthesis:
                 _log.warning("synthesis_failed", voice=name, error=repr(error))
                 reason = f"took more than {SYNTHESIS_S:g} s" if isinstance(error, TimeoutError) else "failed"
                 self._add(Piece(sentence, failure=f"The voice {name} {reason}."))
+        self._making = False
         self._add(Piece(sentence, last=True))
 
     async def _clause(self, clauses: "_Clauses") -> bytes | None:
@@ -204,16 +211,20 @@ class _Clauses:
     """A sentence's audio in the output format, clause by clause; all of its work belongs on a compute thread."""
 
     def __init__(self, choice: Choice, text: str, output: AudioFormat) -> None:
-        voice = choice.voice.synthesiser
-        self._clauses: Iterator[Samples] = voice.synthesise(text, choice.speed)
-        self._rate = RateConverter(voice.sample_rate, output.sample_rate)
+        self._voice = choice.voice.synthesiser
+        self._speed = choice.speed
+        self._text = text
         self._output = output
+        self._rate = RateConverter(self._voice.sample_rate, output.sample_rate)
+        self._clauses: Iterator[Samples] | None = None
         self._ended = False
 
     def next(self) -> bytes | None:
         """The next clause, an even number of bytes; None after the last."""
         if self._ended:
             return None
+        if self._clauses is None:
+            self._clauses = self._voice.synthesise(self._text, self._speed)
         clause = next(self._clauses, None)
         self._ended = clause is None
         rest = self._rate.feed(_NOTHING if clause is None else clause, last=self._ended)

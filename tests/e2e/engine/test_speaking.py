@@ -12,6 +12,7 @@ import pytest
 
 from agentd.audio.formats import AudioFormat
 from agentd.config import EngineSettings
+from agentd.engine import speaking
 from agentd.engine.compute import Compute
 from agentd.engine.latency import THINK, TurnClock
 from agentd.engine.line import Line
@@ -117,9 +118,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(*, word_s: float = 0.1, before: Sequence[Choice] = (), **options: Any) -> AsyncIterator[Stage]:
+async def stage(*, word_s: float = 0.1, before: Sequence[Choice] = (), threads: int = 1, **options: Any) -> AsyncIterator[Stage]:
     """A mouth that speaks by words, and by the voices ``before`` while they do."""
-    voice, compute, dialogues = Words(word_s), Compute(1), []
+    voice, compute, dialogues = Words(word_s), Compute(threads), []
     choices = (*before, Choice(Voice("words", "words", "en", voice)))
 
     def dialogue(line: Line, document: dict[str, Any]) -> Bare:
@@ -310,3 +311,47 @@ async def test_a_held_speech_whose_voice_fails_says_nothing_of_it_before_its_rel
         speech.release()
         await here.client.until("AgentAudioDone")
         assert here.client.kinds()[2:5] == ["ConversationText", "Warning", "~"]
+
+
+class Silent:
+    """A voice that finds nothing to say in any text, and may take its time for it."""
+
+    sample_rate = RATE
+
+    def __init__(self, until: threading.Event | None = None) -> None:
+        self.until = until
+
+    def synthesise(self, text: str, speed: float = 1.0) -> Iterator[Samples]:
+        if self.until is not None:
+            self.until.wait(5)
+        return iter(())
+
+
+async def test_a_text_without_a_sound_has_no_frames_but_its_end_and_its_report() -> None:
+    async with stage(before=[Choice(Voice("silent", "silent", "en", Silent()))], container="wav", experimental=True) as here:
+        loop = asyncio.get_running_loop()
+        here.speech("\N{THUMBS UP SIGN}", clock=TurnClock(loop.time()))
+        await here.client.until("LatencyReport")
+        assert here.client.kinds()[2:5] == ["ConversationText", "AgentAudioDone", "LatencyReport"]
+
+
+async def test_a_voice_that_takes_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaking, "SLOW_SPEAK_S", 0.05)
+    ready = threading.Event()
+    async with stage(before=[Choice(Voice("slow", "slow", "en", Silent(ready)))]) as here:
+        here.speech("hello")
+        assert (await here.client.until("Warning"))["code"] == "SLOW_SPEAK_REQUEST"
+        ready.set()
+        await here.client.until("AgentAudioDone")
+
+
+async def test_a_voice_that_hangs_is_left_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentd.engine.speech.SYNTHESIS_S", 0.1)
+    ready = threading.Event()
+    async with stage(before=[Choice(Voice("hung", "hung", "en", Silent(ready)))], threads=2) as here:
+        here.speech("one two")
+        warning = await here.client.until("Warning")
+        ready.set()
+        assert "more than" in warning["description"]
+        await here.client.until("AgentAudioDone")
+        assert here.heard_s() == pytest.approx(0.2)
