@@ -28,6 +28,9 @@ _SIBLING: Final = 0.3
 _TELLING: Final = 0.5
 """Weight from which a noun names the function's subject."""
 
+_MOVING: Final = frozenset("bring fix change adjust arrange program".split())
+"""Of those, the ones that bring nothing about unless a state or a level is named."""
+
 _MAKING: Final = frozenset("make turn put bring leave keep".split())
 
 
@@ -54,6 +57,8 @@ def _verb_evidence(reading: Reading, verb: Word) -> float | None:
         return _VERB
     if verb.stem in function.told_verbs or any(alike(verb.stem, own) for own in function.verbs):
         return _COMMON_VERB if common else _LIKE_VERB
+    if verb.text in _MOVING and not (reading.met or reading.measured or reading.missing):
+        return None  # "bring me the lamp"
     state = next((sense for sense, words in reading.sentence.senses if reading.sentence.verb in words), None)
     unmet = state is not None and state in reading.unmet  # whether it can be met is judged with all other states
     phrasal = asked is None and len(reading.sentence.verb_words) > 1

@@ -150,7 +150,7 @@ ALIKE: Final = tuple(
     frozenset(group.split())
     for group in (
         "light lamp bulb lighting",
-        "heating heater heat temperature thermostat warm warmth cold hot degree radiator warmer cooler",
+        "heating heater heat temperature thermostat warm warmth cold hot degree radiator warmer cooler colder hotter",
         "blind shade shutter curtain drape",
         "timer countdown",
         "alarm wake",
@@ -158,7 +158,7 @@ ALIKE: Final = tuple(
         "time clock hour",
         "weather forecast rain sunny snow umbrella raining snowing",
         "music song track tune",
-        "volume loud sound louder quieter",
+        "volume loud sound louder quieter softer",
         "appointment meeting booking visit",
         "message text note",
         "mail email",
@@ -173,7 +173,7 @@ ALIKE: Final = tuple(
         "cancel stop delete remove clear end abort",
         "create add make start new",
         "find search lookup look",
-        "brightness bright brighter dim",
+        "brightness bright brighter dim darker dimmer",
         "customer client",
         "friend member person",
         "state status",

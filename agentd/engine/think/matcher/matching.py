@@ -34,8 +34,22 @@ _COVERED: Final = 0.75
 """Share of the content that must be accounted for when the function's subject was named; else all of it must be."""
 
 _SAME_EXAMPLE: Final = 1.0
+_ASKS_FOR_MEANING: Final = frozenset(
+    tuple(phrase.split())
+    for phrase in (
+        "what is a|what is an|what does|how do i|how do you|how do we|how does|how can i|have you|did you|do you|"
+        "how should|should i|can you"
+    ).split("|")
+)
+"""Questions about the thing as such, or about what somebody did, which looking at its state does not answer."""
+
+_NOT_FOR_A_LOOK: Final = frozenset({"why", "who", "whose", "should"})
 _NOT_WISHED: Final = 0.3
 """Taken from a function that only tells something: "I need a timer" wants one set."""
+
+
+NOTHING: Final = Sentence("", (), Form.FRAGMENT, None, frozenset(), (), ())
+"""The sentence of a call that is made again as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +99,7 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
     fill(reading)
     if not evidence.claim_verb(reading):
         return None
+    claim_difference(reading)
     evidence.claim_subject(reading)
     if not _states_fit(reading) or (reading.stood_in and not reading.about):
         return None
@@ -101,12 +116,24 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
         score += _SAME_EXAMPLE
     if score < ENOUGH or not _covered(reading, functions):
         return None
+    if sentence.form is Form.QUESTION and not reading.about and {"there", "should"} & {word.text for word in sentence.words}:
+        return None  # "is there a lamp in the kitchen"
     if function.reads and sentence.form is Form.WISH:
         score -= _NOT_WISHED
-    ask = _to_ask(reading)
+    ask = to_ask(reading)
     if sentence.form is Form.FRAGMENT and (ask or not (reading.named or reading.met)):
         return None  # a few words that may not have been meant for us
     return Candidate(reading, score - 0.1 * len(ask) + 0.01 * len(reading.values), tuple(ask))
+
+
+def claim_difference(reading: Reading) -> None:
+    """Account for the words of "two degrees warmer" where the function has a number to change."""
+    relative = reading.sentence.relative
+    if relative is not None and {Sense.UP, Sense.DOWN} & set(reading.unmet):
+        numbers = any(parameter.kind is Kind.NUMBER for parameter in reading.function.parameters)
+        if numbers and relative.words:
+            reading.claim(relative.words, quantities.BARE)
+            reading.measured |= relative.words
 
 
 def _form_fits(function: Function, sentence: Sentence) -> bool:
@@ -115,8 +142,8 @@ def _form_fits(function: Function, sentence: Sentence) -> bool:
         case Form.STATEMENT | Form.FORBIDDING:
             return False
         case Form.QUESTION:
-            asks_for_meaning = [word.text for word in sentence.words[:3]] in (["what", "is", "a"], ["what", "is", "an"])
-            return function.reads and not asks_for_meaning
+            texts = [word.text for word in sentence.words[:3]]
+            return function.reads and not (_ASKS_FOR_MEANING & {tuple(texts[:2]), tuple(texts)} or texts[0] in _NOT_FOR_A_LOOK)
         case Form.WISH | Form.FRAGMENT:
             return not function.ends or any(VERBS.get(word.text) is Sense.END for word in sentence.words)
         case Form.COMMAND:
@@ -175,10 +202,15 @@ def _covered(reading: Reading, functions: Sequence[Function]) -> bool:
             left += 2 if word.stem in foreign else 1
     if not left:
         return True
-    return reading.about and explained / (explained + left) >= _COVERED
+    return reading.about and sentence.form is not Form.FRAGMENT and explained / (explained + left) >= _COVERED
 
 
-def _to_ask(reading: Reading) -> list[Parameter]:
+def finish(reading: Reading) -> Candidate:
+    """``reading`` as a call, with what is still to be asked."""
+    return Candidate(reading, reading.evidence + evidence.FITS, tuple(to_ask(reading)))
+
+
+def to_ask(reading: Reading) -> list[Parameter]:
     """Required parameters that nothing filled, values that were wrong, and what "brighter" or a bare "turn" leaves open."""
     ask = [
         parameter

@@ -1,7 +1,7 @@
 """What the matcher remembers of a conversation between its requests."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 SESSION_KEY: Final = "matcher"
@@ -24,10 +24,14 @@ class Conversation:
 
     Attributes:
         pending: the call the last question was about.
+        waiting: further calls of the same sentence that lack something.
+        remark: what has to be added to the results of the calls just made: the part that was not understood.
         misses: sentences in a row that nothing could be made of.
     """
 
     pending: Pending | None = None
+    waiting: list[Pending] = field(default_factory=list)
+    remark: str = ""
     misses: int = 0
 
 

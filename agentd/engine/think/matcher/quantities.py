@@ -135,7 +135,7 @@ def _fill_number(reading: Reading, parameter: Parameter, *, sole: bool) -> None:
     """The number whose unit fits best; a number with a foreign unit is never taken."""
     words = reading.sentence.words
     best: tuple[float, range, float] | None = None
-    for number in _found(reading, Number):
+    for number in _levels(reading):
         following = words[number.end] if number.end < len(words) else None
         before = {word.stem for word in words[max(0, number.start - 3) : number.start]}
         unit = UNITS.get(following.text) if following is not None else None
@@ -163,6 +163,13 @@ def _fill_number(reading: Reading, parameter: Parameter, *, sole: bool) -> None:
         reading.claim(best[1], best[0])
         reading.measured |= set(best[1])
         _put_number(reading, parameter, best[2])
+
+
+def _levels(reading: Reading) -> list[Number]:
+    """The numbers that may be a value; the one of "two degrees warmer" is not."""
+    relative = reading.sentence.relative
+    difference = relative.words if relative is not None else frozenset()
+    return [number for number in _found(reading, Number) if not difference & {number.start, number.end - 1}]
 
 
 def _named_end(reading: Reading, parameter: Parameter) -> tuple[float, range, float] | None:

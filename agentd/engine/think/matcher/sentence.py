@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
+from itertools import pairwise
 from typing import Final
 
 from agentd.engine.think.matcher.dates import Date, read_date
@@ -26,6 +27,7 @@ from agentd.engine.think.matcher.lexicon import (
     Sense,
 )
 from agentd.engine.think.matcher.numbers import Number, read_number, stands_alone
+from agentd.engine.think.matcher.relative import Relative, read_relative
 from agentd.engine.think.matcher.times import Duration, Time, read_duration, read_time
 from agentd.engine.think.matcher.words import CURLY_APOSTROPHE, Word, split, stem
 
@@ -58,6 +60,7 @@ class Sentence:
         verb: index of the leading verb of a command, else None.
         verb_words: indexes of the leading verb and its particle.
         senses: states asked for or asked about, with the indexes of the words that say so.
+        relative: a change up or down by some amount.
         entities: numbers, durations, times and dates; they may overlap.
     """
 
@@ -68,6 +71,7 @@ class Sentence:
     verb_words: frozenset[int]
     senses: tuple[tuple[Sense, frozenset[int]], ...]
     entities: tuple[Entity, ...]
+    relative: Relative | None = None
 
     def slice(self, first: int, last: int) -> str:
         """The words from ``first`` to ``last`` as they were said."""
@@ -89,14 +93,16 @@ def read_sentence(text: str, *, today: date, verbs: Iterable[str] = ()) -> Sente
         words = (*words[:verb], replace(words[verb], text=meant, stem=stem(meant)), *words[verb + 1 :])
     particle = _particle(words, verb) if verb is not None else None
     verb_words = frozenset(index for index in (verb, particle) if index is not None)
+    senses = tuple(_senses(words, form, verb, particle))
     return Sentence(
         text=text,
         words=words,
         form=form,
         verb=verb,
         verb_words=verb_words,
-        senses=tuple(_senses(words, form, verb, particle)),
+        senses=senses,
         entities=tuple(_entities(words, today)),
+        relative=read_relative(words, senses) if form is not Form.STATEMENT else None,
     )
 
 
@@ -144,7 +150,8 @@ def _form(words: tuple[Word, ...], verbs: frozenset[str], *, asked: bool) -> tup
         at = _after_place(words, verbs)
         if at is not None:
             return Form.COMMAND, at
-    finite = set(texts[1:]) & (AUXILIARIES - {"do", "have"})
+    spoken = {text for before, text in pairwise(texts) if text != "am" or before == "i"}  # "ten am" is no verb
+    finite = spoken & (AUXILIARIES - {"do", "have"})
     return (Form.STATEMENT if finite else Form.FRAGMENT), None
 
 
@@ -207,7 +214,7 @@ def _senses(
         sense = ADJECTIVES.get(word.text)
         if sense is None and form is not Form.COMMAND and word.text in {"open", "shut"}:
             sense = Sense.OPEN if word.text == "open" else Sense.CLOSE
-        if sense is None and word.text in {"on", "off", "up", "down"} and index > (-1 if particle is None else particle):
+        if sense is None and word.text in {"on", "off", "up", "down", "out"} and index > (-1 if particle is None else particle):
             last = index == len(words) - 1 or word.pause
             if last or word.text == "off" or (words[index + 1].text in _AFTER_PARTICLE and form is not Form.STATEMENT):
                 sense = PARTICLES[word.text]

@@ -34,6 +34,7 @@ _PHRASES: Final = {
         ),
         _Talk.PRAISE: ("great|perfect|nice|good|very good|well done|cool|awesome|good job|wonderful|excellent|yes|okay|ok|fine"),
         _Talk.LEAVE_IT: (
+            "undo that|undo it|revert that|cancel it|"
             "never mind|nevermind|forget it|forget about it|cancel|cancel that|stop|stop it|quit|abort|"
             "no|nope|no thanks|no thank you|"
             "nothing|leave it|do not|do not bother|skip it|be quiet|shut up"
@@ -69,6 +70,17 @@ _CONSENT: Final = frozenset("yes yeah yep sure correct right exactly okay ok no 
 
 _ALL_SPOKEN: Final = 12
 """Abilities named when they were asked for; more is not to be listened to."""
+
+
+UNDONE: Final = "That is done already. Tell me what to do instead."
+
+
+def takes_back(text: str) -> bool:
+    """Whether the user wants undone what was just done."""
+    words = {word.text for word in split(text)}
+    return (
+        _recognise(text) is _Talk.LEAVE_IT and bool(words & {"that", "it"}) and bool(words & {"cancel", "undo", "stop", "revert"})
+    )
 
 
 def wants_nothing(text: str) -> bool:

@@ -1,0 +1,247 @@
+"""Several commands in one sentence: where one ends and the next begins, and what the next leaves unsaid."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from agentd.engine.think.matcher import matching
+from agentd.engine.think.matcher.carry import carry, complete
+from agentd.engine.think.matcher.declared import Function
+from agentd.engine.think.matcher.lexicon import NEGATIONS, SUBORDINATORS
+from agentd.engine.think.matcher.matching import Candidate
+from agentd.engine.think.matcher.sentence import Form
+from agentd.engine.think.matcher.words import Word, name_words, split
+
+_JOINERS: Final = frozenset("and then plus".split())
+_MOST: Final = 8
+"""Clauses looked at; a longer speech is no command."""
+
+_NO_COMMANDS: Final = frozenset({Form.STATEMENT, Form.FORBIDDING})
+_POINTS_BACK: Final = re.compile(r"\b(?:it|that|them|those|these|ones?)\b", re.IGNORECASE)
+_SAME_PLACE: Final = frozenset("there it them too also one ones".split())
+_AFTERTHOUGHT: Final = re.compile(
+    r"[\s,.;-]+(?:(?:oh |uh |um )?(?:sorry|no wait|wait|i mean|i meant|or rather|rather|make that|scratch that|correction|"
+    r"actually|no))\b[\s,.;-]+",
+    re.IGNORECASE,
+)
+"""What introduces a correction in mid-sentence."""
+
+
+@dataclass(slots=True)
+class Understood:
+    """What a sentence asks for.
+
+    Attributes:
+        calls: in the order said; each may have something to ask for first.
+        missed: the clauses nothing could be made of, as said.
+    """
+
+    calls: list[Candidate] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+
+
+def understand(text: str, functions: Sequence[Function], today: date) -> Understood:
+    """The calls that ``text`` asks for. Nothing at all where a part is a condition, a negation or a report."""
+    corrected = _corrected(text, functions, today)
+    if corrected is not None:
+        return Understood([corrected])
+    clauses = _clauses(text, functions, today)
+    whole = matching.rank(matching.read(text, functions, today), functions)
+    if len(clauses) < 2:
+        return Understood(whole[:1]) if whole else _shared(text, functions, today) or Understood()
+    if whole and (_quotes(whole[0]) or not _hard(clauses, functions, today)):
+        return Understood(whole[:1])
+    found = Understood()
+    for clause in clauses:
+        calls = _clause(clause, functions, today, found.calls)
+        if calls is None:
+            found.missed.append(clause)
+            sentence = matching.read(clause, functions, today)
+            texts = {word.text for word in sentence.words}
+            if sentence.form in _NO_COMMANDS or texts & (SUBORDINATORS | NEGATIONS):
+                return Understood()
+        else:
+            found.calls += calls
+    if found.missed and whole:
+        return Understood(whole[:1])
+    return found if found.calls else Understood()
+
+
+def _clause(text: str, functions: Sequence[Function], today: date, before: Sequence[Candidate]) -> list[Candidate] | None:
+    """The calls of one clause, with what it leaves unsaid taken from the one before."""
+    sentence = matching.read(text, functions, today)
+    if sentence.form in _NO_COMMANDS:
+        return None
+    ranked = matching.rank(sentence, functions)
+    last = before[-1] if before else None
+    words = {word.text for word in split(text)}
+    if ranked and not (ranked[0].ask and last is not None and words & _SAME_PLACE):
+        if last is not None and sentence.verb is None and sentence.form is Form.FRAGMENT:
+            carried = carry(last.function, last.reading.values, sentence)
+            return [carried or ranked[0]]
+        return ranked[:1]
+    if last is not None and sentence.verb is not None and words & _SAME_PLACE:
+        named = matching.rank(matching.read(with_noun(text, last.function), functions, today), functions) or ranked
+        if named:
+            return [complete(named[0], last.reading.values)]
+    if ranked:
+        return ranked[:1]
+    if last is not None:
+        carried = carry(last.function, last.reading.values, sentence)
+        if carried is not None:
+            return [carried]
+        again = matching.rank(matching.read(f"{_verb(last)} {text}", functions, today), functions) if _verb(last) else []
+        if again and sentence.verb is None:
+            return again[:1]
+    shared = _shared(text, functions, today)
+    return shared.calls if shared is not None else None
+
+
+def _shared(text: str, functions: Sequence[Function], today: date) -> Understood | None:
+    """Two things under one verb: "set the bedroom to 20 and the office to 18 degrees"."""
+    parts = _parts(text)
+    if len(parts) < 2 or len(parts) > _MOST:
+        return None
+    first = matching.read(parts[0], functions, today)
+    if first.verb is None and first.form is not Form.FRAGMENT and first.form is not Form.QUESTION:
+        return None
+    calls: list[Candidate] = []
+    missed: list[str] = []
+    for part in parts:
+        found = _clause_part(part, functions, today, calls, first.words[first.verb].text if first.verb is not None else "")
+        if found is None:
+            missed.append(part)
+        else:
+            calls.append(found)
+    if missed == parts[:1] and calls:  # the first lacks what only the second says: the unit, the subject
+        earlier = carry(calls[0].function, {}, first)
+        if earlier is not None and not earlier.ask:
+            return Understood([earlier, *calls])
+    if len(calls) > 1 and calls[0].function is not calls[1].function and calls[1].score > calls[0].score:
+        earlier = carry(calls[1].function, {}, first)
+        if earlier is not None and not earlier.ask:
+            calls[0] = earlier
+    negated = {word.text for word in split(" ".join(missed))} & (NEGATIONS | SUBORDINATORS)
+    if not calls or negated or (missed and parts[0] in missed):
+        return None
+    return Understood(calls, missed)
+
+
+def _clause_part(
+    text: str, functions: Sequence[Function], today: date, before: Sequence[Candidate], verb: str
+) -> Candidate | None:
+    sentence = matching.read(text, functions, today)
+    if sentence.form in _NO_COMMANDS:
+        return None
+    if not before:
+        ranked = matching.rank(sentence, functions)
+        return ranked[0] if ranked else None
+    last = before[-1]
+    carried = carry(last.function, last.reading.values, sentence)
+    led = matching.rank(matching.read(f"{verb} {text}", functions, today), functions) if verb and sentence.verb is None else []
+    if led and not led[0].ask and (carried is None or led[0].function is not last.function):
+        return led[0]
+    if carried is not None:
+        return carried
+    ranked = matching.rank(sentence, functions)
+    return ranked[0] if ranked else None
+
+
+def _corrected(text: str, functions: Sequence[Function], today: date) -> Candidate | None:
+    """The call of "turn on the lamp in the kitchen, sorry, in the office": the last version counts."""
+    found = list(_AFTERTHOUGHT.finditer(text))
+    if not found:
+        return None
+    before, after = text[: found[0].start()], text[found[-1].end() :]
+    if not before.strip() or not after.strip():
+        return None
+    first = matching.rank(matching.read(before, functions, today), functions)
+    if not first:
+        return None
+    sentence = matching.read(after, functions, today)
+    changed = carry(first[0].function, first[0].reading.values, sentence)
+    if changed is not None:
+        return changed
+    instead = matching.rank(sentence, functions)
+    return instead[0] if instead else None
+
+
+def last_version(text: str) -> str:
+    """What counts of an answer that corrects itself: "the kitchen, no, the office"."""
+    found = list(_AFTERTHOUGHT.finditer(text))
+    rest = text[found[-1].end() :] if found else text
+    return rest if rest.strip() else text
+
+
+def _clauses(text: str, functions: Sequence[Function], today: date) -> list[str]:
+    """The sentence cut before every verb that begins a command or a question of its own."""
+    spans = _spans(text)
+    if not 1 < len(spans) <= _MOST:
+        return [text]
+    clauses = spans[:1]
+    for start, end in spans[1:]:
+        if matching.read(text[start:end], functions, today).form is Form.FRAGMENT:
+            clauses[-1] = (clauses[-1][0], end)
+        else:
+            clauses.append((start, end))
+    return [text[start:end] for start, end in clauses]
+
+
+def _hard(clauses: Sequence[str], functions: Sequence[Function], today: date) -> bool:
+    """Whether every clause is something to do by itself."""
+    forms = [matching.read(clause, functions, today).form for clause in clauses]
+    return all(form in {Form.COMMAND, Form.QUESTION, Form.WISH, Form.FRAGMENT} for form in forms)
+
+
+def _quotes(candidate: Candidate) -> bool:
+    """Whether the sentence holds a message or a reminder, whose words are not for the agent."""
+    values = candidate.reading.values
+    return any("saying" in parameter.prepositions and parameter.name in values for parameter in candidate.function.parameters)
+
+
+def _parts(text: str) -> list[str]:
+    """The text between its joining words and its pauses, as said."""
+    return [text[start:end] for start, end in _spans(text)]
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    """Where the parts stand, in characters."""
+    words = split(text)
+    spans: list[tuple[int, int]] = []
+    start: int | None = None
+    for index, word in enumerate(words):
+        if word.text in _JOINERS and not _counts(words, index):
+            if start is not None:
+                spans.append((words[start].start, words[index - 1].end))
+            start = None
+        else:
+            start = index if start is None else start
+            if word.pause:
+                spans.append((words[start].start, word.end))
+                start = None
+    if start is not None:
+        spans.append((words[start].start, words[-1].end))
+    return spans
+
+
+def _counts(words: Sequence[Word], at: int) -> bool:
+    """Whether an "and" belongs to a number: "three and a half", "an hour and fifteen minutes"."""
+    if words[at].text != "and" or at + 1 >= len(words):
+        return False
+    following = [word.text for word in words[at + 1 : at + 3]]
+    return (following[:1] == ["a"] and following[1:] in (["half"], ["quarter"])) or following == ["three", "quarters"]
+
+
+def _verb(candidate: Candidate) -> str:
+    sentence = candidate.reading.sentence
+    return sentence.words[sentence.verb].text if sentence.verb is not None else ""
+
+
+def with_noun(text: str, function: Function) -> str:
+    """``text`` with what its pronoun stands for: "cancel it" after a timer was set cancels the timer."""
+    nouns = [word for word in name_words(function.name)[1:] if word not in {"home", "state"}]
+    return _POINTS_BACK.sub(
+        ("the " if not re.search(r"\b(?:a|new|another) (?:new )?ones?\b", text) else "") + " ".join(nouns), text, count=1
+    )
