@@ -12,7 +12,8 @@ from agentd.errors import AgentdError, ForbiddenHost, ForbiddenOrigin, RequestEr
 
 SCHEMES: Final = frozenset({"token", "bearer"})
 GRANT: Final = "/v1/auth/grant"
-OPEN_PATHS: Final = frozenset({"/healthz"})
+OPEN_PATHS: Final = frozenset({"/healthz", "/v1/agent/settings/think/models"})
+"""Asked for without a key: @deepgram/sdk leaves it out for the list of think models, which Deepgram gives to everybody."""
 
 ERR_CODES: Final[Mapping[int, str]] = MappingProxyType(
     {
