@@ -10,6 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Deepgram's SDK of the generation before, with which tests talk to the daemon.
 SDK4 := .venv-sdk4
+# Deepgram's JavaScript clients, for the same purpose.
+NODE := tests/clients/node/node_modules
 UV := $(BIN)/uv
 # The first interpreter that is new enough; PYTHON=/path/to/python overrides it for a new .venv.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -42,7 +44,7 @@ demo: setup  ## set up, then hold one spoken conversation by itself (ARGS="--out
 
 ##@ Change
 .PHONY: test
-test: $(VENV)/.dev $(SDK4)/.done system lint types layers tests  ## set up what tests need, then lint, types, layers, tests
+test: $(VENV)/.dev $(SDK4)/.done system $(NODE)/.done lint types layers tests  ## set up what tests need, then lint, types, layers, tests
 
 .PHONY: check
 check: fmt  ## format, then everything `make test` does
@@ -95,7 +97,7 @@ system: $(VENV)/.bootstrap  ## fetch the servers that tests talk to, where apt m
 
 .PHONY: clean
 clean:  ## remove .venv, caches and build results
-	rm -rf $(VENV) $(SDK4) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist htmlcov .coverage .coverage.* demo-out
+	rm -rf $(VENV) $(SDK4) $(NODE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist htmlcov .coverage .coverage.* demo-out
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: a step runs again only when what it installs has changed.
@@ -123,3 +125,8 @@ $(SDK4)/.done: requirements/sdk4.lock $(VENV)/.bootstrap
 	@$(UV) venv --quiet --clear --python $(BIN)/python $(SDK4)
 	@$(INSTALL) --quiet --python $(SDK4)/bin/python -r $<
 	@touch $@
+
+# Without Node.js its clients are left out, as `make system` says; nothing they bring is run while it is installed.
+$(NODE)/.done: tests/clients/node/package-lock.json | system
+	@echo "setup: Deepgram's JavaScript clients for the tests, in $(NODE)"
+	@if command -v npm >/dev/null; then npm ci --prefix $(<D) --ignore-scripts --no-audit --no-fund --silent && touch $@; fi

@@ -37,16 +37,22 @@ if ! command -v prometheus >/dev/null && ! [ -x "$target/usr/bin/prometheus" ]; 
   fi
 fi
 
+install() {
+  if command -v apt-get >/dev/null && update_once &&
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null; then
+    echo "system: installed $*"
+  else
+    skip "$*" "apt-get install $*"
+  fi
+}
+
 declare -A package=([openssl]=openssl [curl]=curl [espeak-ng]=espeak-ng [systemd-analyze]=systemd [strace]=strace)
 missing=()
 for tool in "${!package[@]}"; do
   command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
 done
-if [ "${#missing[@]}" -gt 0 ]; then
-  if command -v apt-get >/dev/null && update_once &&
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null; then
-    echo "system: installed ${missing[*]}"
-  else
-    skip "${missing[*]}" "apt-get install ${missing[*]}"
-  fi
-fi
+[ "${#missing[@]}" -eq 0 ] || install "${missing[@]}"
+
+# Deepgram's JavaScript clients, and a browser for the one that is a web page: by themselves, as not every distribution has them.
+command -v npm >/dev/null || install nodejs npm
+command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || install chromium-headless-shell

@@ -12,6 +12,7 @@ GREETING = "Hello! What can I do for you?"
 TYPED = "turn off the kitchen lamp"
 GOODBYE = "That is all for today."
 PROMPT = "You switch lamps."
+MORE_PROMPT = "Be brief."
 FUNCTION: dict[str, Any] = {
     "name": "set_lamp",
     "description": "Switch the lamp of a room on or off.",
@@ -78,9 +79,19 @@ class Notes:
         time.sleep(max(0.0, self._silent_from - time.monotonic()))
 
 
-REPLY_TO_TEXT = ("ConversationText:user", "FunctionCallRequest", "ConversationText:assistant", "AgentAudioDone")
-REPLY_TO_SPEECH = ("UserStartedSpeaking", *REPLY_TO_TEXT)
 SPOKEN = ("ConversationText:assistant", "AgentAudioDone")
+REPLY_TO_TEXT = ("ConversationText:user", "FunctionCallRequest", *SPOKEN)
+REPLY_TO_SPEECH = ("UserStartedSpeaking", "FunctionCallRequest", *SPOKEN)
+"""A server may call functions before it is sure of the user's words; these come in between."""
+PROMPTED = ("PromptUpdated",)
+
+
+def document() -> dict[str, Any]:
+    """The same for clients in other languages."""
+    return {
+        "greeting": GREETING, "typed": TYPED, "goodbye": GOODBYE, "prompt": PROMPT, "more_prompt": MORE_PROMPT,
+        "function": FUNCTION, "rate": RATE, "output_rate": OUTPUT_RATE,
+    }  # fmt: skip
 
 
 def microphone(recording: str, stop: threading.Event) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from deepgram.clients.agent.v1.websocket.options import (
     InjectAgentMessageOptions,
     InjectUserMessageOptions,
     SettingsOptions,
+    UpdatePromptOptions,
 )
 
 from tests.clients import plan
@@ -75,6 +76,8 @@ def main() -> None:
     stop.set()
     speaker.join()
     connection.send(str(AgentKeepAlive()))
+    connection.send(str(UpdatePromptOptions(prompt=plan.MORE_PROMPT)))
+    notes.expect(*plan.PROMPTED)
     connection.inject_user_message(InjectUserMessageOptions(content=plan.TYPED))
     notes.expect(*plan.REPLY_TO_TEXT)
     notes.play_out()  # its injections cannot queue

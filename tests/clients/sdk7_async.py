@@ -5,7 +5,12 @@ import threading
 from typing import Any
 
 from deepgram import AsyncDeepgramClient
-from deepgram.agent.v1.types import AgentV1InjectAgentMessage, AgentV1InjectUserMessage, AgentV1SendFunctionCallResponse
+from deepgram.agent.v1.types import (
+    AgentV1InjectAgentMessage,
+    AgentV1InjectUserMessage,
+    AgentV1SendFunctionCallResponse,
+    AgentV1UpdatePrompt,
+)
 from deepgram.core.events import EventType
 
 from tests.clients import plan
@@ -45,6 +50,8 @@ async def main() -> None:
             await expect(*plan.REPLY_TO_SPEECH)
             stop.set()
             await connection.send_keep_alive()
+            await connection.send_update_prompt(AgentV1UpdatePrompt(prompt=plan.MORE_PROMPT))
+            await expect(*plan.PROMPTED)
             await connection.send_inject_user_message(AgentV1InjectUserMessage(content=plan.TYPED))
             await expect(*plan.REPLY_TO_TEXT)
             await connection.send_inject_agent_message(AgentV1InjectAgentMessage(message=plan.GOODBYE, behavior="queue"))

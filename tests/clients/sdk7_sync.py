@@ -4,7 +4,12 @@ import threading
 from typing import Any
 
 from deepgram import DeepgramClient
-from deepgram.agent.v1.types import AgentV1InjectAgentMessage, AgentV1InjectUserMessage, AgentV1SendFunctionCallResponse
+from deepgram.agent.v1.types import (
+    AgentV1InjectAgentMessage,
+    AgentV1InjectUserMessage,
+    AgentV1SendFunctionCallResponse,
+    AgentV1UpdatePrompt,
+)
 from deepgram.core.events import EventType
 
 from tests.clients import plan
@@ -43,6 +48,8 @@ def main() -> None:
         stop.set()
         speaker.join()
         connection.send_keep_alive()
+        connection.send_update_prompt(AgentV1UpdatePrompt(prompt=plan.MORE_PROMPT))
+        notes.expect(*plan.PROMPTED)
         connection.send_inject_user_message(AgentV1InjectUserMessage(content=plan.TYPED))
         notes.expect(*plan.REPLY_TO_TEXT)
         connection.send_inject_agent_message(AgentV1InjectAgentMessage(message=plan.GOODBYE, behavior="queue"))

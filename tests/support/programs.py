@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,17 @@ ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "tests/clients"
 SDK4 = ROOT / ".venv-sdk4/bin/python"
 
+NODE = Path(shutil.which("node") or "/nonexistent/node")
+NODE_CLIENTS = CLIENTS / "node"
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+
+NODE_IS_READY = NODE.exists() and (NODE_CLIENTS / "node_modules/.done").exists()
+
+needs_node = pytest.mark.skipif(
+    not NODE_IS_READY,
+    reason="no Deepgram clients for Node.js here (make test sets them up)",
+)
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (apt-get install chromium-headless-shell)")
 needs_sdk4 = pytest.mark.skipif(not SDK4.exists(), reason="no .venv-sdk4 with deepgram-sdk 4.8.1 here (make test sets it up)")
 
 
@@ -47,19 +59,20 @@ class Ended:
 async def run(
     *command: str,
     folder: Path,
-    python: Path = Path(sys.executable),
+    interpreter: Path = Path(sys.executable),
     environment: Mapping[str, str] | None = None,
     within_s: float = 90,
 ) -> Ended:
-    """Run a Python program in ``folder`` to its end, which must be a good one.
+    """Run a program in ``folder`` to its end, which must be a good one.
 
     Args:
-        command: what stands behind ``python``.
+        command: what stands behind the interpreter.
+        interpreter: Python's or Node's.
         environment: more of it; proxies and keys of the machine are left out.
     """
     clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
-        str(python), *command,
+        str(interpreter), *command,
         cwd=folder, env=clean | dict(environment or {}), stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip

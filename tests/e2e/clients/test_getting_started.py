@@ -32,7 +32,7 @@ pytestmark = [
 async def test_the_guides_program_saves_the_greeting_as_speech(server: Server, tmp_path: Path) -> None:
     async with guide_internet(server.port, RECORDING, tmp_path) as internet:
         environment = {**internet.environment, "DEEPGRAM_API_KEY": server.key}
-        ended = await run(str(CLIENTS / "getting_started.py"), folder=tmp_path, python=SDK4, environment=environment)
+        ended = await run(str(CLIENTS / "getting_started.py"), folder=tmp_path, interpreter=SDK4, environment=environment)
         assert internet.proxy.asked == ["agent.deepgram.com:443", "dpgr.am:443"]
     assert ended.out == "complete\n", ended.err
 
@@ -57,5 +57,7 @@ async def test_a_wrong_key_keeps_the_guides_program_out(server: Server, tmp_path
     async with guide_internet(server.port, RECORDING, tmp_path) as internet:
         environment = {**internet.environment, "DEEPGRAM_API_KEY": "not-the-key"}
         with pytest.raises(AssertionError, match="could not connect"):
-            await run(str(CLIENTS / "getting_started.py"), folder=tmp_path, python=SDK4, environment=environment, within_s=30)
+            await run(
+                str(CLIENTS / "getting_started.py"), folder=tmp_path, interpreter=SDK4, environment=environment, within_s=30
+            )
     assert not list(tmp_path.glob("output-*.wav"))

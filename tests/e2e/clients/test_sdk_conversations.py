@@ -1,14 +1,16 @@
 """Deepgram's own SDKs, unmodified, hold a conversation: they greet, speak, run their function, type, and have a text spoken."""
 
+import asyncio
 import json
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.clients import plan
 from tests.e2e.clients.conftest import RECORDING, SAID, Server
-from tests.support.programs import ROOT, SDK4, Ended, needs_sdk4, run
+from tests.support.programs import NODE, NODE_CLIENTS, NODE_IS_READY, ROOT, SDK4, Ended, needs_node, needs_sdk4, run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
@@ -17,10 +19,43 @@ ON, OFF = (plan.switch(plan.FUNCTION["name"], json.dumps(given)) for given in (
 ))  # fmt: skip
 
 
-async def converse(program: str, server: Server, folder: Path, **options: Any) -> Ended:
+async def converse(program: str, server: Server, folder: Path) -> Ended:
     """Run a program of ``tests/clients`` to the end of its conversation."""
+    if program.startswith("sdk5"):
+        name, *more = program.split("-")
+        command = [str(NODE_CLIENTS / f"{name}.mjs"), server.url, server.key, str(RECORDING), json.dumps(plan.document()), *more]
+        return await run(*command, folder=folder, interpreter=NODE)
+    interpreter = SDK4 if program.startswith("sdk4") else Path(sys.executable)
     command = ["-m", f"tests.clients.{program}", server.url, server.key, str(RECORDING)]
-    return await run(*command, folder=folder, environment={"PYTHONPATH": str(ROOT)}, **options)
+    return await run(*command, folder=folder, environment={"PYTHONPATH": str(ROOT)}, interpreter=interpreter)
+
+
+PROGRAMS = {"sdk7": ["sdk7_sync", "sdk7_async"], "sdk4": ["sdk4", "sdk4_async"], "sdk5": ["sdk5", "sdk5-grant"]}
+"""By what they need; the last of them changes its key for a token first."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ended(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended | BaseException]:
+    """How each client's conversation ended: they talk all at once, each in real time."""
+    here = {"sdk7": True, "sdk4": SDK4.exists(), "sdk5": NODE_IS_READY}
+    programs = [program for need, programs in PROGRAMS.items() if here[need] for program in programs]
+    if server.daemon is not None and NODE_IS_READY:
+        programs.remove("sdk5-grant")
+    talks = [converse(program, server, tmp_path_factory.mktemp(program)) for program in programs]
+    return dict(zip(programs, await asyncio.gather(*talks, return_exceptions=True), strict=True))
+
+
+def conversation(ended: dict[str, Ended | BaseException], program: str) -> Ended:
+    """The conversation of a program.
+
+    Raises:
+        AssertionError: it failed; says what the program said.
+    """
+    match ended[program]:
+        case BaseException() as failure:
+            raise failure
+        case Ended() as talk:
+            return talk
 
 
 def assert_the_whole_conversation_was_held(ended: Ended) -> None:
@@ -37,7 +72,9 @@ def assert_the_whole_conversation_was_held(ended: Ended) -> None:
     assert kinds.count("Welcome") == kinds.count("SettingsApplied") == 1
     assert kinds.index("Welcome") < kinds.index("SettingsApplied") < kinds.index("ConversationText")
     assert kinds.count("AgentAudioDone") == 4
-    assert not {"Error", "Warning", "InjectionRefused", "(error)"} & set(kinds), ended.out
+    assert kinds.count("PromptUpdated") == 1
+    assert not {"Error", "InjectionRefused", "(error)"} & set(kinds), ended.out
+    assert all(warning["code"].endswith("_MAPPED") for warning in ended.of_type("Warning")), ended.out
     done = [at for at, kind in enumerate(kinds) if kind == "AgentAudioDone"]
     for begin, end in zip([0, *done], done, strict=False):
         spoken = sum(note["bytes"] for note in ended.notes[begin:end] if note["type"] == "audio")
@@ -59,17 +96,43 @@ async def assert_the_daemon_has_it_on_record(server: Server, ended: Ended) -> No
     assert usage["audio_out_s"] > 4
 
 
-@pytest.mark.parametrize("program", ["sdk7_sync", "sdk7_async"])
-async def test_the_current_sdk_converses_and_runs_its_function(server: Server, program: str, tmp_path: Path) -> None:
-    ended = await converse(program, server, tmp_path)
-    assert_the_whole_conversation_was_held(ended)
-    assert ended.of_type("(models)")[0]["known"] >= 1
-    await assert_the_daemon_has_it_on_record(server, ended)
+@pytest.mark.parametrize("program", PROGRAMS["sdk7"])
+async def test_the_current_sdk_converses_and_runs_its_function(
+    server: Server, program: str, ended: dict[str, Ended | BaseException]
+) -> None:
+    talk = conversation(ended, program)
+    assert_the_whole_conversation_was_held(talk)
+    assert talk.of_type("(models)")[0]["known"] >= 1
+    await assert_the_daemon_has_it_on_record(server, talk)
 
 
 @needs_sdk4
-async def test_sdk_4_converses_and_runs_its_function(server: Server, tmp_path: Path) -> None:
-    ended = await converse("sdk4", server, tmp_path, python=SDK4)
-    assert_the_whole_conversation_was_held(ended)
-    assert ended.of_type("Close"), "it was told that the connection is closed"
-    await assert_the_daemon_has_it_on_record(server, ended)
+@pytest.mark.parametrize("program", PROGRAMS["sdk4"])
+async def test_sdk_4_converses_and_runs_its_function(
+    server: Server, program: str, ended: dict[str, Ended | BaseException]
+) -> None:
+    talk = conversation(ended, program)
+    assert_the_whole_conversation_was_held(talk)
+    assert talk.of_type("Close"), "it was told that the connection is closed"
+    await assert_the_daemon_has_it_on_record(server, talk)
+
+
+@needs_node
+async def test_the_javascript_sdk_converses_and_runs_its_function(
+    server: Server, ended: dict[str, Ended | BaseException]
+) -> None:
+    talk = conversation(ended, "sdk5")
+    assert_the_whole_conversation_was_held(talk)
+    assert talk.of_type("(close)") == [{"type": "(close)", "code": 1000}]
+    await assert_the_daemon_has_it_on_record(server, talk)
+
+
+@needs_node
+@pytest.mark.parametrize("server", ["engine"], indirect=True)
+async def test_the_javascript_sdk_converses_with_a_token_it_was_granted(
+    server: Server, ended: dict[str, Ended | BaseException]
+) -> None:
+    talk = conversation(ended, "sdk5-grant")
+    assert_the_whole_conversation_was_held(talk)
+    assert talk.of_type("(grant)")[0]["expires_in"] == 60
+    assert talk.of_type("(models)")[0]["known"] >= 1
