@@ -17,9 +17,6 @@ from agentd.engine.playback import Sentence
 from agentd.engine.providers import Samples
 from agentd.engine.speak.choice import Choice
 
-MADE_AHEAD: Final = 2
-"""Clauses that are made while an earlier one is sent: sending is paced by playback, making never waits for it."""
-
 SYNTHESIS_S: Final = 20.0
 """Longest wait for a clause: hundreds of times what it takes, for a machine that has other things to do."""
 
@@ -105,7 +102,7 @@ class Piece:
 
 
 class Synthesis:
-    """Makes the audio of one speech, a few clauses ahead of whoever takes it.
+    """Makes the audio of one speech, one clause ahead of whoever takes it.
 
     Args:
         speech: what to say.
@@ -192,8 +189,8 @@ class Synthesis:
         return Urgency.TRANSCRIPT if self._speech.held else Urgency.FIRST_AUDIO
 
     async def _room(self) -> None:
-        """Wait until few enough pieces are waiting: a single one while the speech is held."""
-        while sum(1 for piece in self._pieces if piece.audio) >= (1 if self._speech.held else MADE_AHEAD):
+        """Wait until the last clause is on its way: one is made while one is sent, and the first words of others come between."""
+        while any(piece.audio for piece in self._pieces):
             self._taken.clear()
             await self._taken.wait()
 
