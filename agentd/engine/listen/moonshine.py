@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from agentd.engine.inference import Model, open_model
 from agentd.engine.listen.beam import search
 from agentd.engine.listen.favoured import FavouredWords
-from agentd.engine.listen.nonspeech import is_invented, is_tone
+from agentd.engine.listen.nonspeech import is_invented, is_tone, once
 from agentd.engine.listen.parts import joined, parts
 from agentd.engine.listen.pieces import Pieces
+from agentd.engine.listen.soften import softened
 from agentd.engine.models import RECOGNISER, locate
 from agentd.engine.providers import LISTEN_RATE, Samples, Transcript
 
@@ -60,7 +61,7 @@ class Moonshine:
 
     def hear(self, samples: Samples) -> "Heard":
         """Take in some seconds, for whatever is to be known of them."""
-        padded = np.pad(samples, (0, max(_SILENCE_AFTER, _SHORTEST - len(samples))))
+        padded = np.pad(softened(samples), (0, max(_SILENCE_AFTER, _SHORTEST - len(samples))))
         mask = np.ones((1, len(padded)), dtype=np.int64)
         (encoded,) = self._encoder.run(None, {"input_values": padded[np.newaxis], "attention_mask": mask})
         return Heard(partial(_Decoding, self._decoder, encoded, mask), self._pieces, len(padded) / LISTEN_RATE)
@@ -94,7 +95,7 @@ class Heard:
             longest=int(self._seconds * _TOKENS_PER_S) + 2,
             favour=favour,
         )
-        return Transcript(self._pieces.text(found.tokens), found.confidence)
+        return Transcript(once(self._pieces.text(found.tokens)), found.confidence)
 
     def log_probability(self, text: str) -> float:
         """How likely it is that just ``text`` was said, as a natural logarithm."""

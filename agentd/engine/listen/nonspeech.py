@@ -47,6 +47,9 @@ _SOUNDS: Final = frozenset("thank you|uh|oh|why|what|no|yeah|yay|or|and|so|mm|mm
 _SUBTITLES: Final = re.compile(r"©|[♪♫]|thank(?:s| you) for watching", re.IGNORECASE)
 """How subtitles begin that nobody spoke: recognisers have learned from them."""
 
+_SHORTEST_PHRASE: Final = 2
+"""Words that are repeated by mistake; one alone may be meant: "no, no, no"."""
+
 
 def is_tone(samples: Samples) -> bool:
     """Whether this is a tone, a whistle, a sweep or a knock, and surely no speech. ``samples``: mono, 16 kHz."""
@@ -65,6 +68,21 @@ def is_tone(samples: Samples) -> bool:
     near = np.abs(np.arange(power.shape[1]) - power.argmax(axis=1)[:, np.newaxis]) <= 3
     peaks = (power * near).sum(axis=1) / energy
     return float(np.mean(peaks > _ONE_PEAK)) > _MOSTLY
+
+
+def once(text: str) -> str:
+    """``text`` up to where it says something over and over: a phrase for the third time, or itself for the second.
+
+    A decoder that has lost the sound repeats itself to the end; a person seldom does.
+    """
+    words = text.split()
+    plain = [word.strip(".,?!").lower() for word in words]
+    for begin in range(len(words)):
+        for size in range(_SHORTEST_PHRASE, (len(words) - begin) // 2 + 1):
+            first, second, third = (plain[begin + size * turn : begin + size * (turn + 1)] for turn in range(3))
+            if first == second and (third == first or (begin == 0 and size > _SHORTEST_PHRASE)):
+                return " ".join(words[: begin + size])
+    return text
 
 
 def is_invented(text: str, confidence: float) -> bool:

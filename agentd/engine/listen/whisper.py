@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from agentd.engine.listen.nonspeech import is_invented, is_tone
+from agentd.engine.listen.nonspeech import is_invented, is_tone, once
 from agentd.engine.listen.parts import joined, parts
 from agentd.engine.models import INSTALL_WHISPER, WHISPER, locate
 from agentd.engine.providers import LISTEN_RATE, Samples, Transcript
@@ -126,16 +126,6 @@ def features(samples: Samples) -> NDArray[np.float32]:
     power = np.square(np.abs(np.fft.rfft(frames, axis=1))).astype(np.float32)
     mel = np.log10(np.maximum(_MEL @ power.T, 1e-10))
     return np.ascontiguousarray((np.maximum(mel, mel.max() - 8.0) + 4.0) / 4.0, dtype=np.float32)
-
-
-def once(text: str) -> str:
-    """``text`` without its repetition: what begins again with the same three words or more, and says nothing else."""
-    words = text.split()
-    plain = [word.strip(".,?!").lower() for word in words]
-    for half in range(3, len(words) // 2 + 1):
-        if plain[:half] == plain[half : 2 * half]:
-            return " ".join(words[:half])
-    return text
 
 
 def _mel_bands() -> NDArray[np.float32]:

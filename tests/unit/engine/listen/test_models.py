@@ -104,6 +104,20 @@ def test_speech_is_told_from_the_silence_around_it(silero: SharedSilero) -> None
     assert max(found[:28].max(), found[-20:].max()) < 0.35
 
 
+def test_speech_from_afar_is_told_too(silero: SharedSilero) -> None:
+    near = probabilities(silero, np.pad(clip("what_time_is_it.wav"), 16_000)) > 0.5
+    far = probabilities(silero, np.pad(clip("what_time_is_it.wav"), 16_000) * 10 ** (-24 / 20)) > 0.5
+    assert far.sum() >= near.sum() - 2
+    assert abs(int(far.argmax()) - int(near.argmax())) <= 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_noise_of_a_home_is_speech_however_soft(silero: SharedSilero, kind: str) -> None:
+    for sound in noises(kind, 5):
+        voiced = probabilities(silero, np.pad(sound * 0.1, 8000)) > 0.5
+        assert max((len(run) for run in "".join("x" if frame else " " for frame in voiced).split()), default=0) < 7
+
+
 def test_noise_is_not_speech(silero: SharedSilero) -> None:
     noise = np.random.default_rng(3).standard_normal(48_000) * 0.02
     assert probabilities(silero, noise.astype(np.float32)).max() < 0.35

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agentd.engine.listen.nonspeech import is_invented, is_tone
+from agentd.engine.listen.nonspeech import is_invented, is_tone, once
 from tests.support.noises import noises
 
 
@@ -30,3 +30,18 @@ def test_a_sentence_may_be_less_sure_than_a_word() -> None:
     assert is_invented("Quick.", 0.45)
     assert not is_invented("How old is the bridge?", 0.45)
     assert is_invented("How old is the bridge?", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        ("Turn it on. Turn it on. Turn", "Turn it on."),
+        ("Well, what time is it? What time is it? What time is it? What", "Well, what time is it?"),
+        ("Turn it on and turn it off.", "Turn it on and turn it off."),
+        ("Louder, louder, louder, and stop.", "Louder, louder, louder, and stop."),
+        ("Ask not what your country can do for you, ask what you can do for your country.", None),
+        ("", ""),
+    ],
+)
+def test_a_decoder_that_repeats_itself_is_stopped_and_a_person_who_does_is_not(heard: str, said: str | None) -> None:
+    assert once(heard) == (heard if said is None else said)

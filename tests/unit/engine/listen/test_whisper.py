@@ -11,7 +11,7 @@ pytest.importorskip("ctranslate2")
 from agentd.audio.formats import to_samples
 from agentd.engine.listen.moonshine import Moonshine
 from agentd.engine.listen.vote import Vote, likeliest
-from agentd.engine.listen.whisper import Whisper, features, once
+from agentd.engine.listen.whisper import Whisper, features
 from agentd.engine.providers import Transcript
 from tests.support.noises import KINDS, noises
 
@@ -86,8 +86,3 @@ def test_a_tone_shows_in_the_band_of_its_pitch() -> None:
 
     assert loudest(200) < loudest(1000) < loudest(4000) < 80
     assert loudest(1000) == 26  # 1 kHz is 15 of 45.2 mel, so 26.9 of 81 steps; the first step is the foot of band 0
-
-
-def test_a_transcript_that_begins_again_is_said_once() -> None:
-    assert once("Turn it on. Turn it on. Turn") == "Turn it on."
-    assert once("Turn it on and turn it off.") == "Turn it on and turn it off."
