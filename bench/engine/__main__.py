@@ -8,7 +8,7 @@ from pathlib import Path
 import uvloop
 
 from bench.engine import parts
-from bench.engine.figures import machine
+from bench.engine.figures import Table, machine
 from bench.engine.report import write
 
 
@@ -24,12 +24,15 @@ def main() -> None:
     if not idle:
         print("WARNING: the machine is not idle; times below say little", flush=True)
     began = time.perf_counter()
-    tables = uvloop.run(parts.run(given.only, given.speech))
-    for table in tables:
-        print(f"\n### {table.title}\n\n{table.markdown()}")
+
+    def done(tables: list[Table]) -> None:
+        for table in tables:
+            print(f"\n### {table.title}\n\n{table.markdown()}", flush=True)
+        if given.write is not None:
+            write(given.write, tables, facts if idle else f"{facts}, so not idle")
+
+    uvloop.run(parts.run(given.only, given.speech, done))
     print(f"\n{time.perf_counter() - began:.0f} s")
-    if given.write is not None:
-        write(given.write, tables, facts if idle else f"{facts}: not idle")
 
 
 def _names(text: str) -> Sequence[str]:

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 
 from agentd.engine.providers import LISTEN_RATE, Samples
+from bench.engine.cases import each
 from bench.engine.clips import Clip, Detector
 from bench.engine.conversation import Caller, Conversation, conversation
-from bench.engine.crowds import each
 from bench.engine.declared import ANSWERS, declarations
 from bench.engine.disturbances import ECHO_DELAYS_MS, disturbances
 from bench.engine.figures import Table, spread_cells

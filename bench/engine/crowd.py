@@ -16,7 +16,7 @@ from bench.engine.talker import Line, Talk, talk
 
 KEY: Final = "crowd"
 
-SIZES: Final = {1: 25.0, 4: 25.0, 8: 25.0, 16: 40.0}
+SIZES: Final = {1: 20.0, 4: 20.0, 8: 20.0, 16: 35.0}
 """Conversations at once, and for how long in seconds."""
 
 SPREAD_S: Final = 3.0

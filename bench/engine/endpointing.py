@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 
 from agentd.engine.providers import LISTEN_RATE, Samples
+from bench.engine.cases import each
 from bench.engine.clips import LEAD_S, Clip, Detector
 from bench.engine.conversation import Caller, Received, conversation
-from bench.engine.crowds import each
 from bench.engine.declared import ANSWERS, declarations
 from bench.engine.figures import Table, spread_cells
 from bench.engine.gaps import Gap, load_gaps
@@ -25,8 +25,8 @@ KEY: Final = "endpointing"
 
 PAUSES_MS: Final = (300, 500, 800)
 
-AT_ONCE: Final = 6
-"""Conversations at once: few enough that none waits for another (8 use a fifth of the machine)."""
+AT_ONCE: Final = 8
+"""Conversations at once: few enough that none waits for another (they use a fifth of two cores)."""
 
 OWN_PAUSE_MS: Final = 200
 """A silence in the clip itself from which a cut in it is not blamed on the pause put in."""

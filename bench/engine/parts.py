@@ -67,11 +67,9 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[list[Table]]]]] = {
 }
 
 
-async def run(names: Sequence[str], speech: Path) -> list[Table]:
-    """Run parts by name, each with an engine of its own."""
+async def run(names: Sequence[str], speech: Path, done: Callable[[list[Table]], None]) -> None:
+    """Run parts by name, each with an engine of its own; ``done`` takes the tables of each."""
     bench = Bench(speech)
-    tables: list[Table] = []
     for name in names:
         print(f"\n{name}", flush=True)
-        tables += await PARTS[name](bench)
-    return tables
+        done(await PARTS[name](bench))

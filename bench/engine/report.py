@@ -8,15 +8,21 @@ from pathlib import Path
 from bench.engine.figures import Table
 
 
-def write(document: Path, tables: Sequence[Table], machine: str) -> None:
+def write(document: Path, tables: Sequence[Table], machine: str | None = None) -> None:
     """Replace what stands between ``<!-- bench:KEY -->`` and ``<!-- /bench:KEY -->`` for every table, and for ``machine``.
+
+    Args:
+        document: in Markdown.
+        tables: with the keys of their places.
+        machine: what they were measured on; None leaves that place alone.
 
     Raises:
         ValueError: the document has no place for one of them.
     """
     text = document.read_text(encoding="utf-8")
-    day = dt.datetime.now(tz=dt.UTC).date()
-    text = replaced(text, "machine", f"Measured on {day:%Y-%m-%d}: {machine}.")
+    if machine is not None:
+        day = dt.datetime.now(tz=dt.UTC).date()
+        text = replaced(text, "machine", f"Measured on {day:%Y-%m-%d}: {machine}.")
     for table in tables:
         text = replaced(text, table.key, table.markdown())
     document.write_text(text, encoding="utf-8")

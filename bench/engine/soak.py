@@ -1,6 +1,6 @@
 """Conversations for a long time: does every turn get its answer, does memory stay flat, is anything left?
 
-    python -m bench.engine.soak [--minutes 30] [--conversations 4] [--hold 120] [--speech path/to/clips.tsv]
+    python -m bench.engine.soak [--minutes 30] [--conversations 4] [--hold 120] [--speech path/to/clips.tsv] [--write FILE]
 
 Half of the callers hold one conversation all the time, the others hang up every ``--hold`` seconds and call again. They speak
 commands in the engine's own voice, and with ``--speech`` the recordings too. Figures are printed as JSON. Exit status 1 when
@@ -24,8 +24,9 @@ import uvloop
 from agentd.supervise import spawn
 from bench.engine.clips import Detector, load_clips
 from bench.engine.declared import SPOKEN, is_command
-from bench.engine.figures import Spread, slope
+from bench.engine.figures import Spread, Table, slope
 from bench.engine.process import EngineProcess, engine_process
+from bench.engine.report import write
 from bench.engine.talker import Line, Talk, lines, talk
 from bench.engine.voices import Voices
 
@@ -105,6 +106,28 @@ class Soak:
         }
 
 
+def table(figures: dict[str, Any], *, minutes: float, conversations: int) -> Table:
+    """The figures for a document."""
+    memory, waits = figures["memory_mib"], figures["wait_ms"] or dict.fromkeys(("median", "p95", "most"), "-")
+    halves = f"{memory['median_first_half']} MiB, {memory['median_second_half']} MiB"
+    rows = [
+        ("conversations at once, minutes", f"{conversations}, {minutes:g}"),
+        ("conversations held, turns", f"{figures['conversations']}, {figures['turns']}"),
+        ("turns that failed", str(figures["failed"])),
+        ("end of speech → first audio: median, p95, max", f"{waits['median']}, {waits['p95']}, {waits['most']} ms"),
+        ("memory before and after", f"{memory['before']} MiB, {memory['after']} MiB"),
+        ("memory, median of the first and of the second half", halves),
+        ("slope after the warm-up", f"{memory['slope_per_hour']} MiB per hour"),
+        ("descriptors, threads", f"{_range(figures['descriptors'])}, {_range(figures['threads'])}"),
+        ("left: conversations, descriptors, threads", ", ".join(str(count) for count in figures["left"].values())),
+    ]
+    return Table("soak", "Soak", ("what", "measured"), rows)
+
+
+def _range(counts: Sequence[int]) -> str:
+    return f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(*counts)
+
+
 async def soak(engine: EngineProcess, say: Sequence[Line], *, seconds: float, conversations: int, hold_s: float) -> Soak:
     """Talk for so long, then look at what is left."""
     loop = asyncio.get_running_loop()
@@ -174,11 +197,14 @@ def main() -> int:
     parser.add_argument("--conversations", type=int, default=4)
     parser.add_argument("--hold", type=float, default=120.0, help="seconds after which every second caller calls again")
     parser.add_argument("--speech", type=Path, help="table of recordings")
+    parser.add_argument("--write", type=Path, help="Markdown file whose table is replaced by this")
     given = parser.parse_args()
     figures = uvloop.run(
         run(seconds=60 * given.minutes, conversations=given.conversations, hold_s=given.hold, speech=given.speech)
     )
     print(json.dumps(figures, indent=2))
+    if given.write is not None:
+        write(given.write, [table(figures, minutes=given.minutes, conversations=given.conversations)])
     return int(bool(figures["failed"] or any(figures["left"].values())))
 
 

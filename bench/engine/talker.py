@@ -17,8 +17,8 @@ from bench.engine.sound import Generator
 FRAME_S: Final = 0.04
 """Of the microphone: with many talkers every frame costs the machine that is measured."""
 
-REPLY_S: Final = 8.0
-"""How long a reply may take, and how long its end."""
+REPLY_S: Final = 30.0
+"""How long a reply may take, and how long its end: slowness shows in the waits, a failure is a reply that does not come."""
 
 MOMENT_S: Final = (0.4, 1.4)
 """Between the end of a reply and the next words."""

@@ -76,16 +76,17 @@ async def _told(engine: EngineProcess, clip: Clip, detector: Detector) -> Turn:
 async def one(engine: EngineProcess, clip: Clip, detector: Detector) -> Turn:
     """One clip in a conversation of its own."""
     lead = clip.noise(LEAD_S, 1)
+    reported = clip.name in COMMANDS or clip.name in SPOKEN
     sound = np.concatenate((lead, clip.samples))
     caller = Caller(functions=declarations(), answers=ANSWERS, room=clip.noise(4.0, 2))
     end = detector.speech(np.concatenate((sound, clip.noise(0.5, 2)))).end
     async with conversation(engine, caller) as talk:
         said = await talk.microphone.say(sound)
-        return await followed(talk, clip.name, said.instant(end), began=said.began)
+        return await followed(talk, clip.name, said.instant(end), began=said.began, reported=reported)
 
 
-async def followed(talk: Conversation, name: str, spoken: float, *, began: float) -> Turn:
-    """Wait for all that follows speech that ends at the instant ``spoken``."""
+async def followed(talk: Conversation, name: str, spoken: float, *, began: float, reported: bool) -> Turn:
+    """Wait for what follows speech that ends at the instant ``spoken``: to the first audio, or to the engine's report."""
     turn = Turn(name)
     user = await talk.wait(lambda item: item.is_a("ConversationText", "user"), since=spoken, until=spoken + HEARD_S)
     if user is not None:
@@ -93,7 +94,8 @@ async def followed(talk: Conversation, name: str, spoken: float, *, began: float
         audio = await talk.wait(lambda item: bool(item.audio), since=user.at, until=user.at + REPLY_S)
         if audio is not None:
             turn.audio_ms = 1000 * (audio.at - spoken)
-            await _report(talk, turn, user.at)
+            if reported:
+                await _report(talk, turn, user.at)
     texts = [item for item in talk.since(began) if item.is_a("ConversationText", "user")]
     turn.heard = [item.message["content"] for item in texts]
     turn.early = sum(item.at < spoken for item in texts)

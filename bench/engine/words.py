@@ -8,9 +8,9 @@ import numpy as np
 
 from agentd.audio.formats import AudioFormat
 from agentd.engine.providers import Samples
+from bench.engine.cases import each
 from bench.engine.clips import LEAD_S, Clip, Detector
 from bench.engine.conversation import Caller, conversation
-from bench.engine.crowds import each
 from bench.engine.declared import ANSWERS, declarations
 from bench.engine.figures import Table
 from bench.engine.microphone import NATIVE

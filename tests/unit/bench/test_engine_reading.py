@@ -10,9 +10,9 @@ import pytest
 from agentd.engine.providers import LISTEN_RATE, Samples
 from bench.engine.barge_in import Disturbed, Reaction
 from bench.engine.barge_in import table as barge_in_table
+from bench.engine.cases import each
 from bench.engine.clips import Clip
 from bench.engine.conversation import Received
-from bench.engine.crowds import each
 from bench.engine.endpointing import Case, Outcome, calls_before, split
 from bench.engine.endpointing import table as endpointing_table
 from bench.engine.gaps import Gap
