@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, required=True, help="table of recordings: columns file (beside it), transcript")
     parser.add_argument("--only", type=_names, default=tuple(parts.PARTS), help=f"of {','.join(parts.PARTS)}")
     parser.add_argument("--write", type=Path, help="Markdown file whose tables are replaced by these")
+    parser.add_argument("--set", type=_pair, action="append", default=[], metavar="KEY=VALUE", help="of [engine]")
     given = parser.parse_args()
     facts, idle = machine()
     print(facts, flush=True)
@@ -25,14 +26,20 @@ def main() -> None:
         print("WARNING: the machine is not idle; times below say little", flush=True)
     began = time.perf_counter()
 
-    def done(tables: list[Table]) -> None:
-        for table in tables:
-            print(f"\n### {table.title}\n\n{table.markdown()}", flush=True)
+    def done(table: Table) -> None:
+        print(f"\n### {table.title}\n\n{table.markdown()}", flush=True)
         if given.write is not None:
-            write(given.write, tables, facts if idle else f"{facts}, so not idle")
+            write(given.write, [table], facts if idle else f"{facts}, so not idle")
 
-    uvloop.run(parts.run(given.only, given.speech, done))
+    uvloop.run(parts.run(given.only, parts.Bench(given.speech, dict(given.set)), done))
     print(f"\n{time.perf_counter() - began:.0f} s")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError("KEY=VALUE is wanted")
+    return key, value
 
 
 def _names(text: str) -> Sequence[str]:

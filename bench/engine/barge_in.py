@@ -137,9 +137,7 @@ async def interruption(engine: EngineProcess, clip: Clip, detector: Detector, ec
         before = any(item.is_a("UserStartedSpeaking") and item.at < said.instant(speech.start) for item in talk.received)
         if before or stopped is None:
             return Reaction(clip.name, before=before)
-        text = await talk.wait(
-            lambda item: item.is_a("ConversationText", "user"), since=stopped.at, until=stopped.at + LATE_S
-        )
+        text = await talk.wait(lambda item: item.is_a("ConversationText", "user"), since=stopped.at, until=stopped.at + LATE_S)
         end = stopped.at + LATE_S if text is None else text.at  # what comes after the text is the next reply
         late = sum(bool(item.audio) and item.at < end for item in talk.since(stopped.at))
         confirmed_ms, start_ms = (1000 * (stopped.at - said.instant(at)) for at in (confirmed, speech.start))

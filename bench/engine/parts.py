@@ -1,6 +1,6 @@
 """Measures the embedded engine over its WebSocket, in parts."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +14,15 @@ from bench.engine.voices import Voices
 
 
 class Bench:
-    """What the parts share: the recordings, the detector, the voice; loaded once."""
+    """What the parts share: the recordings, the detector, the voice; loaded once.
 
-    def __init__(self, speech: Path) -> None:
+    Args:
+        speech: table of recordings.
+        settings: of ``[engine]``, where they are not the defaults.
+    """
+
+    def __init__(self, speech: Path, settings: Mapping[str, str]) -> None:
+        self.settings = settings
         self.clips: list[Clip] = load_clips(speech)
         self.detector = Detector()
         self.voices = Voices()
@@ -27,37 +33,36 @@ class Bench:
         return lines([*filter(is_command, self.clips), *spoken], self.detector)
 
 
-async def _turns(bench: Bench) -> list[Table]:
-    async with engine_process() as engine:
-        table, _ = await turns.measure(engine, bench.clips, bench.detector, bench.voices)
-    return [table]
+async def _turns(bench: Bench) -> Table:
+    async with engine_process(**bench.settings) as engine:
+        return await turns.measure(engine, bench.clips, bench.detector, bench.voices)
 
 
-async def _endpointing(bench: Bench) -> list[Table]:
-    async with engine_process() as engine:
-        return [await endpointing.measure(engine, bench.clips, bench.detector)]
+async def _endpointing(bench: Bench) -> Table:
+    async with engine_process(**bench.settings) as engine:
+        return await endpointing.measure(engine, bench.clips, bench.detector)
 
 
-async def _barge_in(bench: Bench) -> list[Table]:
-    async with engine_process() as engine:
-        return [await barge_in.measure(engine, bench.clips, bench.detector, bench.voices)]
+async def _barge_in(bench: Bench) -> Table:
+    async with engine_process(**bench.settings) as engine:
+        return await barge_in.measure(engine, bench.clips, bench.detector, bench.voices)
 
 
-async def _words(bench: Bench) -> list[Table]:
-    async with engine_process() as engine:
-        return [await words.measure(engine, bench.clips, bench.detector)]
+async def _words(bench: Bench) -> Table:
+    async with engine_process(**bench.settings) as engine:
+        return await words.measure(engine, bench.clips, bench.detector)
 
 
-async def _crowd(bench: Bench) -> list[Table]:
-    async with engine_process() as engine:
-        return [await crowd.measure(engine, bench.lines())]
+async def _crowd(bench: Bench) -> Table:
+    async with engine_process(**bench.settings) as engine:
+        return await crowd.measure(engine, bench.lines())
 
 
-async def _resources(bench: Bench) -> list[Table]:
-    return [await resources.measure(bench.clips, bench.lines(), bench.voices)]
+async def _resources(bench: Bench) -> Table:
+    return await resources.measure(bench.clips, bench.lines(), bench.voices, bench.settings)
 
 
-PARTS: Final[dict[str, Callable[[Bench], Awaitable[list[Table]]]]] = {
+PARTS: Final[dict[str, Callable[[Bench], Awaitable[Table]]]] = {
     "turns": _turns,
     "endpointing": _endpointing,
     "barge-in": _barge_in,
@@ -67,9 +72,8 @@ PARTS: Final[dict[str, Callable[[Bench], Awaitable[list[Table]]]]] = {
 }
 
 
-async def run(names: Sequence[str], speech: Path, done: Callable[[list[Table]], None]) -> None:
-    """Run parts by name, each with an engine of its own; ``done`` takes the tables of each."""
-    bench = Bench(speech)
+async def run(names: Sequence[str], bench: Bench, done: Callable[[Table], None]) -> None:
+    """Run parts by name, each with an engine of its own; ``done`` takes the table of each."""
     for name in names:
         print(f"\n{name}", flush=True)
         done(await PARTS[name](bench))

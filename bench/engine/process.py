@@ -52,7 +52,7 @@ class EngineProcess:
 
 
 @asynccontextmanager
-async def engine_process(**settings: str | float) -> AsyncIterator[EngineProcess]:
+async def engine_process(**settings: str) -> AsyncIterator[EngineProcess]:
     """``agentd engine`` on a free port, ready, with ``settings`` of its ``[engine]`` section.
 
     Raises:
@@ -64,7 +64,7 @@ async def engine_process(**settings: str | float) -> AsyncIterator[EngineProcess
         token.touch(mode=0o600)
         token.write_text(KEY, encoding="ascii")
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("AGENTD_", "DEEPGRAM_"))}
-        given = {f"AGENTD_ENGINE__{key.upper()}": str(value) for key, value in settings.items()}
+        given = {f"AGENTD_ENGINE__{key.upper()}": value for key, value in settings.items()}
         began = time.perf_counter()
         with (folder / "log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from agentd.engine.load import load_providers
+from agentd.config import EngineSettings
+from agentd.engine.load import load_recogniser
 from agentd.engine.providers import LISTEN_RATE
 from agentd.supervise import spawn
 from bench.engine.clips import Clip
@@ -46,17 +47,17 @@ class Memory:
         return (self.many - self.one) / (OPEN - 1)
 
 
-async def measure(clips: Sequence[Clip], say: Sequence[Line], voices: Voices) -> Table:
+async def measure(clips: Sequence[Clip], say: Sequence[Line], voices: Voices, settings: Mapping[str, str]) -> Table:
     """All of it."""
     starts = []
     for _ in range(STARTS):
-        async with engine_process() as engine:
+        async with engine_process(**settings) as engine:
             starts.append(engine.started_s)
     print(f"  started in {', '.join(f'{start:.2f}' for start in starts)} s", flush=True)
-    async with engine_process() as engine:
+    async with engine_process(**settings) as engine:
         memory = await _memory(engine, say)
         silent = await _silent(engine)
-    listening, longest = _listening(clips)
+    listening, longest = _listening(clips, EngineSettings.model_validate(settings))
     speaking, first = _speaking(voices)
     rows = [
         ("start of the process until it listens", f"{min(starts):.2f} to {max(starts):.2f} s"),
@@ -97,9 +98,9 @@ async def _silent(engine: EngineProcess) -> float:
         return (engine.cpu_s() - cpu) / (time.perf_counter() - began)
 
 
-def _listening(clips: Sequence[Clip]) -> tuple[float, float]:
+def _listening(clips: Sequence[Clip], settings: EngineSettings) -> tuple[float, float]:
     """Compute per second of sound, and the longest of one clip in ms."""
-    recogniser = load_providers(lambda _: None).recogniser
+    recogniser = load_recogniser(settings.recogniser)
     taken = []
     for clip in clips:
         began = time.perf_counter()

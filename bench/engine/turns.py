@@ -10,7 +10,7 @@ import numpy as np
 from bench.engine.clips import LEAD_S, Clip, Detector
 from bench.engine.conversation import Caller, Conversation, Received, conversation
 from bench.engine.declared import ANSWERS, COMMANDS, SPOKEN, declarations
-from bench.engine.figures import Spread, Table, spread_cells
+from bench.engine.figures import Table, spread_cells
 from bench.engine.process import EngineProcess
 from bench.engine.voices import Voices
 
@@ -59,11 +59,11 @@ class Turn:
     stages_ms: dict[str, float] = field(default_factory=dict)
 
 
-async def measure(engine: EngineProcess, clips: Sequence[Clip], detector: Detector, voices: Voices) -> tuple[Table, list[Turn]]:
+async def measure(engine: EngineProcess, clips: Sequence[Clip], detector: Detector, voices: Voices) -> Table:
     """All clips, then the synthesised commands."""
     recorded = [await _told(engine, clip, detector) for clip in clips]
     spoken = [await _told(engine, voices.clip(text), detector) for text in SPOKEN]
-    return table(recorded, spoken), recorded
+    return table(recorded, spoken)
 
 
 async def _told(engine: EngineProcess, clip: Clip, detector: Detector) -> Turn:
@@ -159,8 +159,3 @@ def _missing(turns: Sequence[Turn]) -> list[str]:
     early = [turn.clip for turn in turns if turn.early]
     notes = [f"No reply: {', '.join(silent)}."] if silent else []
     return notes + ([f"Taken for more than one turn: {', '.join(early)}."] if early else [])
-
-
-def goal(turns: Sequence[Turn]) -> Spread | None:
-    """The spread that the goals speak of: complete commands, recorded."""
-    return Spread.of(turn.audio_ms for turn in turns if turn.clip in COMMANDS and turn.audio_ms is not None)
