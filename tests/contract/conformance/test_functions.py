@@ -9,11 +9,14 @@ from tests.contract.conformance.caller import (
     CALLED,
     LAMP_CLIP,
     RESULT,
+    SET_LAMP,
     STILL,
     TYPED,
+    WATER_PLANTS,
     Caller,
     arguments,
     clip,
+    document,
 )
 from tests.contract.conformance.servers import CONFORMANCE, Ability, needs
 from tests.support.agent_client import AUDIO
@@ -147,6 +150,19 @@ async def test_speech_during_a_call_cancels_it_and_a_late_answer_is_dropped(clie
     assert again["id"] != call["id"]
     assert "Too late." not in " ".join(client.texts("assistant"))
     assert [one["id"] for one in client.of_type("FunctionCallResponse")] == [again["id"]]
+
+
+@needs(Ability.MIND)
+async def test_two_calls_of_one_turn_are_asked_for_one_message_each(client: Caller) -> None:
+    """A known client's receiver dies on two functions in one request."""
+    await client.begin(document(SET_LAMP, WATER_PLANTS))
+    await client.write("Turn off the kitchen lamp and water the plants.")
+    first = await client.asked()
+    await client.answer(first)
+    second = await client.asked(after=client.index("FunctionCallRequest") + 1)
+    await client.answer(second, "Done.")
+    await client.done(after=client.items.index(client.of_type("FunctionCallRequest")[1]))
+    assert {first["name"], second["name"]} == {"set_lamp", "water_plants"}
 
 
 @needs(Ability.MIND)

@@ -12,6 +12,7 @@ from tests.contract.conformance.caller import (
     TYPED,
     WATER_PLANTS,
     Caller,
+    arguments,
     clip,
     document,
     think,
@@ -128,6 +129,24 @@ async def test_after_an_update_of_the_ear_speech_is_still_understood(client: Cal
     async with client.microphone(bytes(9600), clip(LAMP_CLIP)):
         assert await client.heard() == LAMP_SPOKEN
         await client.asked()
+
+
+@needs(Ability.MIND)
+async def test_a_conversation_is_taken_up_again_from_its_context(client: Caller) -> None:
+    call = {"id": "1", "name": "set_lamp", "client_side": True, "arguments": '{"room":"kitchen","on":true}', "response": "ok"}
+    await client.begin(
+        context={
+            "messages": [
+                {"type": "History", "role": "user", "content": "Turn on the kitchen lamp."},
+                {"type": "History", "function_calls": [call]},
+                {"type": "History", "role": "assistant", "content": "The kitchen lamp is on."},
+            ]
+        }
+    )
+    await client.quiet(0.3)
+    assert client.order() == ["Welcome", "SettingsApplied"], "what was said is not said again"
+    await client.write("Turn it off again.")
+    assert arguments(await client.asked()) == {"room": "kitchen", "on": False}
 
 
 async def test_a_prompt_of_the_longest_length_is_taken(client: Caller) -> None:
