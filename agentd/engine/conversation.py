@@ -274,6 +274,8 @@ class Conversation:
             draft.drop()
             self._memory.drop_draft()
             self._mind.drop_draft()
+            for _ in draft.asides:
+                self._line.send(wire.InjectionRefused(message="The user went on speaking."))
 
     def _patience(self) -> Patience:
         provider = documents.listen_block(self._settings).get("provider") or {}
@@ -293,9 +295,11 @@ class Conversation:
     def _inject(self, message: wire.InjectAgentMessage) -> None:
         """Say the client's text, if this is a moment for it (Deepgram docs, "Inject Agent Message").
 
-        A turn that only thinks or waits for a call is such a moment: that is what fillers are for.
+        A turn that only thinks, waits for a call or has told its text is such a moment: that is what fillers are for. So is one
+        that is thought ahead, once it has called a function; what is injected is then heard when the user is surely done.
         """
-        user, agent = self._ear.speaking or self._transcribing > 0, self._mouth.speaking()
+        draft = self._draft if self._draft is not None and self._draft.called else None
+        user, agent = draft is None and (self._ear.speaking or self._transcribing > 0), self._mouth.heard()
         refusal = None
         if message.is_dynamic:
             refusal = "This engine cannot word a message by itself; send `message`."
@@ -312,6 +316,9 @@ class Conversation:
             return
         if message.behavior == "interrupt":
             self._mouth.cut()
+        elif draft is not None:
+            self._mouth.say(message.message, draft.aside(message.message))
+            return
         self._mouth.say(message.message)
 
     def _use_voice(self) -> None:

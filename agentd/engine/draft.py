@@ -15,17 +15,28 @@ class Draft:
 
     Attributes:
         certain: set when the user is done.
+        called: a function was called for it, so that for the client it is the agent's turn already.
+        asides: messages the client then wants said, which wait as the answer does.
     """
 
     def __init__(self, text: str, clock: TurnClock) -> None:
         self.text = text
         self.clock = clock
         self.certain = asyncio.Event()
+        self.called = False
+        self.asides: list[str] = []
         self._held: list[Speech] = []
 
     def speech(self) -> Speech:
         """A speech that is heard only when the turn is certain."""
         speech = Speech(self.clock, held=not self.certain.is_set())
+        self._held.append(speech)
+        return speech
+
+    def aside(self, text: str) -> Speech:
+        """A speech for a message of the client's that came meanwhile: it is heard before the answer that follows it."""
+        speech = Speech(held=True)
+        self.asides.append(text)
         self._held.append(speech)
         return speech
 

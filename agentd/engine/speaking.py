@@ -94,6 +94,10 @@ class Mouth:
         """True while the user hears the agent, or is about to: judged by playback, not by what is sent."""
         return self._done_owed or self._playback.playing(self._clock())
 
+    def heard(self) -> bool:
+        """True while audio that went out is played; what is only told in text can still have something said before or behind."""
+        return self._playback.playing(self._clock())
+
     def said_lately(self) -> str:
         """The words that the user's microphone may pick up now: those that are played, and those of a moment ago."""
         now = self._clock()
@@ -116,9 +120,9 @@ class Mouth:
             self._make(speech)
         self._queued.set()
 
-    def say(self, text: str) -> Speech:
-        """Queue one complete text, and remember it."""
-        speech = Speech()
+    def say(self, text: str, speech: Speech | None = None) -> Speech:
+        """Queue one complete text, as a speech of its own unless one is given, and remember it."""
+        speech = speech or Speech()
         sentence = Sentence(text if text.strip() else "")
         self._memory.agent_says(sentence)
         speech.say(sentence)

@@ -146,6 +146,7 @@ class Mind:
             deferred = [call for call in calls if functions.get(call.name, {}).get("defer_until_eot") is True]
             at_once = [call for call in calls if call not in deferred]
             if at_once:
+                draft.called = True
                 await self._calls.make(at_once, functions)
             if not deferred:
                 return

@@ -104,6 +104,40 @@ async def test_a_call_made_ahead_and_answered_is_spoken_about_when_the_turn_is_o
         assert told == ["the lamp", "on", "Done: on"]
 
 
+FILLER = {"type": "InjectAgentMessage", "message": "one moment"}
+
+
+async def test_a_message_injected_behind_a_call_made_ahead_is_said_before_the_answer_when_the_turn_is_over() -> None:
+    async with made_up_engine(endpointing_ms=1500) as engine, engine.client() as client:
+        await opened(client)
+        engine.ear.say_next = "the lamp"
+        await client.speak(speech(0.5) + silence(1.0))
+        call = (await client.until("FunctionCallRequest"))["functions"][0]
+        await client.send({"type": "FunctionCallResponse", "id": call["id"], "name": call["name"], "content": "on"})
+        await client.send(FILLER)
+        await client.until("FunctionCallResponse")
+        assert "ConversationText" not in client.kinds()
+        await client.speak(silence(1.0))
+        await client.until(lambda item: item == {"type": "History", "role": "assistant", "content": "Done: on"})
+        assert client.texts("assistant") == ["one moment", "Done: on"]
+        assert "InjectionRefused" not in client.kinds()
+
+
+async def test_a_message_injected_behind_a_call_made_ahead_is_refused_when_the_user_goes_on() -> None:
+    async with made_up_engine(endpointing_ms=1500) as engine, engine.client() as client:
+        await opened(client)
+        engine.ear.say_next = "the lamp"
+        await client.speak(speech(0.5) + silence(1.0))
+        await client.until("FunctionCallRequest")
+        await client.send(FILLER)
+        engine.ear.say_next = "forget that"
+        await client.speak(speech(0.5))
+        await client.until("InjectionRefused")
+        await client.speak(ENDED)
+        await client.until("AgentAudioDone")
+        assert client.texts("assistant") == ["You said forget that"]
+
+
 async def test_a_deferred_function_is_called_only_when_the_turn_is_over() -> None:
     deferred = {"provider": {"type": "open_ai", "model": "any"}, "functions": [LAMP | {"defer_until_eot": True}]}
     async with made_up_engine(endpointing_ms=1500) as engine, engine.client() as client:
