@@ -6,9 +6,13 @@ from typing import Final
 
 from rapidfuzz import fuzz
 
+from agentd.engine import echo
+from agentd.engine.providers import Transcript
+
 BACKCHANNELS: Final = frozenset(
     (
-        "uh-huh|uhhuh|uh huh|mhm|mm-hmm|mm-hm|mm|mmm|mm hmm|hm|hmm|huh|uh|um|ah|aha|oh|ooh|yes|yeah|yep|yup|ya|okay|ok|right|"
+        "uh-huh|uhhuh|uh huh|um-hum|um hum|mhm|mm-hmm|mm-hm|mm|mmm|mm hmm|"
+        "hm|hmm|huh|uh|um|ah|aha|oh|ooh|yes|yeah|yep|yup|ya|okay|ok|right|"
         "all right|alright|sure|exactly|indeed|good|great|fine|cool|nice|wow|really|true|i see|got it|of course|you know"
     ).split("|")
 )
@@ -16,6 +20,12 @@ BACKCHANNELS: Final = frozenset(
 
 _LONGEST: Final = 3
 """Words of a backchannel: "yes, okay, right" is one, four of them are an attempt to get a word in."""
+
+_FEW: Final = 2
+"""Words that by themselves tell little: a hum is recognised as "Mama", and any agent has just said "the"."""
+
+_SURE: Final = 0.68
+"""Confidence from which a few words are taken for words: "stop", "no", "wait" are heard with 0.7 to 0.9, hums with less."""
 
 _OWN_WORDS: Final = 80.0
 """Likeness (0 to 100) from which words are the agent's own, come back through the microphone and half understood."""
@@ -54,6 +64,22 @@ def is_echo(text: str, agent_text: str) -> bool:
     return bool(heard) and len(heard) <= len(said) and fuzz.partial_ratio(heard, said) >= _OWN_WORDS
 
 
-def interrupts(text: str, agent_text: str) -> bool:
-    """Whether ``text``, heard while the agent says ``agent_text``, is somebody who takes the word."""
-    return bool(words(text)) and not is_backchannel(text) and not is_echo(text, agent_text)
+def interrupts(heard: Transcript, agent_text: str, likeness: float) -> bool:
+    """Whether somebody takes the word.
+
+    Args:
+        heard: what was recognised while the agent spoke.
+        agent_text: what the agent says now, and said in the last seconds.
+        likeness: of the sound to the agent's own (``echo.Reference.likeness``).
+    """
+    said = words(heard.text)
+    if not said or is_backchannel(heard.text) or likeness >= echo.SAME:
+        return False
+    if len(said) <= _FEW and heard.confidence < _SURE:
+        return False
+    return not is_own(heard.text, agent_text, likeness)
+
+
+def is_own(text: str, agent_text: str, likeness: float) -> bool:
+    """Whether it is the agent who is heard: by its sound, or by its words where the sound may be its own."""
+    return likeness >= echo.SAME or ((likeness >= echo.SIMILAR or len(words(text)) > _FEW) and is_echo(text, agent_text))

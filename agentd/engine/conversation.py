@@ -12,7 +12,7 @@ from agentd.engine import abilities, barge_in
 from agentd.engine.calls import Calls
 from agentd.engine.compute import Compute
 from agentd.engine.draft import Draft
-from agentd.engine.hearing import Ear, Utterance
+from agentd.engine.hearing import Ear, Utterance, Words
 from agentd.engine.latency import ENDPOINTING, LISTEN, TurnClock
 from agentd.engine.line import APART_S, Line
 from agentd.engine.memory import Memory
@@ -93,6 +93,7 @@ class Conversation:
             barge_in_ms=limits.barge_in_ms,
             clock=self._clock,
             spawn=line.spawn,
+            played=self._mouth.played,
             listener=self,
         )
 
@@ -186,9 +187,9 @@ class Conversation:
         """Whether the agent is heard, by the client's playback clock."""
         return self._mouth.speaking()
 
-    def takes_word(self, transcript: Transcript) -> bool:
+    def takes_word(self, words: Words) -> bool:
         """Whether somebody interrupts the agent."""
-        return barge_in.interrupts(transcript.text, self._mouth.said_lately())
+        return barge_in.interrupts(words.transcript, self._mouth.said_lately(), words.likeness)
 
     def vocabulary(self) -> tuple[str, ...]:
         """What the client says is likely, and what the functions at hand take."""
@@ -234,10 +235,11 @@ class Conversation:
         what follows.
         """
         try:
-            text = _cleaned((await utterance.words).text)
+            words = await utterance.words
         finally:
             self._transcribing -= 1
-        if utterance.doubtful and not self._meant(text):
+        text = _cleaned(words.transcript.text)
+        if utterance.doubtful and not self._meant(text, words.likeness):
             return
         draft, self._draft = self._draft, None
         if draft is not None and draft.text != text:
@@ -262,9 +264,9 @@ class Conversation:
         if not self._ear.speaking:
             self._turns.add(self._mind.answer(clock))
 
-    def _meant(self, text: str) -> bool:
+    def _meant(self, text: str, likeness: float) -> bool:
         """Whether something said while the agent spoke is for the agent after all: a "yes" that outlasted its question is."""
-        return bool(text) and not self.guarded() and not barge_in.is_echo(text, self._mouth.said_lately())
+        return bool(text) and not self.guarded() and not barge_in.is_own(text, self._mouth.said_lately(), likeness)
 
     def _drop_draft(self) -> None:
         draft, self._draft = self._draft, None

@@ -12,6 +12,7 @@ import numpy as np
 from agentd.audio.formats import AudioFormat, to_samples
 from agentd.audio.resample import Converter
 from agentd.engine.compute import Compute, Urgency
+from agentd.engine.echo import SAME, SIMILAR, Played, Reference
 from agentd.engine.endpointing import (
     ONSET_MS,
     Endpointer,
@@ -30,8 +31,11 @@ PRE_ROLL_MS: Final = 500
 POST_ROLL_MS: Final = 200
 """Audio after the last voiced frame that it hears."""
 
-RECHECK_MS: Final = 160
+RECHECK_MS: Final = 128
 """Further voiced time after which doubtful speech is recognised again."""
+
+DECIDED_MS: Final = 480
+"""Voiced time from which speech that is somewhat like the agent's is judged by its words."""
 
 SETTLED_MS: Final = 6000
 """Speech before a pause from which its words stay as they are: what follows is recognised alone, so that the words of a long
@@ -44,6 +48,19 @@ FRAMES_AT_A_TIME: Final = 16
 """Frames between two looks at the other tasks: 16 of 0.15 ms each."""
 
 LISTENING: Final = AudioFormat("linear16", LISTEN_RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What was made of an utterance.
+
+    Attributes:
+        transcript: its words.
+        likeness: of its sound to the agent's own; 0.0 where that was not looked for.
+    """
+
+    transcript: Transcript
+    likeness: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,7 @@ class Utterance:
     voiced_until: float
     ended: float
     doubtful: bool
-    words: "asyncio.Task[Transcript]"
+    words: "asyncio.Task[Words]"
 
 
 class Listener(Protocol):
@@ -70,7 +87,7 @@ class Listener(Protocol):
         """Whether the agent is heard, so that a sound may be a nod to it or its own echo."""
         ...
 
-    def takes_word(self, transcript: Transcript) -> bool:
+    def takes_word(self, words: Words) -> bool:
         """Whether what was said so far interrupts the agent."""
         ...
 
@@ -102,10 +119,11 @@ class Listener(Protocol):
 class _Guess:
     """The recognition of an utterance as far as it was said: ``voiced_to`` samples of the stream."""
 
-    def __init__(self, voiced_to: int) -> None:
+    def __init__(self, voiced_to: int, *, doubtful: bool) -> None:
         self.voiced_to = voiced_to
+        self.doubtful = doubtful
         self.transcript: Transcript | None = None
-        self.task: asyncio.Task[Transcript] | None = None
+        self.task: asyncio.Task[Words] | None = None
 
 
 class Ear:
@@ -120,6 +138,7 @@ class Ear:
         barge_in_ms: voiced time that counts as speech while the agent is heard.
         clock: the loop's time, in seconds.
         spawn: starts a task of this conversation.
+        played: the agent's audio, which may come back as an echo.
         listener: is told and asked.
     """
 
@@ -134,6 +153,7 @@ class Ear:
         barge_in_ms: int,
         clock: Callable[[], float],
         spawn: Callable[..., "asyncio.Task[Any]"],
+        played: Played,
         listener: Listener,
     ) -> None:
         self.patience = patience
@@ -144,6 +164,7 @@ class Ear:
         self._barge_in_ms = max(ONSET_MS, barge_in_ms)
         self._clock = clock
         self._spawn = spawn
+        self._played = played
         self._listener = listener
         self._endpointer = Endpointer(end_ms=patience.longest_ms)
         self._rest = np.zeros(0, dtype=np.float32)
@@ -282,35 +303,53 @@ class Ear:
         """Recognise what was said so far: if it was all, the words are there when the turn ends."""
         self._drop_guess()
         start = self._from if start is None else max(start, self._settled_to)
-        guess = _Guess(self._endpointer.voiced_to if voiced_to is None else voiced_to)
+        guess = _Guess(self._endpointer.voiced_to if voiced_to is None else voiced_to, doubtful=self._doubtful)
         self._checked_ms = self._endpointer.voiced_ms
         heard = self._between(start, guess.voiced_to)
         guess.task = self._spawn(self._transcribe(guess, heard, tuple(self._settled)), "words")
         self._guess = guess
 
-    async def _transcribe(self, guess: _Guess, heard: Samples, settled: tuple[str, ...]) -> Transcript:
-        found = await self._compute.run(Urgency.TRANSCRIPT, self._recogniser.transcribe, heard, self._listener.vocabulary())
+    async def _transcribe(self, guess: _Guess, heard: Samples, settled: tuple[str, ...]) -> Words:
+        vocabulary = self._listener.vocabulary()
+        if guess.doubtful:
+            reference = self._played.before(self._arrived - len(self._rest) / LISTEN_RATE)
+            words = await self._compute.run(Urgency.TRANSCRIPT, self._hear_past_echo, heard, reference, vocabulary)
+        else:
+            words = Words(await self._compute.run(Urgency.TRANSCRIPT, self._recogniser.transcribe, heard, vocabulary))
         if settled:
-            found = Transcript(" ".join((*settled, found.text)).strip(), found.confidence)
-        guess.transcript = found
+            text = " ".join((*settled, words.transcript.text)).strip()
+            words = Words(Transcript(text, words.transcript.confidence), words.likeness)
+        guess.transcript = words.transcript
         if guess is self._guess:
-            self._recognised(found)
-        return found
+            self._recognised(words)
+        return words
 
-    def _recognised(self, transcript: Transcript) -> None:
+    def _hear_past_echo(self, heard: Samples, reference: Reference, vocabulary: tuple[str, ...]) -> Words:
+        """The words, unless the agent's own voice is all there is. On a compute thread."""
+        likeness = reference.likeness(heard)
+        nothing_else = likeness >= SAME
+        return Words(Transcript("", 0.0) if nothing_else else self._recogniser.transcribe(heard, vocabulary), likeness)
+
+    def _recognised(self, words: Words) -> None:
         """The words of the utterance so far are known, while it goes on or pauses."""
-        if self._doubtful and self._listener.takes_word(transcript):
+        if self._doubtful and words.likeness >= SAME:
+            self._settled_to = self._endpointer.position  # whoever may speak next has not begun before this
+        elif self._doubtful and not self._undecided(words) and self._listener.takes_word(words):
             self._doubtful = False
             self._listener.started()
         if not self._endpointer.paused:
             return
-        if self._doubtful or not transcript.text:
+        if self._doubtful or not words.transcript.text:
             self._endpointer.end_ms = self.patience.wait_ms(Ending.CLOSED)
             return
-        ending = self._listener.judge(transcript)
+        ending = self._listener.judge(words.transcript)
         self._endpointer.end_ms = self.patience.wait_ms(ending)
         eager_ms = self.patience.eager_ms(ending)
         self._eager_ms = eager_ms if eager_ms is not None and math.isfinite(eager_ms) else None
+
+    def _undecided(self, words: Words) -> bool:
+        """Whether so little was heard that it may still turn out to be the agent's voice."""
+        return words.likeness >= SIMILAR and self._endpointer.voiced_ms < DECIDED_MS
 
     def _drop_guess(self) -> None:
         if self._guess is not None and self._guess.task is not None:

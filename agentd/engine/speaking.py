@@ -8,6 +8,7 @@ from typing import Final
 
 from agentd.audio.formats import AudioFormat, wav_header
 from agentd.engine.compute import Compute
+from agentd.engine.echo import Played
 from agentd.engine.latency import SPEAK, THINK, TurnClock
 from agentd.engine.line import Hangup, Line
 from agentd.engine.memory import Memory
@@ -77,6 +78,7 @@ class Mouth:
         self._clock = clock
         self._frame_bytes = max(2, output.bytes_for(min(FRAME_S, ahead_s / 2)) // 2 * 2)
         self._playback = Playback()
+        self.played = Played(output)
         self._queue: deque[Speech] = deque()
         self._queued = asyncio.Event()
         self._current: Speech | None = None
@@ -141,6 +143,7 @@ class Mouth:
                 sentence.cut_at = now
         self._recent.clear()
         self._playback.cut(now)
+        self.played.cut(now)
         self._line.drop_audio()
         stopped = [self._current, *self._queue] if self._current is not None else list(self._queue)
         self._queue.clear()
@@ -275,7 +278,10 @@ class Mouth:
                 return
             self._line.send_audio(header + frame)
             header = b""
-            piece.sentence.note(*self._playback.sent(seconds, self._clock()))
+            now = self._clock()
+            begin, end = self._playback.sent(seconds, now)
+            piece.sentence.note(begin, end)
+            self.played.note(frame, begin, now)
 
     async def _wait(self, speech: Speech, until: float) -> None:
         """Wait for a time by the clock, or until the speech is cut."""

@@ -2,9 +2,15 @@
 
 import pytest
 
-from agentd.engine.barge_in import interrupts, is_backchannel, is_echo
+from agentd.engine.barge_in import interrupts as _interrupts
+from agentd.engine.barge_in import is_backchannel, is_echo, is_own
+from agentd.engine.providers import Transcript
 
 LAMP = "The living room lamp is on. Shall I close the blinds as well?"
+
+
+def interrupts(text: str, agent_text: str, *, likeness: float = 0.2, confidence: float = 0.9) -> bool:
+    return _interrupts(Transcript(text, confidence), agent_text, likeness)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +31,7 @@ def test_words_for_the_agent_interrupt_it(text: str) -> None:
 @pytest.mark.parametrize("text", ["The living", "living room lamp is", "Shall I close the", "lamb is on", "the blinds as well"])
 def test_the_agents_own_words_come_back_are_no_interruption(text: str) -> None:
     assert is_echo(text, LAMP)
-    assert not interrupts(text, LAMP)
+    assert not interrupts(text, LAMP, likeness=0.5)
 
 
 def test_nothing_understood_is_no_interruption() -> None:
@@ -39,3 +45,19 @@ def test_more_words_than_the_agent_said_are_somebody_elses() -> None:
 
 def test_four_nods_in_a_row_are_an_attempt_to_speak() -> None:
     assert interrupts("yes okay right yes", "Something else.")
+
+
+def test_a_word_the_agent_happens_to_use_is_the_users_when_it_sounds_unlike_the_agent() -> None:
+    assert interrupts("Close", LAMP, likeness=0.2)
+    assert not interrupts("Close", LAMP, likeness=0.5)
+
+
+def test_the_agents_voice_is_no_interruption_whatever_was_understood() -> None:
+    assert is_own("Something else entirely", LAMP, 0.7)
+    assert not interrupts("Something else entirely", LAMP, likeness=0.7)
+
+
+def test_a_hum_that_is_half_taken_for_a_word_is_no_interruption() -> None:
+    assert not interrupts("Mama.", LAMP, confidence=0.6)
+    assert interrupts("Stop.", LAMP, confidence=0.75)
+    assert interrupts("I think you should stop", LAMP, confidence=0.6)
