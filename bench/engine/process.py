@@ -58,6 +58,9 @@ async def engine_process(**settings: str) -> AsyncIterator[EngineProcess]:
     Raises:
         RuntimeError: it did not start, or did not stop cleanly.
     """
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # no engine outlives its bench
     with tempfile.TemporaryDirectory(prefix="agentd-bench-") as name:
         folder = Path(name)
         token = folder / "key"
