@@ -35,11 +35,13 @@ class Understood:
 
     Attributes:
         calls: in the order said; each may have something to ask for first.
+        leans: the sentence is complete only with the calls before it.
         missed: the clauses nothing could be made of, as said.
     """
 
     calls: list[Candidate] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
+    leans: bool = False
 
 
 def understand(text: str, functions: Sequence[Function], today: date) -> Understood:

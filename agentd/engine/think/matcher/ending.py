@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
-from agentd.engine.providers import AgentText, Ending, ThinkRequest
+from agentd.engine.providers import AgentText, ChatMessage, Ending, ThinkRequest
 from agentd.engine.think.matcher import matching, quantities, smalltalk
 from agentd.engine.think.matcher.dates import Date
 from agentd.engine.think.matcher.declared import Function, compile_function
+from agentd.engine.think.matcher.followups import says_too
+from agentd.engine.think.matcher.interpretation import interpret, settle, unanswered
 from agentd.engine.think.matcher.lexicon import (
     AUXILIARIES,
     BARE_WITHOUT_PARTICLE,
@@ -59,6 +61,7 @@ _LONGEST_CONDITION: Final = 7
 
 _HALVES_OF_DAY: Final = frozenset("am pm tonight morning afternoon evening night noon midday midnight".split())
 _PRONOUNS: Final = frozenset("it there they".split())
+_OBJECTS: Final = frozenset("it that them these those".split())
 _COUNTS: Final = frozenset("quantity count amount copy item".split())
 _HOUR_S: Final = 3600
 _NOON: Final = 12
@@ -86,7 +89,7 @@ def ending(text: str, request: ThinkRequest) -> Ending:
         return judged
     if _hangs(words):
         return Ending.UNFINISHED
-    return _command_ending(matching.read(text, functions, today), functions)
+    return _command_ending(text, functions, request.messages, today)
 
 
 def _asks(request: ThinkRequest) -> bool:
@@ -146,25 +149,34 @@ def _whole_number(sentence: Sentence, parameter: Parameter) -> bool:
     return number.value % 10 != 0 and (small or number.value > 12)
 
 
-def _command_ending(sentence: Sentence, functions: Sequence[Function]) -> Ending:
-    candidates = matching.rank(sentence, functions)
-    if not candidates:
-        bare = (
-            sentence.form is Form.COMMAND
-            and len(sentence.words) == len(sentence.verb_words)
-            and sentence.words[0].text not in _WHOLE
-        )
-        return Ending.UNFINISHED if bare or _begins_choice(sentence.words, functions) else Ending.OPEN
-    best = candidates[0]
-    if best.ask:
-        return Ending.OPEN if best.ask[0].name in best.reading.problems else Ending.UNFINISHED
-    if _lacks_unit(best.reading):
+def _command_ending(text: str, functions: Sequence[Function], messages: Sequence[ChatMessage], today: date) -> Ending:
+    sentence = matching.read(text, functions, today)
+    found = interpret([*unanswered(messages), text], functions, messages, today)
+    if not found.calls:
+        waits = sentence.form is Form.COMMAND and _only_verb(sentence) and sentence.words[0].text not in _WHOLE
+        return Ending.UNFINISHED if waits or _begins_choice(sentence.words, functions) else Ending.OPEN
+    last = settle(found.calls[-1], messages)
+    if isinstance(last, str):
+        return Ending.OPEN
+    if last.ask:
+        return Ending.OPEN if last.ask[0].name in last.reading.problems else Ending.UNFINISHED
+    if found.missed:
+        return Ending.OPEN
+    if _lacks_unit(last.reading):
         return Ending.UNFINISHED
     said = tuple(word.stem for word in sentence.words)
     examples = [example for function in functions for example in function.examples if example[: len(said)] == said]
     if examples:
         return Ending.CLOSED if examples == [said] else Ending.OPEN
-    return Ending.CLOSED if _settled(best, functions) else Ending.OPEN
+    if found.leans:
+        elliptic = last.reading.sentence.verb is None and sentence.relative is None and not says_too(text)
+        return Ending.OPEN if elliptic or not _ends_well(last.reading, functions) else Ending.CLOSED
+    return Ending.CLOSED if _settled(last, functions) else Ending.OPEN
+
+
+def _only_verb(sentence: Sentence) -> bool:
+    """Whether nothing but the verb was said, or the verb and a pronoun: "turn it"."""
+    return all(index in sentence.verb_words or word.text in _OBJECTS for index, word in enumerate(sentence.words))
 
 
 def _settled(candidate: Candidate, functions: Sequence[Function]) -> bool:

@@ -104,6 +104,11 @@ _SHORT: Final = 8
 """Words up to which "twenty not thirty" is a correction."""
 
 
+def says_too(text: str) -> bool:
+    """Whether ``text`` ends as such sentences do: "and the bedroom too"."""
+    return _MORE_END.search(text) is not None
+
+
 def follow_up(found: FollowUp, functions: Sequence[Function], messages: Sequence[ChatMessage], today: date) -> list[Candidate]:
     """The calls that ``found`` asks for after the calls in ``messages``, the newest first; none if it fits to none."""
     known = {function.name: function for function in functions}

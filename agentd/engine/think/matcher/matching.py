@@ -7,6 +7,7 @@ substance in the sentence is left over. What counts how much is in the constants
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from agentd.engine.think.matcher import choices, evidence, quantities
@@ -72,7 +73,13 @@ class Candidate:
 
 def read(text: str, functions: Sequence[Function], today: date) -> Sentence:
     """Analyse a sentence with the verbs of ``functions`` known."""
-    verbs = {verb for function in functions for verb in function.verbs | function.told_verbs} - STOP_WORDS
+    verbs = frozenset().union(*(function.verbs | function.told_verbs for function in functions)) - STOP_WORDS
+    return _read(text, today, verbs)
+
+
+@lru_cache(maxsize=64)
+def _read(text: str, today: date, verbs: frozenset[str]) -> Sentence:
+    """The clauses of one sentence are looked at several times."""
     return read_sentence(text, today=today, verbs=verbs)
 
 

@@ -12,14 +12,12 @@ from agentd.engine.think.matcher.abilities import not_understood
 from agentd.engine.think.matcher.clauses import Understood, last_version
 from agentd.engine.think.matcher.declared import Function, compile_function
 from agentd.engine.think.matcher.followups import follow_up, read_cue
-from agentd.engine.think.matcher.interpretation import interpret, unanswered
-from agentd.engine.think.matcher.lexicon import Sense
+from agentd.engine.think.matcher.interpretation import interpret, settle, unanswered
 from agentd.engine.think.matcher.matching import Candidate
-from agentd.engine.think.matcher.parameters import Kind, Parameter
+from agentd.engine.think.matcher.parameters import Parameter
 from agentd.engine.think.matcher.pending import SESSION_KEY, Conversation, Pending
 from agentd.engine.think.matcher.questions import question, read_answer
 from agentd.engine.think.matcher.reading import Reading
-from agentd.engine.think.matcher.relative import resolve
 from agentd.engine.think.matcher.replies import spoken_results
 from agentd.engine.think.matcher.sentence import Form
 from agentd.engine.think.sentences import sentences
@@ -121,7 +119,7 @@ def _answer(
 
 def _proceed(found: Understood, messages: Sequence[ChatMessage], conversation: Conversation) -> Iterator[Call | str]:
     """The calls that are complete, then the question for what the others lack."""
-    calls = [_settle(candidate, messages) for candidate in found.calls]
+    calls = [settle(candidate, messages) for candidate in found.calls]
     ready = [call for call in calls if isinstance(call, Candidate) and not call.ask]
     lacking = [call for call in calls if isinstance(call, Candidate) and call.ask]
     told = [call for call in calls if isinstance(call, str)]
@@ -137,24 +135,6 @@ def _proceed(found: Understood, messages: Sequence[ChatMessage], conversation: C
     if lacking:
         conversation.waiting = [_pending(candidate) for candidate in lacking[1:]]
         yield from _call_or_ask(lacking[0].reading, lacking[0].ask, conversation)
-
-
-def _settle(candidate: Candidate, messages: Sequence[ChatMessage]) -> Candidate | str:
-    """A change up or down as the value it comes to; what to say instead where it cannot go any further."""
-    reading = candidate.reading
-    relative = reading.sentence.relative
-    if relative is None or reading.more or not {Sense.UP, Sense.DOWN} & set(reading.unmet):
-        return candidate
-    parameter = next((parameter for parameter in candidate.ask if parameter.kind is Kind.NUMBER), None)
-    if parameter is None or parameter.name in reading.problems:
-        return candidate
-    value, limit = resolve(relative, parameter, reading.function.name, reading.values, messages)
-    if limit is not None:
-        return limit
-    if value is None:
-        return candidate
-    reading.values[parameter.name] = value
-    return matching.finish(reading)
 
 
 def _pending(candidate: Candidate) -> Pending:

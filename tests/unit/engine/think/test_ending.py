@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agentd.engine.providers import AgentText, Ending, ThinkRequest
+from agentd.engine.providers import AgentText, Ending, ThinkRequest, UserText
 from agentd.engine.think.matcher.ending import ending
 from agentd.engine.think.matcher.pending import pending_call
 from tests.unit.engine.think.conftest import Declaration, MakeTalk
@@ -257,3 +257,49 @@ def test_the_same_words_are_judged_alike_whatever_was_judged_before(shipped: lis
     first = [ending(said, asked(shipped)) for said in sentences]
 
     assert first == [ending(said, asked(shipped)) for said in reversed(sentences)][::-1]
+
+
+@pytest.mark.parametrize(
+    ("said", "judged"),
+    [
+        ("turn off the kitchen lights and set a timer for five minutes", Ending.CLOSED),
+        ("turn off the kitchen lights and set a timer for", Ending.UNFINISHED),
+        ("turn off the kitchen lights and set a timer", Ending.UNFINISHED),
+        ("turn off the kitchen lights and", Ending.UNFINISHED),
+        ("turn off the kitchen lights and make me a coffee", Ending.OPEN),
+        ("set the bedroom to 20 and the office to 18 degrees", Ending.CLOSED),
+        ("set the bedroom to 20 and the office to 18", Ending.OPEN),
+    ],
+)
+def test_of_several_commands_the_last_decides(shipped: list[Declaration], said: str, judged: Ending) -> None:
+    assert ending(said, asked(shipped)) is judged
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "judged"),
+    [
+        ("turn on the kitchen lamp", "turn it off again", Ending.CLOSED),
+        ("turn on the kitchen lamp", "turn it", Ending.UNFINISHED),
+        ("turn on the kitchen lamp", "and the bedroom too", Ending.CLOSED),
+        ("turn on the kitchen lamp", "and the bedroom", Ending.OPEN),
+        ("turn on the kitchen lamp", "and the", Ending.UNFINISHED),
+        ("set the bedroom heating to 21 degrees", "two degrees warmer", Ending.CLOSED),
+        ("set the bedroom heating to 21 degrees", "two degrees", Ending.OPEN),
+        ("set the bedroom heating to 21 degrees", "make it 22", Ending.OPEN),
+        ("set a timer for ten minutes", "cancel it", Ending.CLOSED),
+    ],
+)
+def test_what_leans_on_the_calls_before_is_judged_with_them(
+    talk: MakeTalk, shipped: list[Declaration], before: str, said: str, judged: Ending
+) -> None:
+    conversation = talk(shipped)
+    conversation.says(before)
+
+    assert ending(said, asked(shipped, messages=tuple(conversation.messages))) is judged
+
+
+def test_the_end_of_what_was_cut_off_is_judged_with_its_beginning(shipped: list[Declaration]) -> None:
+    request = asked(shipped, messages=(UserText("turn on the"),))
+
+    assert ending("living room lamp", request) is Ending.CLOSED
+    assert ending("living room lamp", asked(shipped)) is Ending.OPEN
