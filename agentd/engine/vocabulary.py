@@ -29,8 +29,10 @@ def vocabulary(functions: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         (text for schema in schemas for text in _descriptions(schema, _DEEPEST)),
     ):
         for text in texts:
-            found |= dict.fromkeys(_telling(text))
-    return tuple(found)[:_MOST]
+            found.update(dict.fromkeys(_telling(text)))
+            if len(found) >= _MOST:
+                return tuple(found)[:_MOST]
+    return tuple(found)
 
 
 def _telling(text: str) -> Iterator[str]:

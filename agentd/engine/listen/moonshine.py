@@ -114,7 +114,7 @@ class _Decoding:
         self._decoder = decoder
         self._encoded = encoded
         self._mask = mask  # of the raw audio: the decoder counts its frames from it
-        self._updates = [tensor.name.replace("present", "past_key_values") for tensor in decoder.get_outputs()[1:]]
+        self._outputs = [tensor.name for tensor in decoder.get_outputs()]
         self._past: dict[str, NDArray[Any]] = {
             tensor.name: np.zeros((1, int(tensor.shape[1] or 0), 0, int(tensor.shape[3] or 0)), dtype=np.float32)
             for tensor in decoder.get_inputs()
@@ -131,7 +131,7 @@ class _Decoding:
         if self._begun:
             self._follow(parents)
         logits, *present = self._decoder.run(
-            None,
+            self._outputs,
             {
                 "input_ids": np.array(tokens, dtype=np.int64)[:, np.newaxis],
                 "encoder_hidden_states": np.repeat(self._encoded, rows, axis=0),
@@ -140,9 +140,10 @@ class _Decoding:
                 **self._past,
             },
         )
-        for name, value in zip(self._updates, present, strict=True):
-            if not self._begun or ".decoder." in name:
-                self._past[name] = value
+        for name, value in zip(self._outputs[1:], present, strict=True):
+            self._past[name.replace("present", "past_key_values")] = value
+        if not self._begun:  # the encoder's part stays as it is: it is not asked for again, for that would copy it
+            self._outputs = [name for name in self._outputs if ".encoder." not in name]
         self._begun = True
         last: NDArray[np.float32] = logits[:, -1]
         return last

@@ -39,14 +39,17 @@ class Vote:
             return Transcript("", 0.0)
         heard = self._first.hear(samples)
         found = heard.best(self._first.favoured(vocabulary))
-        if is_invented(found.text, found.confidence):
-            return Transcript("", found.confidence)
-        if found.confidence < _SURE:
-            again = self._second.hear(samples)
-            other = again.best()
-            if not is_invented(other.text, other.confidence) and other.text != found.text:
-                found = likeliest((found, other), (heard, again))
-        return found
+        if found.confidence >= _SURE or is_invented(found.text, 1.0):
+            return _unless_invented(found)
+        again = self._second.hear(samples)
+        other = again.best()
+        if is_invented(other.text, other.confidence):
+            return _unless_invented(found)
+        return found if other.text == found.text else likeliest((found, other), (heard, again))
+
+
+def _unless_invented(found: Transcript) -> Transcript:
+    return Transcript("", found.confidence) if is_invented(found.text, found.confidence) else found
 
 
 def likeliest(transcripts: tuple[Transcript, ...], judges: tuple[Judge, ...]) -> Transcript:
