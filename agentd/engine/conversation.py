@@ -184,8 +184,8 @@ class Conversation:
     # -- the user's speech ------------------------------------------------------------------------------------------
 
     def guarded(self) -> bool:
-        """Whether the agent is heard, by the client's playback clock."""
-        return self._mouth.speaking()
+        """Whether the agent is heard, by the client's playback clock, or may still echo."""
+        return self._mouth.speaking() or self._mouth.audible()
 
     def takes_word(self, words: Words) -> bool:
         """Whether somebody interrupts the agent."""
@@ -216,7 +216,8 @@ class Conversation:
             self._draft = Draft(text, TurnClock())
             self._memory.begin_draft()
             self._memory.user_said(text)
-            self._turns.add(self._mind.answer(self._draft.clock, self._draft))
+            self._draft.answer = self._mind.answer(self._draft.clock, self._draft)
+            self._turns.add(self._draft.answer)
 
     def resumed(self) -> None:
         """The user goes on: the answer to half a sentence never was."""
@@ -266,12 +267,13 @@ class Conversation:
 
     def _meant(self, text: str, likeness: float) -> bool:
         """Whether something said while the agent spoke is for the agent after all: a "yes" that outlasted its question is."""
-        return bool(text) and not self.guarded() and not barge_in.is_own(text, self._mouth.said_lately(), likeness)
+        return bool(text) and not self._mouth.speaking() and not barge_in.is_own(text, self._mouth.said_lately(), likeness)
 
     def _drop_draft(self) -> None:
         draft, self._draft = self._draft, None
         if draft is not None:
-            self._turns.stop_running()
+            if draft.answer is not None:
+                self._turns.drop(draft.answer)
             self._calls.withdraw()
             draft.drop()
             self._memory.drop_draft()

@@ -3,7 +3,8 @@
 import asyncio
 
 from agentd.engine.latency import TurnClock
-from agentd.engine.speaking import Speech
+from agentd.engine.speech import Speech
+from agentd.engine.turns import Turn
 
 
 class Draft:
@@ -23,6 +24,7 @@ class Draft:
         self.text = text
         self.clock = clock
         self.certain = asyncio.Event()
+        self.answer: Turn | None = None
         self.called = False
         self.asides: list[str] = []
         self._held: list[Speech] = []

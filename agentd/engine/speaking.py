@@ -22,6 +22,9 @@ __all__ = ["Mouth", "Speech"]
 FRAME_S: Final = 0.2
 """Agent audio per frame: little enough that a barge-in wastes nothing, enough that a reply is a dozen frames."""
 
+LINGERS_S: Final = 0.4
+"""How long after its playback the agent's voice may begin to come back."""
+
 ECHO_S: Final = 1.5
 """How long after its playback a sentence may still be recognised in the user's audio: buffers, the room, the utterance's end."""
 
@@ -99,6 +102,10 @@ class Mouth:
     def heard(self) -> bool:
         """True while audio that went out is played; what is only told in text can still have something said before or behind."""
         return self._playback.playing(self._clock())
+
+    def audible(self) -> bool:
+        """True while the user's microphone may pick up what was said last: buffers and rooms return it a moment late."""
+        return self._playback.playing(self._clock() - LINGERS_S)
 
     def said_lately(self) -> str:
         """The words that the user's microphone may pick up now: those that are played, and those of a moment ago."""

@@ -292,3 +292,17 @@ async def test_what_is_thought_ahead_does_not_change_what_a_thinker_remembers() 
         await client.speak(speech(0.5) + silence(1.1) + speech(0.5) + ENDED)
         await client.until("AgentAudioDone")
         assert client.texts("assistant") == ["asked 1"]
+
+
+async def test_speech_that_goes_on_in_the_packet_that_held_the_pause_is_answered_once() -> None:
+    listen = {"provider": V2["provider"] | {"eager_eot_threshold": 0.3}}
+    async with made_up_engine(endpointing_ms=400) as engine, engine.client() as client:
+        await opened(client, listen=listen)
+        engine.ear.say_next = "the lamp"
+        await client.speak(speech(0.5) + silence(0.16))
+        await client.send_audio(silence(0.1) + speech(0.3))
+        engine.ear.say_next = "you there"
+        await client.speak(speech(0.5) + ENDED)
+        await client.until("AgentAudioDone")
+        assert client.texts("user") == ["you there"]
+        assert client.texts("assistant") == ["You said you there"]
