@@ -27,7 +27,7 @@ _MOSTLY: Final = 0.92
 """Share of such frames: synthetic speech has up to 0.83, recorded speech 0.68, sweeps and knocks have 0.84 to 1."""
 
 _UNCHANGING: Final = 0.975
-"""Likeness of the spectra of all frames: speech has at most 0.92, noise 0.92, a held tone 1."""
+"""Likeness of the spectra of all frames: speech and noise have at most 0.92, a mains hum 0.97, a held tone 1."""
 
 _SURE: Final = 0.4
 """Least confidence; wrong words in noise have less."""
