@@ -1,5 +1,6 @@
 """What a client can do wrong, and what it is told; time that runs out."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -104,31 +105,32 @@ async def test_a_frame_beyond_a_mebibyte_is_refused(client: Caller) -> None:
     assert client.close_code == 1009
 
 
-@needs(Ability.LIMITS)
-async def test_a_silent_client_is_dropped_and_told_why(client: Caller) -> None:
+async def dropped(client: Caller) -> str:
+    """Say nothing until the server has had enough; what it says."""
     client.keeps_alive = False
-    await client.begin()
     error = await client.until("Error", timeout=IDLE_S + 10)
     assert error["code"] == "CLIENT_MESSAGE_TIMEOUT"
-    assert "user speech" in error["description"]
     await client.closed()
     assert client.close_code in {1000, 1011}
+    return str(error["description"])
 
 
-@needs(Ability.LIMITS)
-async def test_a_client_without_settings_is_dropped_and_told_to_send_them(client: Caller) -> None:
-    error = await client.until("Error", timeout=IDLE_S + 10)
-    assert error["code"] == "CLIENT_MESSAGE_TIMEOUT"
-    assert "Settings" in error["description"]
-
-
-@needs(Ability.LIMITS)
-async def test_keepalive_alone_holds_the_connection(client: Caller) -> None:
-    await client.begin()
+async def kept(client: Caller) -> None:
+    """Say nothing but KeepAlive for longer than the server would wait without it."""
     for _ in range(4):
         await client.quiet(0.4 * IDLE_S)
         await client.send({"type": "KeepAlive"})
     await client.alive()
+
+
+@needs(Ability.LIMITS)
+async def test_who_is_silent_is_dropped_and_told_why_and_keepalive_alone_holds_the_connection(server: Server) -> None:
+    async with server.client() as silent, server.client() as undecided, server.client() as patient:
+        await silent.begin()
+        await patient.begin()
+        told_silent, told_undecided, _ = await asyncio.gather(dropped(silent), dropped(undecided), kept(patient))
+    assert "user speech" in told_silent
+    assert "Settings" in told_undecided
 
 
 async def test_a_client_may_close_when_it_likes(server: Server) -> None:

@@ -16,7 +16,7 @@ from tests.support.agent_client import agent_socket
 from tests.support.engine_process import engine_process
 from tests.support.model_server import ModelServer, model_server
 
-IDLE_S = 3.0
+IDLE_S = 2.5
 FUNCTION_S = 1.0
 
 

@@ -164,7 +164,7 @@ async def test_the_medical_assistants_scheduling_tab_never_answers(engine: Engin
 
 async def test_a_telephone_call_is_held_and_its_forgotten_socket_is_closed(engine: Engine) -> None:
     """µ-law in frames of 0.4 s, no KeepAlive; after the caller has hung up nobody closes the socket."""
-    agent = provided(language="en", greeting="Hello! How can I help you today?")
+    agent = provided(language="en", greeting="Hello there!")
     agent["listen"]["provider"]["keyterms"] = ["hello", "goodbye"]
     message = {"type": "Settings", "audio": sounding(8000, 8000, "mulaw"), "agent": agent}
     async with engine.client(protocols=("token", engine.key)) as client:
@@ -176,7 +176,7 @@ async def test_a_telephone_call_is_held_and_its_forgotten_socket_is_closed(engin
             await client.until("UserStartedSpeaking", timeout=10, after=at)  # the call's edge sends "clear"
             await client.done(after=client.index("UserStartedSpeaking"))
         greeting = sum(len(item) for item in client.items[:at] if isinstance(item, bytes))
-        assert 1 < greeting / 8000 < 5, "a byte is a sample"
+        assert 0.4 < greeting / 8000 < 3, "a byte is a sample"
         order = client.order(after=at)
         assert order[:4] == ["UserStartedSpeaking", "ConversationText:user", "ConversationText:assistant", AUDIO]
         assert order[-1] == "AgentAudioDone"
