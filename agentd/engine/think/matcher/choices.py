@@ -8,7 +8,7 @@ from agentd.engine.think.matcher.near import nearest
 from agentd.engine.think.matcher.parameters import Choice, Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
 from agentd.engine.think.matcher.sentence import Form
-from agentd.engine.think.matcher.words import stem
+from agentd.engine.think.matcher.words import name_words, stem
 
 EXACT: Final = 0.6
 STATE: Final = 0.6
@@ -18,6 +18,7 @@ WHOLE: Final = 0.4
 FLAG: Final = 0.3
 
 _GROUPS: Final = tuple(frozenset(map(stem, group)) for group in ALIKE)
+_POSSESSIVES: Final = frozenset("the my our your a an".split())
 _SMALL: Final = (
     frozenset("a an the in at for to of from with by it is are am do no yes me i and or".split()) | EVERYTHING | PARTICLES.keys()
 )
@@ -39,7 +40,10 @@ def fill_exact(reading: Reading, *, bare: bool = False) -> None:
     for parameter in reading.open_parameters():
         for choice in parameter.choices:
             if choice.phrases and (bare or not all(word in _SMALL for word in choice.phrases[0])):
-                found.extend((start, end, parameter, choice) for start, end in _places(reading, choice))
+                places_of = _places(reading, choice)
+                found.extend(
+                    (start, end, parameter, choice) for start, end in places_of if not _led_elsewhere(reading, start, parameter)
+                )
     verb = reading.sentence.verb
     places: dict[str, list[int]] = {}
     for start, end, parameter, choice in sorted(found, key=lambda item: (item[0] - item[1], item[0] == verb, item[0])):
@@ -55,6 +59,17 @@ def fill_exact(reading: Reading, *, bare: bool = False) -> None:
             reading.more.setdefault(parameter.name, []).append(choice.value)
             reading.claim(range(start, end), 0.0)
             places[parameter.name].append(start)
+
+
+def _led_elsewhere(reading: Reading, start: int, parameter: Parameter) -> bool:
+    """Whether the word before leads to another parameter: "from my savings account" is none for ``to_account``."""
+    words = reading.sentence.words
+    while start > 0 and words[start - 1].text in _POSSESSIVES:
+        start -= 1
+    lead = words[start - 1].text if start > 0 else ""
+    if lead not in {"from", "to"} or lead in name_words(parameter.name):
+        return False
+    return any(lead in name_words(other.name) for other in reading.function.parameters if other is not parameter)
 
 
 def _joined(reading: Reading, start: int, end: int) -> bool:

@@ -11,7 +11,9 @@ from agentd.engine.think.matcher.words import Word
 
 _DAY_SECONDS: Final = 86_400
 _WEEKDAYS: Final = tuple("monday tuesday wednesday thursday friday saturday sunday".split())
-_MONTHS: Final = tuple("january february march april may june july august september october november december".split())
+MONTHS: Final = tuple("january february march april may june july august september october november december".split())
+_LONGEST_MONTH: Final = 31
+_AFTER_DAY: Final = frozenset("at for from to until and by in please".split())
 _NAMED: Final = {"today": 0, "tonight": 0, "tomorrow": 1, "yesterday": -1}
 
 
@@ -32,6 +34,8 @@ def read_date(words: Sequence[Word], at: int, today: date) -> Date | None:
     if index >= len(words):
         return None
     found = _read_named(words, index, today) or _read_weekday(words, index, today) or _read_month(words, index, today)
+    if found is None and words[index - 1].text == "the" and index > at:
+        found = _read_day(words, index, today)
     if found is None and index == at:
         found = _read_distance(words, index, today)
     return None if found is None else Date(at, found[0], found[1])
@@ -71,13 +75,13 @@ def _read_month(words: Sequence[Word], at: int, today: date) -> tuple[int, date]
     number = read_number(words, at)
     if number is not None and 1 <= number.value <= 31:
         index = number.end + 1 if number.end < len(words) and words[number.end].text == "of" else number.end
-        if index < len(words) and words[index].text in _MONTHS:
-            month, day, index = _MONTHS.index(words[index].text) + 1, int(number.value), index + 1
-    elif words[at].text in _MONTHS:
+        if index < len(words) and words[index].text in MONTHS:
+            month, day, index = MONTHS.index(words[index].text) + 1, int(number.value), index + 1
+    elif words[at].text in MONTHS:
         index = at + 2 if at + 1 < len(words) and words[at + 1].text == "the" else at + 1
         number = read_number(words, index)
         if number is not None and 1 <= number.value <= 31:
-            month, day, index = _MONTHS.index(words[at].text) + 1, int(number.value), number.end
+            month, day, index = MONTHS.index(words[at].text) + 1, int(number.value), number.end
     if not month:
         return None
     year = read_number(words, index)
@@ -90,11 +94,33 @@ def _read_month(words: Sequence[Word], at: int, today: date) -> tuple[int, date]
         return None
 
 
-def _read_distance(words: Sequence[Word], at: int, today: date) -> tuple[int, date] | None:
-    """In three days, in two weeks."""
-    if words[at].text != "in":
+def _read_day(words: Sequence[Word], at: int, today: date) -> tuple[int, date] | None:
+    """The 15th: the next such day of a month, where nothing follows that it could count."""
+    number = read_number(words, at)
+    if number is None or not number.ordinal or not 1 <= number.value <= _LONGEST_MONTH:
         return None
-    duration = read_duration(words, at + 1)
+    if number.end < len(words) and words[number.end].text not in _AFTER_DAY:
+        return None
+    for months in range(1, 3):
+        year, month = today.year + (today.month + months - 2) // 12, (today.month + months - 2) % 12 + 1
+        try:
+            day = date(year, month, int(number.value))
+        except ValueError:
+            continue
+        if day >= today:
+            return number.end, day
+    return None
+
+
+def _read_distance(words: Sequence[Word], at: int, today: date) -> tuple[int, date] | None:
+    """In three days, in two weeks, a week from today."""
+    led = words[at].text == "in"
+    duration = read_duration(words, at + 1 if led else at)
     if duration is None or duration.seconds < _DAY_SECONDS or duration.seconds % _DAY_SECONDS:
         return None
-    return duration.end, today + timedelta(seconds=duration.seconds)
+    behind = tuple(word.text for word in words[duration.end : duration.end + 2])
+    since = _NAMED.get(behind[1], 0) if behind[:1] == ("from",) and behind[1:] and behind[1] in {*_NAMED, "now"} else None
+    if not led and since is None:
+        return None
+    end = duration.end if since is None else duration.end + 2
+    return end, today + timedelta(seconds=duration.seconds, days=since or 0)

@@ -9,7 +9,7 @@ from typing import Final
 
 from agentd.engine.providers import AgentText, ChatMessage, Ending, ThinkRequest
 from agentd.engine.think.matcher import matching, quantities, smalltalk
-from agentd.engine.think.matcher.dates import Date
+from agentd.engine.think.matcher.dates import MONTHS, Date
 from agentd.engine.think.matcher.declared import Function, compile_function
 from agentd.engine.think.matcher.followups import says_too
 from agentd.engine.think.matcher.interpretation import interpret, settle, unanswered
@@ -245,8 +245,9 @@ def _final(entity: Number | Duration | Time | Date, words: Sequence[Word]) -> bo
             return entity.seconds < unit or (unit < _HOUR_S and last.endswith("s"))
         case Time():
             return last in _HALVES_OF_DAY or entity.value.hour > _NOON
-        case Date():
-            return True
+        case Date():  # "the third" may be of May
+            ordinal = (number := read_number(words, len(words) - 1)) is not None and number.ordinal
+            return not (ordinal or last in {"st", "nd", "rd", "th"}) or any(word.text in MONTHS for word in words)
 
 
 def _lacks_unit(reading: Reading) -> bool:

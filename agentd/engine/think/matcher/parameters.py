@@ -44,6 +44,7 @@ class Parameter:
         unit: "percent" or "degrees" for a number, seconds in the unit for a duration (None: ISO 8601 text).
         states: for a boolean or a number, the value that each state stands for.
         prefix: for digits, the letters before them ("CUST" where the description says CUSTXXXX).
+        measures: for a number, stems of what it counts ("euro" where the description says "in euros").
         length: for digits, how many there are, where the description tells (4).
         prepositions: for text, the words that lead to its value in a sentence, the likeliest first.
         many: an array of such values.
@@ -66,6 +67,7 @@ class Parameter:
     prepositions: tuple[str, ...] = ()
     prefix: str = ""
     length: int | None = None
+    measures: frozenset[str] = frozenset()
     many: bool = False
 
     @property
@@ -168,6 +170,7 @@ def compile_parameter(name: str, schema: Mapping[str, Any], *, required: bool) -
         prepositions=_prepositions(hints),
         prefix=shape.group(1) if kind is Kind.DIGITS and shape is not None else "",
         length=len(shape.group(2)) if kind is Kind.DIGITS and shape is not None else None,
+        measures=frozenset(map(stem, _IN_UNIT.findall(description.lower()))) - STOP_WORDS if kind is Kind.NUMBER else frozenset(),
         many=many,
     )
 

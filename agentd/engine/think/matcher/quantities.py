@@ -147,7 +147,7 @@ def _fill_number(reading: Reading, parameter: Parameter, *, sole: bool) -> None:
                 continue
             end = number.end + (2 if number.end + 1 < len(words) and words[number.end + 1].text in UNITS else 1)
             span, fit = range(number.start, end), UNIT if parameter.unit == unit else BARE
-        elif following is not None and following.stem in parameter.words:
+        elif following is not None and following.stem in parameter.words | parameter.measures:
             span, fit = range(number.start, number.end + 1), UNIT
         elif following is not None and unit_seconds(following.text) is not None:
             continue

@@ -11,12 +11,15 @@ CURLY_APOSTROPHE: Final = "\u2019"
 _TOKEN: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}"  # an ISO date stays whole
     r"|\d{1,2}:\d{2}"  # so does a time
+    r"|(?:\d+\s+)?[13]/[24](?!\d)"  # 1 1/2
+    r"|\d*\s?[¼½¾]"
     r"|\d+(?:[.,]\d+)?"
     r"|[^\W\d_]\.(?:\s?[^\W\d_]\.)+"  # p.m., a. m.
     r"|[^\W\d_]+(?:'[^\W\d_]+)?"
     r"|[%°]",
 )
 _SYMBOLS: Final = {"%": "percent", "°": "degrees"}
+_FRACTIONS: Final = {"¼": 0.25, "½": 0.5, "¾": 0.75}
 _PAUSE: Final = re.compile(r"[.!?,;:]")
 _VOWELS: Final = re.compile(r"[aeiouyhw]")
 _SOUNDS: Final = (("ph", "f"), ("gh", ""), ("ck", "k"), ("sch", "sh"), ("kn", "n"), ("wr", "r"), ("x", "ks"), ("qu", "kw"))
@@ -86,6 +89,8 @@ def _spells_on(words: list[Word], letter: str, gap: str) -> bool:
 def _spell_out(token: str) -> tuple[str, ...]:
     if token in _SYMBOLS:
         return (_SYMBOLS[token],)
+    if "/" in token or (token[-1:] in _FRACTIONS and not token[:-1].strip(" 0123456789")):
+        return (_fraction(token),)
     if token in WHOLE_CONTRACTIONS:
         return WHOLE_CONTRACTIONS[token]
     if "." in token and not token[0].isdigit():
@@ -99,6 +104,15 @@ def _spell_out(token: str) -> tuple[str, ...]:
     if word is None or (rest == "s" and host not in CONTRACTED_HOSTS):
         return (token,)
     return (host, word)
+
+
+def _fraction(token: str) -> str:
+    """A number with a fraction as a decimal one: "1 1/2" is 1.5."""
+    if token[-1] in _FRACTIONS:
+        return f"{float(token[:-1].strip() or 0) + _FRACTIONS[token[-1]]:g}"
+    *whole, fraction = token.split()
+    above, below = fraction.split("/")
+    return f"{float(whole[0] if whole else 0) + int(above) / int(below):g}"
 
 
 @lru_cache(maxsize=4096)

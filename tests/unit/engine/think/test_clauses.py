@@ -119,6 +119,14 @@ SEVERAL: list[tuple[str, str, list[Made]]] = [
 ]
 
 SINGLE: list[tuple[str, str, list[Made]]] = [
+    ("shipped", "set a timer for 1 1/2 hours", [("set_timer", {"minutes": 90})]),
+    ("clinic", "set the date to a week from today", [("set_date", {"date": "2026-12-01"})]),
+    ("clinic", "set the date to the 15th", [("set_date", {"date": "2026-12-15"})]),
+    (
+        "bank",
+        "transfer fifty euros from my savings account to my checking account",
+        [("transfer_money", {"from_account": "savings account", "to_account": "checking account", "amount": 50})],
+    ),
     ("shipped", "set a timer for a quarter of an hour", [("set_timer", {"minutes": 15})]),
     ("shipped", "set a timer for one and a half hours", [("set_timer", {"minutes": 90})]),
     ("shipped", "set a timer for a couple of minutes", [("set_timer", {"minutes": 2})]),

@@ -36,6 +36,9 @@ TUESDAY = date(2026, 11, 24)
         ("half", 0.5),
         ("two and a quarter", 2.25),
         ("zero", 0),
+        ("1 1/2", 1.5),
+        ("3/4", 0.75),
+        ("1½", 1.5),
     ],
 )
 def test_a_number_is_read_to_its_end(said: str, value: float) -> None:
@@ -152,6 +155,10 @@ def test_what_is_no_time_is_none(said: str) -> None:
         ("3 May 2027", date(2027, 5, 3)),
         ("in three days", date(2026, 11, 27)),
         ("in two weeks", date(2026, 12, 8)),
+        ("a week from today", date(2026, 12, 1)),
+        ("two days from tomorrow", date(2026, 11, 27)),
+        ("the 15th", date(2026, 12, 15)),
+        ("on the 30th", date(2026, 11, 30)),
         ("2026-12-03", date(2026, 12, 3)),
     ],
 )
