@@ -80,6 +80,8 @@ def claim_subject(reading: Reading) -> None:
     for index, word in enumerate(reading.sentence.words):
         if index == reading.sentence.verb:
             continue
+        if word.text == "time" and index > 0 and reading.sentence.words[index - 1].text == "much":
+            continue  # "how much time" does not ask for the time of day
         weight = function.nouns.get(word.stem)
         if weight is not None:
             reading.named = reading.named or weight >= _TELLING

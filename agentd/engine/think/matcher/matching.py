@@ -152,12 +152,18 @@ def _form_fits(function: Function, sentence: Sentence) -> bool:
             texts = [word.text for word in sentence.words[:3]]
             return function.reads and not (_ASKS_FOR_MEANING & {tuple(texts[:2]), tuple(texts)} or texts[0] in _NOT_FOR_A_LOOK)
         case Form.WISH | Form.FRAGMENT:
+            if "new" in {word.text for word in sentence.words} and (function.reads or _sets_a_state(function)):
+                return False  # a new lamp is not one that is switched on
             return not function.ends or any(VERBS.get(word.text) is Sense.END for word in sentence.words)
         case Form.COMMAND:
             verb = sentence.words[sentence.verb or 0]
             asks = VERBS.get(verb.text) is Sense.GET
             own = verb.stem in function.verbs or verb.stem in function.told_verbs
             return own or asks == function.reads
+
+
+def _sets_a_state(function: Function) -> bool:
+    return any(parameter.states for parameter in function.parameters)
 
 
 def _states_fit(reading: Reading) -> bool:
@@ -194,6 +200,8 @@ def _covered(reading: Reading, functions: Sequence[Function]) -> bool:
         telling = [index for index in span if index not in taken and sentence.words[index].text not in STOP_WORDS]
         if telling and not any(index in claims for index in span) and not isinstance(entity, Number):
             return False
+        if taken & set(span) and not taken >= set(span) and not isinstance(entity, Number):
+            return False  # a text that ends in the middle of "fifteen minutes"
         if isinstance(entity, Number) and reading.free(span) and not taken & set(span):
             return False
     foreign = {word for other in functions if other is not reading.function for word in other.vocabulary}

@@ -187,6 +187,7 @@ def _particle(words: tuple[Word, ...], verb: int) -> int | None:
             if (
                 index == verb + 1
                 or last
+                or (text in {"up", "down"} and words[index + 1].text == "a")  # "turn it up a bit"
                 or (words[index + 1].text in _AFTER_PARTICLE and not (text == "out" and words[index + 1].text == "of"))
             ):
                 return index

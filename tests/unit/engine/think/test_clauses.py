@@ -7,6 +7,11 @@ from tests.unit.engine.think.conftest import Declaration, Made, MakeTalk
 SEVERAL: list[tuple[str, str, list[Made]]] = [
     (
         "shipped",
+        "set a timer for eight minutes and another one for fifteen minutes",
+        [("set_timer", {"minutes": 8}), ("set_timer", {"minutes": 15})],
+    ),
+    (
+        "shipped",
         "turn off the kitchen lights and set a timer for five minutes",
         [("set_light", {"room": "kitchen", "light": "lights", "on": False}), ("set_timer", {"minutes": 5})],
     ),

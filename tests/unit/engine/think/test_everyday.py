@@ -5,6 +5,11 @@ import pytest
 from tests.unit.engine.think.conftest import Declaration, MakeTalk
 
 EVERYDAY = [
+    "i need a new lamp for the bedroom",
+    "it got two degrees warmer today",
+    "no the other day i went home",
+    "let me tell you about the lamp",
+    "can you believe the kitchen was dark all day",
     "i turned off the kitchen lights yesterday",
     "if it gets dark turn on the kitchen lamp",
     "turn on the kitchen lamp if it gets dark",

@@ -6,6 +6,8 @@ from agentd.engine.providers import UserText
 from tests.unit.engine.think.conftest import Declaration, Made, MakeTalk
 
 AFTER: list[tuple[str, list[str], list[Made]]] = [
+    ("shipped", ["set a timer for ten minutes", "how much time is left on it"], [("list_timers", {})]),
+    ("household", ["set the volume to 30", "turn it up a bit"], [("set_volume", {"percent": 40})]),
     (
         "shipped",
         ["turn on the kitchen lamp", "and the bedroom too"],
