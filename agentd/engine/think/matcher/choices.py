@@ -17,7 +17,12 @@ NEAR: Final = 0.4
 WHOLE: Final = 0.4
 FLAG: Final = 0.3
 
-_GROUPS: Final = tuple(frozenset(map(stem, group)) for group in ALIKE)
+_GROUPS: Final[dict[str, set[int]]] = {}
+"""By stem, the groups it stands in."""
+
+for _number, _group in enumerate(ALIKE):
+    for _word in _group:
+        _GROUPS.setdefault(stem(_word), set()).add(_number)
 _POSSESSIVES: Final = frozenset("the my our your a an".split())
 _SMALL: Final = (
     frozenset("a an the in at for to of from with by it is are am do no yes me i and or".split()) | EVERYTHING | PARTICLES.keys()
@@ -27,7 +32,8 @@ _SMALL: Final = (
 
 def alike(word: str, other: str) -> bool:
     """Whether two stems stand for one another in general English."""
-    return any(word in group and other in group for group in _GROUPS)
+    held = _GROUPS.get(word)
+    return held is not None and not held.isdisjoint(_GROUPS.get(other, ()))
 
 
 def fill_exact(reading: Reading, *, bare: bool = False) -> None:
