@@ -82,4 +82,5 @@ def interrupts(heard: Transcript, agent_text: str, likeness: float) -> bool:
 
 def is_own(text: str, agent_text: str, likeness: float) -> bool:
     """Whether it is the agent who is heard: by its sound, or by its words where the sound may be its own."""
-    return likeness >= echo.SAME or ((likeness >= echo.SIMILAR or len(words(text)) > _FEW) and is_echo(text, agent_text))
+    enough = echo.UNLIKE if len(words(text)) > _FEW else echo.SIMILAR
+    return likeness >= echo.SAME or (likeness >= enough and is_echo(text, agent_text))

@@ -23,6 +23,9 @@ SAME: Final = 0.54
 SIMILAR: Final = 0.42
 """Likeness from which it may be: if the words are the agent's, too, or as long as little was heard."""
 
+UNLIKE: Final = 0.3
+"""Likeness below which it is somebody else, who may well repeat the agent's words in an answer."""
+
 WINDOW_S: Final = 0.8
 """How much of the microphone's sound is compared."""
 

@@ -104,6 +104,9 @@ class Line:
         protocol: guards what is sent and knows the open calls.
         group: owns every task of this conversation; when one fails, the conversation ends.
         request_id: as in Welcome, for logs.
+
+    Attributes:
+        last_text_at: when the last message was queued, by the loop's clock.
     """
 
     def __init__(
@@ -117,7 +120,7 @@ class Line:
         self._noted = asyncio.Event()
         self._calm = True
         self._clock = asyncio.get_running_loop().time
-        self._last_put = self._clock()
+        self._last_put = self.last_text_at = self._clock()
         self._audio_bytes = 0
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
@@ -152,6 +155,7 @@ class Line:
         if len(self._queue) > MAX_QUEUED_MESSAGES:
             raise Hangup(None, "the client does not read")
         self._put(self._protocol.send(message).decode())
+        self.last_text_at = self._last_put
         self._calm = isinstance(message, _ENDS_REPLY) or (self._calm and not isinstance(message, _BEGINS_REPLY))
 
     def note(self, message: Message) -> None:

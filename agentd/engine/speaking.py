@@ -32,8 +32,12 @@ LATELY: Final = 8
 """Sentences remembered for that."""
 
 TEXT_GAP_S: Final = 0.06
-"""Least time from a reply's text to AgentStartedSpeaking: the browser demos lose the first of two text frames that come at once
-(measured: always at 0 ms, never at 60). Synthesis goes on meanwhile, and audio alone never waits for it."""
+"""Least time between the messages of a reply where AgentStartedSpeaking is among them (``experimental``): the browser demos that
+ask for it lose the first of two text frames that come at once (measured: always at 0 ms, never at 60). Synthesis goes on
+meanwhile; without ``experimental`` nothing waits."""
+
+LEAST_LATENCY_S: Final = 0.001
+"""Told of a stage that took no time: the browser demos take a 0 for unknown and show nothing."""
 
 SLOW_SPEAK_S: Final = 5.0
 """Wait for a piece of speech after which the client is told that it takes long."""
@@ -210,6 +214,7 @@ class Mouth:
             raise Hangup.failed("FAILED_TO_SPEAK", "No voice could say it.")
         if reply.sentence is not None and not reply.started and not speech.cut:
             self._note_latencies(reply)  # nothing in it could be heard
+        await self._apart(speech)
         if speech.cut or not any(not waiting.held for waiting in self._queue):
             self._audio_done()  # of a speech that was cut it usually went out with the cut
         if not speech.cut:
@@ -232,7 +237,10 @@ class Mouth:
     async def _utter(self, piece: Piece, reply: "_Reply") -> None:
         """One piece: the text of a sentence before its audio, then the audio."""
         if piece.sentence is not reply.sentence:
-            reply.sentence, reply.told_at = piece.sentence, self._clock()
+            await self._apart(reply.speech)
+            if reply.speech.cut:
+                return
+            reply.sentence = piece.sentence
             self._done_owed = True
             self._recent.append(piece.sentence)
             self._lately.append(piece.sentence)
@@ -249,18 +257,17 @@ class Mouth:
     async def _begin(self, reply: "_Reply") -> bytes:
         """The first audio of a reply is there: the latencies are known now. What goes before the audio."""
         reply.started = True
-        if self._experimental:
-            await self._wait(reply.speech, reply.told_at + TEXT_GAP_S)
-            if reply.speech.cut:
-                return b""
+        await self._apart(reply.speech)
+        if reply.speech.cut:
+            return b""
         clock = self._note_latencies(reply)
         if self._experimental:
             tts = self._clock() - reply.began if clock is None else clock.part_s(SPEAK)
             self._line.send(
                 AgentStartedSpeaking(
                     total_latency=round(tts if clock is None else clock.total_s, 4),
-                    tts_latency=round(tts, 4),
-                    ttt_latency=round(0.0 if clock is None else clock.part_s(THINK), 4),
+                    tts_latency=round(max(LEAST_LATENCY_S, tts), 4),
+                    ttt_latency=round(max(LEAST_LATENCY_S, 0.0 if clock is None else clock.part_s(THINK)), 4),
                 )
             )
         return wav_header(self._output, None) if self._wav else b""
@@ -290,6 +297,11 @@ class Mouth:
             piece.sentence.note(begin, end)
             self.played.note(frame, begin, now)
 
+    async def _apart(self, speech: Speech) -> None:
+        """Wait until the last message is far enough away for another, where the client wants more of them than others get."""
+        if self._experimental:
+            await self._wait(speech, self._line.last_text_at + TEXT_GAP_S)
+
     async def _wait(self, speech: Speech, until: float) -> None:
         """Wait for a time by the clock, or until the speech is cut."""
         seconds = until - self._clock()
@@ -318,6 +330,5 @@ class _Reply:
     def __init__(self, speech: Speech, began: float) -> None:
         self.speech = speech
         self.began = began
-        self.told_at = began
         self.sentence: Sentence | None = None
         self.started = False

@@ -228,8 +228,8 @@ async def test_a_client_that_stops_sending_when_its_key_is_let_go_is_answered() 
 LONG = "the story of a lamp that went out one evening and never came back to the living room"
 
 
-async def test_neither_a_nod_nor_the_agents_own_words_interrupt_it() -> None:
-    for nod in ("Uh-huh.", "Yes.", "went out one evening", ""):
+async def test_neither_a_nod_nor_a_noise_interrupts_the_agent() -> None:
+    for nod in ("Uh-huh.", "Yes.", ""):
         async with made_up_engine(word_s=0.3) as engine, engine.client() as client:
             await opened(client, greeting=LONG)
             await client.until("AgentAudioDone")
@@ -239,6 +239,18 @@ async def test_neither_a_nod_nor_the_agents_own_words_interrupt_it() -> None:
             assert engine.ear.heard_s
             assert "UserStartedSpeaking" not in client.kinds(), nod
             assert client.texts("user") == []
+
+
+async def test_the_agents_own_voice_in_the_microphone_does_not_interrupt_it() -> None:
+    async with made_up_engine(word_s=0.3) as engine, engine.client() as client:
+        message = settings(**with_lamp(greeting=LONG))
+        message["audio"] = {"input": {"encoding": "linear16", "sample_rate": 24_000}}
+        await client.send(message)
+        await client.until("AgentAudioDone")
+        engine.ear.say_next = "whatever a recogniser makes of it"
+        await client.speak(client.audio()[: 3 * 48_000], bytes_per_s=48_000)
+        await client.quiet(0.1)
+        assert "UserStartedSpeaking" not in client.kinds()
 
 
 async def test_words_for_the_agent_interrupt_it_while_they_are_said() -> None:

@@ -52,6 +52,11 @@ def test_a_word_the_agent_happens_to_use_is_the_users_when_it_sounds_unlike_the_
     assert not interrupts("Close", LAMP, likeness=0.5)
 
 
+def test_an_answer_in_the_agents_words_is_the_users_when_it_sounds_unlike_the_agent() -> None:
+    assert interrupts("Close the blinds as well", LAMP, likeness=0.2)
+    assert not interrupts("Close the blinds as well", LAMP, likeness=0.35)
+
+
 def test_the_agents_voice_is_no_interruption_whatever_was_understood() -> None:
     assert is_own("Something else entirely", LAMP, 0.7)
     assert not interrupts("Something else entirely", LAMP, likeness=0.7)

@@ -52,6 +52,9 @@ _OPENINGS: Final = frozenset(
 )
 """Whole transcripts after which the thing itself is still to come."""
 
+_CALLS: Final = frozenset("hey alexa computer assistant jarvis listen excuse me".split())
+"""What is said to be listened to; of one alone the rest is still to come."""
+
 _WHOLE: Final = frozenset("stop cancel quit abort continue".split())
 """Verbs that may be all that is said."""
 
@@ -87,7 +90,7 @@ def ending(text: str, request: ThinkRequest) -> Ending:
         return Ending.CLOSED
     if pending is not None and (judged := _answer_ending(text, pending, functions, today)) is not None:
         return judged
-    if _hangs(words):
+    if _hangs(words) or (not asked and _leads_in(words)):
         return Ending.UNFINISHED
     return _command_ending(text, functions, request.messages, today)
 
@@ -117,6 +120,16 @@ def _hangs(words: Sequence[Word]) -> bool:
     if texts[0] in _CONDITIONS:
         return len(words) <= _LONGEST_CONDITION and not any(word.pause for word in words[:-1])
     return False
+
+
+def _leads_in(words: Sequence[Word]) -> bool:
+    """Whether what nobody asked for is no sentence by itself: a call for attention ("Alexa"), a bare number ("two")."""
+    if all(word.text in _CALLS for word in words):
+        return True
+    at = 0
+    while at < len(words) and (number := read_number(words, at)) is not None:
+        at = number.end
+    return at == len(words)
 
 
 def _answer_ending(text: str, pending: Pending, functions: Sequence[Function], today: date) -> Ending | None:
@@ -199,12 +212,22 @@ def _subject_named(reading: Reading) -> bool:
         return True
     if any(sentence.words[index].text in quantities.UNITS for index in reading.measured):
         return True
+    if _unit_named(reading):
+        return True
     if sentence.form is Form.QUESTION:
         return all(parameter.name in reading.values for parameter in function.parameters if parameter.kind is Kind.CHOICE)
     verb = sentence.words[sentence.verb] if sentence.verb is not None else None
     if verb is None or verb.text in GENERIC_VERBS | PARTICLE_VERBS:
         return False
     return verb.stem in function.verbs | function.told_verbs or VERBS.get(verb.text) in reading.met
+
+
+def _unit_named(reading: Reading) -> bool:
+    """Whether the sentence ends in a number with the unit that its parameter is named by: "ten meters" for ``meters``."""
+    words = reading.sentence.words
+    filled = (parameter for parameter in reading.function.parameters if parameter.name in reading.values)
+    units = {word for parameter in filled if parameter.kind is Kind.NUMBER for word in parameter.words}
+    return words[-1].stem in units and len(words) > 1 and read_number(words, len(words) - 2) is not None
 
 
 def _ends_well(reading: Reading, functions: Sequence[Function]) -> bool:
