@@ -240,7 +240,7 @@ class Conversation:
         finally:
             self._transcribing -= 1
         text = _cleaned(words.transcript.text)
-        if utterance.doubtful and not self._meant(text, words.likeness):
+        if utterance.doubtful and not self._meant(words, text):
             return
         draft, self._draft = self._draft, None
         if draft is not None and draft.text != text:
@@ -265,9 +265,16 @@ class Conversation:
         if not self._ear.speaking:
             self._turns.add(self._mind.answer(clock))
 
-    def _meant(self, text: str, likeness: float) -> bool:
-        """Whether something said while the agent spoke is for the agent after all: a "yes" that outlasted its question is."""
-        return bool(text) and not self._mouth.speaking() and not barge_in.is_own(text, self._mouth.said_lately(), likeness)
+    def _meant(self, words: Words, text: str) -> bool:
+        """Whether something said while the agent spoke is for the agent.
+
+        It takes the word, even if that is known only now that it is over, or it outlasted what the agent said: a "yes" then is an
+        answer.
+        """
+        if not text:
+            return False
+        answers = not self._mouth.speaking() and not barge_in.is_own(text, self._mouth.said_lately(), words.likeness)
+        return answers or self.takes_word(words)
 
     def _drop_draft(self) -> None:
         draft, self._draft = self._draft, None

@@ -318,3 +318,13 @@ async def test_speech_that_goes_on_in_the_packet_that_held_the_pause_is_answered
         await client.until("AgentAudioDone")
         assert client.texts("user") == ["you there"]
         assert client.texts("assistant") == ["You said you there"]
+
+
+async def test_a_sentence_that_is_over_before_it_was_understood_still_interrupts() -> None:
+    async with made_up_engine(word_s=0.3) as engine, engine.client() as client:
+        await opened(client, greeting=LONG)
+        await client.until("AgentAudioDone")
+        engine.ear.say_next = "never mind the story"
+        await client.send_audio(silence(0.2) + speech(0.6) + ENDED)  # all at once: no word is known before the end
+        await client.until(lambda item: isinstance(item, dict) and item.get("content") == "You said never mind the story")
+        assert client.kinds().count("UserStartedSpeaking") == 1
