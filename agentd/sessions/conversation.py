@@ -114,6 +114,7 @@ class Conversation:
         self.input_format = audio_format(*documents.input_format(document))
         self.output_format = audio_format(*documents.output_format(document))
         self.playback = Playback(self.output_format.bytes_per_second)
+        self.tracker.expect_greeting(documents.greeting(document) or "")
         self.tracker.audio_limit_bytes = self.output_format.bytes_for(self._limits.turn_audio_s)
         self.feed = Feed(
             self.input_format,

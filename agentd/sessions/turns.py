@@ -55,6 +55,7 @@ class TurnTracker:
         self._unsettled: Turn | None = None
         self._reports = True
         self._mid_utterance = False
+        self._greeting = ""
 
     @property
     def idle(self) -> bool:
@@ -72,7 +73,7 @@ class TurnTracker:
         """
         self._settle()
         self._mid_utterance = True
-        self._still_speaking = None
+        self._end_greeting("interrupted", now)
         turn = self.current or (self.turns[-1] if self.turns else None)
         if turn is None or (self.current is None and played_bytes_left <= 0):
             return None
@@ -123,6 +124,10 @@ class TurnTracker:
 
     # what the agent does
 
+    def expect_greeting(self, text: str) -> None:
+        """The agent will say ``text`` first, even if a text of the user's is sent before it has begun."""
+        self._greeting = text
+
     def own_text(self, text: str) -> None:
         """We injected ``text`` for the agent to say; its ConversationText is ours, not the model's."""
         self._own_texts.append(text)
@@ -138,6 +143,8 @@ class TurnTracker:
 
     def agent_said(self, text: str, now: float) -> bool:
         """ConversationText of the agent; True when it is one of our own injections."""
+        if self._greets(text, now):
+            return False
         if self._still_speaking is not None and not self._still_speaking.said:
             self._still_speaking.said.append(Said(text, 0))
             return False
@@ -149,8 +156,21 @@ class TurnTracker:
         if own is None or turn.cause == "agent":
             self._model_must_speak = False
             turn.first_text_at = turn.first_text_at or now
-            self._still_speaking = None
+            self._end_greeting("completed", now)
         return own is not None
+
+    def _greets(self, text: str, now: float) -> bool:
+        """Keep a piece of the greeting that is said while a typed text already waits for its answer; True when it was one."""
+        before, found, after = self._greeting.partition(text)
+        if not found or before.strip() or self.current is None or self.current.cause == "agent":
+            return False
+        self._greeting = after
+        if self._still_speaking is None:
+            asked = self.current
+            self._still_speaking = self._open("agent", now)
+            self.current, self._model_must_speak = asked, True
+        self._still_speaking.said.append(Said(text, self._still_speaking.audio_bytes))
+        return True
 
     def agent_audio(self, frame: bytes | memoryview, now: float) -> None:
         """A binary frame that may be heard."""
@@ -163,8 +183,9 @@ class TurnTracker:
 
     def agent_done(self, now: float) -> Turn | None:
         """AgentAudioDone. Returns the turn when this ends it."""
+        self._greeting = ""
         if self._still_speaking is not None:
-            self._still_speaking = None
+            self._end_greeting("completed", now)
             return None
         turn = self.current
         if turn is None or self._model_must_speak or any(call.outcome is None for call in turn.calls):
@@ -203,6 +224,7 @@ class TurnTracker:
     def failed(self, now: float) -> None:
         """The upstream reported an Error or the run ends."""
         self._settle()
+        self._end_greeting("error", now)
         if self.current is not None:
             self._end("error", now)
 
@@ -229,6 +251,13 @@ class TurnTracker:
         self._kept_bytes = 0
         for turn in self.turns:
             turn.audio.clear()
+
+    def _end_greeting(self, outcome: TurnOutcome, now: float) -> None:
+        """What was still being said beside the turn that is open is over."""
+        turn, self._still_speaking = self._still_speaking, None
+        if turn is not None and turn.outcome is None:
+            turn.outcome, turn.ended_at, turn.settled = outcome, now, True
+            self._finished(turn)
 
     def _settle(self) -> None:
         """The ended turn is complete as it is."""
@@ -266,7 +295,8 @@ class TurnTracker:
         if turn is None:
             raise AssertionError("only an open turn can end")
         turn.outcome, turn.ended_at = outcome, now
-        self.current = self._still_speaking = None
+        self.current = None
+        self._end_greeting("completed", now)
         self._model_must_speak = False
         self._unsettled = turn
         report_due = self._reports and turn.cause != "agent" and outcome == "completed"

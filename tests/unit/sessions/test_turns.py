@@ -158,6 +158,24 @@ def test_a_text_typed_into_the_greeting_is_answered_after_it(tracker: TurnTracke
     assert [(turn.said_text, turn.audio_bytes) for turn in ended] == [("Hello, what can I do for you?", 100), ("Done.", 100)]
 
 
+def test_a_text_typed_before_the_greeting_is_heard_is_answered_after_it(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.expect_greeting("Hello. What can I do for you?")
+    asked = tracker.user_said("lamp on", 1.0, injected=True)
+    assert asked is not None
+    for piece in ("Hello.", "What can I do for you?"):
+        tracker.agent_said(piece, 1.1)
+        tracker.agent_audio(SECOND, 1.1)
+    assert tracker.agent_done(1.3) is None
+    assert tracker.current is asked
+    tracker.agent_said("Hello. It is on.", 1.4)
+    tracker.agent_audio(SECOND, 1.4)
+    reply_ends(tracker, 1.5)
+    assert [(turn.cause, turn.said_text, turn.audio_bytes) for turn in ended] == [
+        ("agent", "Hello. What can I do for you?", 200),
+        ("text", "Hello. It is on.", 100),
+    ]
+
+
 def test_the_echo_of_an_injected_text_opens_no_second_turn(tracker: TurnTracker) -> None:
     tracker.user_said("what time is it", 1.0, injected=True)
     assert tracker.user_said("what time is it", 1.1) is None
