@@ -53,12 +53,18 @@ class Bench:
     limits: dict[str, Any] = field(default_factory=dict)
     config: dict[str, dict[str, Any]] = field(default_factory=dict)
     functions: Functions = field(init=False)
+    others: frozenset[int] = field(default_factory=lambda: frozenset(children()))
+    """Child processes that were there before: servers of other tests."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def write(self, name: str, source: str, *, imports: bool = True) -> Path:
         path = self.directory / name
         path.write_text((IMPORTS if imports else "") + dedent(source))
         return path
+
+    def workers(self) -> list[int]:
+        """The processes that run handlers now."""
+        return [child for child in children() if child not in self.others]
 
     async def start(self) -> None:
         self.functions = Functions(

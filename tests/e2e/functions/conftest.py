@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.handlers import Bench, children, eventually, open_descriptors
+from tests.support.handlers import Bench, eventually, open_descriptors
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     yield made
     if hasattr(made, "functions"):
         await made.functions.close()
-    await eventually(lambda: not children(), "no child process is left")
+    await eventually(lambda: not made.workers(), "no child process is left")
     left = [task for task in asyncio.all_tasks() if "functions:" in task.get_name() or "session:" in task.get_name()]
     assert not left
     await eventually(lambda: open_descriptors() <= descriptors, "no descriptor is left")

@@ -193,7 +193,7 @@ async def still_works(bench: Bench) -> None:
 
 @pytest.mark.parametrize("name", ["sleeps", "swallows", "blocks", "blocks_the_loop", "spins"])
 async def test_a_handler_that_takes_too_long_is_answered_in_time_and_its_process_stops(hostile: Bench, name: str) -> None:
-    (pid,) = children()
+    (pid,) = hostile.workers()
     answer = await hostile.call(name)
     assert answer.outcome == "timeout"
     assert 0.3 <= answer.duration_s < 1.0
@@ -327,7 +327,7 @@ async def test_no_secret_of_the_daemon_is_in_a_workers_environment(hostile: Benc
 
 
 async def test_a_cancelled_plain_handler_costs_its_process_and_the_next_call_works(hostile: Bench) -> None:
-    (pid,) = children()
+    (pid,) = hostile.workers()
     async with asyncio.TaskGroup() as group:
         running = group.create_task(hostile.call("blocks"))
         await eventually(lambda: any(worker.calls for worker in hostile.functions._generation.fleet._workers), "it runs")  # type: ignore[union-attr] # it has started
