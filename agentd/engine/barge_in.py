@@ -64,17 +64,20 @@ def is_echo(text: str, agent_text: str) -> bool:
     return bool(heard) and len(heard) <= len(said) and fuzz.partial_ratio(heard, said) >= _OWN_WORDS
 
 
-def interrupts(heard: Transcript, agent_text: str, likeness: float) -> bool:
+def interrupts(heard: Transcript, agent_text: str, likeness: float, *, goes_on: bool = False) -> bool:
     """Whether somebody takes the word.
 
     Args:
         heard: what was recognised while the agent spoke.
         agent_text: what the agent says now, and said in the last seconds.
         likeness: of the sound to the agent's own (``echo.Reference.likeness``).
+        goes_on: the agent had only just begun: words, however few, may be the rest of what it answers too early.
     """
     said = words(heard.text)
-    if not said or is_backchannel(heard.text) or likeness >= echo.SAME:
+    if not said or likeness >= echo.SAME or is_backchannel(heard.text):
         return False
+    if goes_on and likeness < echo.SIMILAR:
+        return True
     if len(said) <= _FEW and heard.confidence < _SURE:
         return False
     return not is_own(heard.text, agent_text, likeness)

@@ -189,7 +189,11 @@ class Conversation:
 
     def takes_word(self, words: Words) -> bool:
         """Whether somebody interrupts the agent."""
-        return barge_in.interrupts(words.transcript, self._mouth.said_lately(), words.likeness)
+        return barge_in.interrupts(words.transcript, self._mouth.said_lately(), words.likeness, goes_on=words.goes_on)
+
+    def expects_more(self) -> bool:
+        """Whether the agent has only just begun to speak."""
+        return self._mouth.just_begun()
 
     def vocabulary(self) -> tuple[str, ...]:
         """What the client says is likely, and what the functions at hand take."""

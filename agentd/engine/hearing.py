@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -57,10 +57,12 @@ class Words:
     Attributes:
         transcript: its words.
         likeness: of its sound to the agent's own; 0.0 where that was not looked for.
+        goes_on: it was begun when the agent had only just begun, too.
     """
 
     transcript: Transcript
     likeness: float = 0.0
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,10 @@ class Listener(Protocol):
 
     def guarded(self) -> bool:
         """Whether the agent is heard, so that a sound may be a nod to it or its own echo."""
+        ...
+
+    def expects_more(self) -> bool:
+        """Whether the agent has only just begun, so that the user may be going on with what it cut off."""
         ...
 
     def takes_word(self, words: Words) -> bool:
@@ -174,6 +180,7 @@ class Ear:
         self._settled: list[str] = []
         self._settled_to = 0
         self._doubtful = False
+        self._goes_on = False
         self._checked_ms = 0.0
         self._eager_ms: float | None = None
         self._told_done = False
@@ -240,6 +247,7 @@ class Ear:
     def _start(self) -> None:
         self._endpointer.end_ms = self.patience.longest_ms
         self._eager_ms, self._told_done = None, False
+        self._goes_on = self._doubtful and self._listener.expects_more()
         if self._doubtful:
             self._recognise()
         else:
@@ -313,12 +321,14 @@ class Ear:
         vocabulary = self._listener.vocabulary()
         if guess.doubtful:
             reference = self._played.before(self._arrived - len(self._rest) / LISTEN_RATE)
+            goes_on = self._goes_on
             words = await self._compute.run(Urgency.TRANSCRIPT, self._hear_past_echo, heard, reference, vocabulary)
+            words = replace(words, goes_on=goes_on)
         else:
             words = Words(await self._compute.run(Urgency.TRANSCRIPT, self._recogniser.transcribe, heard, vocabulary))
         if settled:
             text = " ".join((*settled, words.transcript.text)).strip()
-            words = Words(Transcript(text, words.transcript.confidence), words.likeness)
+            words = replace(words, transcript=Transcript(text, words.transcript.confidence))
         guess.transcript = words.transcript
         if guess is self._guess:
             self._recognised(words)

@@ -22,6 +22,9 @@ __all__ = ["Mouth", "Speech"]
 FRAME_S: Final = 0.2
 """Agent audio per frame: little enough that a barge-in wastes nothing, enough that a reply is a dozen frames."""
 
+JUST_BEGUN_S: Final = 1.3
+"""From a reply's first audio: nobody nods yet, but whoever was not done speaking goes on, noticed after 0.3 s of it."""
+
 LINGERS_S: Final = 0.4
 """How long after its playback the agent's voice may begin to come back."""
 
@@ -85,6 +88,7 @@ class Mouth:
         self._clock = clock
         self._frame_bytes = max(2, output.bytes_for(min(FRAME_S, ahead_s / 2)) // 2 * 2)
         self._playback = Playback()
+        self._begun_at = -JUST_BEGUN_S
         self.played = Played(output)
         self._queue: deque[Speech] = deque()
         self._queued = asyncio.Event()
@@ -106,6 +110,10 @@ class Mouth:
     def heard(self) -> bool:
         """True while audio that went out is played; what is only told in text can still have something said before or behind."""
         return self._playback.playing(self._clock())
+
+    def just_begun(self) -> bool:
+        """True while the user has heard so little of a reply that what they say now went on before it, or means to."""
+        return self._clock() - self._begun_at < JUST_BEGUN_S
 
     def audible(self) -> bool:
         """True while the user's microphone may pick up what was said last: buffers and rooms return it a moment late."""
@@ -293,6 +301,8 @@ class Mouth:
             self._line.send_audio(header + frame)
             header = b""
             now = self._clock()
+            if not self._playback.playing(now):
+                self._begun_at = now
             begin, end = self._playback.sent(seconds, now)
             piece.sentence.note(begin, end)
             self.played.note(frame, begin, now)

@@ -66,3 +66,10 @@ def test_a_hum_that_is_half_taken_for_a_word_is_no_interruption() -> None:
     assert not interrupts("Mama.", LAMP, confidence=0.6)
     assert interrupts("Stop.", LAMP, confidence=0.75)
     assert interrupts("I think you should stop", LAMP, confidence=0.6)
+
+
+def test_even_few_words_at_the_very_beginning_of_a_reply_are_the_rest_of_what_it_answers() -> None:
+    assert _interrupts(Transcript("Ask not", 0.6), LAMP, 0.2, goes_on=True)
+    assert not _interrupts(Transcript("Okay", 0.9), LAMP, 0.2, goes_on=True), "but for a nod"
+    assert not _interrupts(Transcript("The living", 0.9), LAMP, 0.6, goes_on=True), "but for its echo"
+    assert not _interrupts(Transcript("", 0.0), LAMP, 0.2, goes_on=True)
