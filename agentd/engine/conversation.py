@@ -12,7 +12,7 @@ from agentd.engine import abilities, barge_in
 from agentd.engine.calls import Calls
 from agentd.engine.compute import Compute
 from agentd.engine.draft import Draft
-from agentd.engine.hearing import Ear, Utterance, Words
+from agentd.engine.hearing import Ear
 from agentd.engine.latency import ENDPOINTING, LISTEN, TurnClock
 from agentd.engine.line import APART_S, Line
 from agentd.engine.memory import Memory
@@ -22,6 +22,7 @@ from agentd.engine.speak.choice import choose, voices_of
 from agentd.engine.speaking import Mouth
 from agentd.engine.thinking import Mind
 from agentd.engine.turns import Turns
+from agentd.engine.utterance import Utterance, Words
 from agentd.protocol import messages as wire
 from agentd.protocol import settings as documents
 from agentd.protocol.reading import object_of
