@@ -79,19 +79,19 @@ class Door:
         if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none") and not listed:
             raise ForbiddenOrigin("The request was sent by another site's page.")
 
-    def identify(self, request: web.Request, *, subprotocol: bool = False) -> Identity:
+    def identify(self, request: web.Request, *, compatible: bool = False) -> Identity:
         """Who sends the request.
 
         Args:
-            request: the request.
-            subprotocol: also take what Voice Agent clients send: ``Token <key>``, and ``token|bearer, <key>`` as WebSocket
-                subprotocols.
+            request: the request. A WebSocket handshake may carry its token as subprotocol ``bearer, <token>``: a browser
+                lets no page set the Authorization header of one.
+            compatible: also take what Voice Agent clients send: ``Token <key>``, and ``token, <key>`` as subprotocol.
 
         Raises:
             Unauthorized: no token, or none that is known.
             TooManyRequests: a wrong token, after too many others from this peer.
         """
-        token = _presented(request, subprotocol=subprotocol)
+        token = _presented(request, compatible=compatible)
         if token is None:
             raise Unauthorized("Send a token: `curl -H @$S/auth …`, or the header `Authorization: Bearer <token>`.")
         identity = self._verify(token)
@@ -114,14 +114,15 @@ class Door:
         _log.warning("token_refused", peer=peer)
 
 
-def _presented(request: web.Request, *, subprotocol: bool) -> str | None:
+def _presented(request: web.Request, *, compatible: bool) -> str | None:
+    kinds = ("bearer", "token") if compatible else ("bearer",)
     scheme, _, value = request.headers.get("Authorization", "").strip().partition(" ")
-    if value and (scheme.lower() == "bearer" or (subprotocol and scheme.lower() == "token")):
+    if value and scheme.lower() in kinds:
         return value.strip()
-    if subprotocol:
+    if request.headers.get("Upgrade", "").strip().lower() == "websocket":
         offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         for kind, key in pairwise(offered):
-            if kind.lower() in ("token", "bearer") and key:
+            if kind.lower() in kinds and key:
                 return key
     return None
 

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from agentd.errors import Forbidden
@@ -15,10 +15,19 @@ FIRST_TOKEN_SCOPES: Final = frozenset(SCOPES) - {"confirm"}
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The holder of a token."""
+    """The holder of a token.
+
+    Attributes:
+        name: whose token it is; a granted token has the name of the one that granted it, and shares its limits.
+        scopes: what it allows.
+        key: names the token itself in the daemon's memory and in grants, without giving it away.
+        granted: it is a token for a moment, which cannot grant others.
+    """
 
     name: str
     scopes: frozenset[str]
+    key: str = field(default="", compare=False)
+    granted: bool = False
 
     def allows(self, scope: str) -> bool:
         """True when the token has ``scope``; ``control`` implies ``read``, nothing else implies anything."""
@@ -38,6 +47,11 @@ def fixed_key(key: str, *, name: str, scopes: frozenset[str] = frozenset(SCOPES)
     """A ``verify`` for one key that is known beforehand (the engine's)."""
     known, identity = digest(key), Identity(name, scopes)
     return lambda token: identity if hmac.compare_digest(digest(token), known) else None
+
+
+def key_of(token_digest: bytes) -> str:
+    """What names a token in grants: a hash of its hash, so that a grant holds nothing a token could be found by."""
+    return hashlib.sha256(b"agentd token key" + token_digest).hexdigest()[:32]
 
 
 def digest(token: str) -> bytes:

@@ -15,8 +15,9 @@ from typing import Final
 import structlog
 
 from agentd.clock import rfc3339
-from agentd.door.identity import FIRST_TOKEN_SCOPES, SCOPES, Identity, digest
-from agentd.errors import ConfigError
+from agentd.door.grants import Grants
+from agentd.door.identity import FIRST_TOKEN_SCOPES, SCOPES, Identity, digest, key_of
+from agentd.errors import ConfigError, Forbidden
 
 _log = structlog.get_logger("agentd.door")
 
@@ -39,11 +40,12 @@ class TokenStore:
     Safe to use from the command line while the daemon runs: the daemon notices a changed ``tokens.toml``.
     """
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, *, grants: Grants | None = None) -> None:
         self.state_dir = state_dir
         self.token_file = state_dir / "token"
         self.auth_file = state_dir / "auth"
         self.tokens_file = state_dir / "tokens.toml"
+        self._grants = grants if grants is not None else Grants()
         self._first: TokenRecord | None = None
         self._others: tuple[TokenRecord, ...] = ()
         self._seen: tuple[int, int, int] | None = None
@@ -83,8 +85,34 @@ class TokenStore:
         found: Identity | None = None
         for record in self.list():
             if hmac.compare_digest(presented, record.digest):
-                found = Identity(record.name, record.scopes)
-        return found
+                found = Identity(record.name, record.scopes, key_of(record.digest))
+        return found or self._granted(token)
+
+    def _granted(self, token: str) -> Identity | None:
+        """The holder of a granted token: it ends with the token that granted it, and never allows more."""
+        grant = self._grants.read(token)
+        parent = next((record for record in self.list() if grant is not None and key_of(record.digest) == grant.holder), None)
+        if grant is None or parent is None:
+            return None
+        holder = Identity(parent.name, parent.scopes)
+        return Identity(
+            parent.name, frozenset(scope for scope in grant.scopes if holder.allows(scope)), grant.holder, granted=True
+        )
+
+    def grant(self, holder: Identity, ttl_s: int, scopes: frozenset[str] | None = None) -> str:
+        """A token for ``ttl_s`` seconds that allows what ``holder`` may do, or less.
+
+        Raises:
+            Forbidden: ``scopes`` asks for more than the holder has, or the holder itself has only such a token.
+        """
+        if holder.granted:
+            raise Forbidden("A granted token cannot grant others; send the token that granted it.")
+        lacking = sorted(scope for scope in scopes or () if not holder.allows(scope))
+        if lacking:
+            raise Forbidden(
+                f"The token {holder.name!r} has scope {', '.join(sorted(holder.scopes))}; it cannot grant {', '.join(lacking)}."
+            )
+        return self._grants.issue(ttl_s, holder=holder.key, scopes=holder.scopes if scopes is None else scopes)
 
     def create(self, scopes: frozenset[str], name: str) -> str:
         """Make a token; its hash goes into ``tokens.toml``. The value is returned once and kept nowhere.

@@ -6,8 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
-from agentd.door import Door, Identity, fixed_key
-from agentd.engine.grants import Grants
+from agentd.door import Door, Grants, Identity, fixed_key
 from agentd.errors import AgentdError, ForbiddenHost, ForbiddenOrigin, RequestError
 
 SCHEMES: Final = frozenset({"token", "bearer"})
@@ -73,7 +72,7 @@ class Admission:
             self._door.admit(request)
             if request.path in OPEN_PATHS:
                 return
-            holder = self._door.identify(request, subprotocol=True)
+            holder = self._door.identify(request, compatible=True)
         except RequestError as error:
             raise _refusal(error) from None
         if holder is _GRANTED and request.path == GRANT:
@@ -85,7 +84,7 @@ class Admission:
         return tuple(name for name in offered if name.lower() in SCHEMES)[:1]
 
     def _holder(self, token: str) -> Identity | None:
-        return self._key(token) or (_GRANTED if self.grants.valid(token) else None)
+        return self._key(token) or (_GRANTED if self.grants.read(token) else None)
 
 
 def _refusal(error: AgentdError) -> Refusal:

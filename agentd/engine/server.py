@@ -15,10 +15,10 @@ import structlog
 from aiohttp import WSCloseCode, web
 
 from agentd.config import EngineSettings
+from agentd.door.grants import ttl_of
 from agentd.engine import early_access
 from agentd.engine.admission import ERR_CODES, GRANT, Admission, Refusal
 from agentd.engine.exchange import hold
-from agentd.engine.grants import ttl_of
 from agentd.engine.line import Hangup, Line
 from agentd.engine.reception import Receive, Reception
 from agentd.protocol.messages import Error

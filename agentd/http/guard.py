@@ -18,7 +18,7 @@ from agentd.errors import (
 )
 from agentd.http import problems
 from agentd.http.deps import IDENTITY, REQUEST_ID, STARTED, HttpDeps
-from agentd.http.routes import Route
+from agentd.http.routes import ANY, Route
 from agentd.ids import new_request_id
 
 _log = structlog.get_logger("agentd.http")
@@ -110,7 +110,7 @@ class Guard:
             raise refusal
         if route is None:
             raise AssertionError("every route is in the table")
-        if route.scope is not None and identity is not None:
+        if route.scope not in (None, ANY) and identity is not None:
             require(identity, route.scope)
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise UnsupportedMediaType("Send the body uncompressed, without Content-Encoding.")
@@ -132,7 +132,7 @@ class Guard:
         is_open = route is not None and route.scope is None
         if is_open and "Authorization" not in request.headers:
             return None
-        identity = self._deps.door.identify(request, subprotocol=route is not None and route.compatible)
+        identity = self._deps.door.identify(request, compatible=route is not None and route.compatible)
         request[IDENTITY] = identity
         return identity
 

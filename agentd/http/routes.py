@@ -6,9 +6,12 @@ from typing import Final
 
 from aiohttp import web
 
-from agentd.http import audio, compatible, events, functions, problems, records, service, sessions, steering
+from agentd.http import audio, compatible, events, functions, grants, problems, records, service, sessions, steering
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ANY: Final = "any"
+"""The scope of a route that every token may use."""
 
 _SESSION: Final = "/v1/sessions/{id}"
 
@@ -19,7 +22,7 @@ class Route:
 
     Attributes:
         path: a template; the label of the metrics.
-        scope: what the token must allow; None: open to everybody who passes the Host and Origin checks.
+        scope: what the token must allow, or ``ANY``; None: open to everybody who passes the Host and Origin checks.
         compatible: also take tokens as Voice Agent clients send them (``Token``, WebSocket subprotocol).
     """
 
@@ -61,6 +64,7 @@ ROUTES: Final = (
     Route("POST", "/v1/functions/{name}/invoke", functions.invoke, "control"),
     Route("GET", "/v1/agents", service.agents, "read"),
     Route("GET", "/v1/agents/{name}", service.agent, "read"),
+    Route("POST", "/v1/auth/grant", grants.grant, ANY, compatible=True),
     Route("GET", "/v1/agent/converse", compatible.converse, "control", compatible=True),
     Route("GET", "/agent", compatible.converse, "control", compatible=True),
     Route("GET", "/v1/agent/settings/think/models", service.think_models, "read", compatible=True),

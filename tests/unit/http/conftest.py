@@ -1,9 +1,10 @@
 """The control API over real sessions whose upstream is a scripted peer in this process."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from aiohttp.test_utils import BaseTestServer, TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from agentd.config import Settings
-from agentd.door import Door, TokenStore
+from agentd.door import Door, Grants, TokenStore
 from agentd.http.runner import make_runner
 from agentd.http.server import HttpDeps, Readiness, build_app
 from agentd.metrics import Metrics
@@ -49,7 +50,11 @@ async def set_light(room: str) -> str:
 
 @dataclass(slots=True)
 class Api:
-    """A running control API and a client that holds the first token."""
+    """A running control API and a client that holds the first token.
+
+    Attributes:
+        ahead_s: how far the clock of granted tokens is ahead; a test moves it.
+    """
 
     base: str
     port: int
@@ -59,14 +64,19 @@ class Api:
     deps: HttpDeps
     readiness: list[Readiness]
     runner: web.AppRunner
+    ahead_s: list[float]
+    made: dict[str, str] = field(default_factory=dict)
 
     @property
     def token(self) -> str:
         return self.tokens.token_file.read_text().strip()
 
     def auth(self, *scopes: str) -> dict[str, str]:
-        """Headers of a new token with these scopes."""
-        return {"Authorization": f"Bearer {self.tokens.create(frozenset(scopes), '-'.join(scopes))}"}
+        """Headers of a token with exactly these scopes."""
+        name = "-".join(sorted(scopes))
+        if name not in self.made:
+            self.made[name] = self.tokens.create(frozenset(scopes), name)
+        return {"Authorization": f"Bearer {self.made[name]}"}
 
     async def call(self, method: str, path: str, **options: Any) -> "Answer":
         headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
@@ -164,7 +174,8 @@ class _Server(BaseTestServer):
 async def _serve(aiohttp_client: AiohttpClient, made: World, folder: Path) -> Api:
     settings: Settings = made.manager._settings
     metrics: Metrics = made.manager._deps.metrics
-    tokens = TokenStore(folder / "tokens")
+    ahead_s = [0.0]
+    tokens = TokenStore(folder / "tokens", grants=Grants(lambda: time.time() + ahead_s[0]))
     tokens.load_or_create()
     readiness = [Readiness(ready=True, details={"functions": 1})]
     ports: list[int] = []
@@ -184,4 +195,4 @@ async def _serve(aiohttp_client: AiohttpClient, made: World, folder: Path) -> Ap
     if port is None:
         raise AssertionError("the server listens")
     ports.append(port)
-    return Api(f"http://127.0.0.1:{port}", port, client.session, made, tokens, deps, readiness, runner)
+    return Api(f"http://127.0.0.1:{port}", port, client.session, made, tokens, deps, readiness, runner, ahead_s)

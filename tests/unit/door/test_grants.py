@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentd.engine.grants import Grants, ttl_of
+from agentd.door.grants import Grants, ttl_of
 
 
 class Clock:
@@ -23,11 +23,11 @@ def test_a_token_is_valid_until_its_time_is_over() -> None:
     clock = Clock()
     grants = Grants(clock)
     token = grants.issue(30)
-    assert grants.valid(token)
+    assert grants.read(token)
     clock.now += 29.9
-    assert grants.valid(token)
+    assert grants.read(token)
     clock.now += 0.2
-    assert not grants.valid(token)
+    assert not grants.read(token)
 
 
 def test_a_client_can_read_when_the_token_ends() -> None:
@@ -38,16 +38,16 @@ def test_a_client_can_read_when_the_token_ends() -> None:
 def test_two_tokens_are_never_the_same_and_one_process_does_not_know_the_tokens_of_another() -> None:
     grants = Grants()
     assert grants.issue(30) != grants.issue(30)
-    assert not Grants().valid(grants.issue(30))
+    assert not Grants().read(grants.issue(30))
 
 
 @given(st.text())
 def test_no_other_text_is_a_token(text: str) -> None:
     grants = Grants()
     signed, _, signature = grants.issue(30).rpartition(".")
-    assert not grants.valid(text)
-    assert not grants.valid(f"{signed}.{text}") or text == signature
-    assert not grants.valid(f"{text}.{signature}") or text == signed
+    assert not grants.read(text)
+    assert not grants.read(f"{signed}.{text}") or text == signature
+    assert not grants.read(f"{text}.{signature}") or text == signed
 
 
 def test_a_token_whose_end_was_moved_is_none() -> None:
@@ -56,7 +56,7 @@ def test_a_token_whose_end_was_moved_is_none() -> None:
     header, claims, signature = grants.issue(1).split(".")
     later = json.loads(base64.urlsafe_b64decode(claims + "==")) | {"exp": 9_999_999_999}
     forged = base64.urlsafe_b64encode(json.dumps(later).encode()).rstrip(b"=").decode()
-    assert not grants.valid(f"{header}.{forged}.{signature}")
+    assert not grants.read(f"{header}.{forged}.{signature}")
 
 
 @pytest.mark.parametrize(
