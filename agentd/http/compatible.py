@@ -54,11 +54,19 @@ class Outbox:
         """Pass one JSON text frame on to the client."""
         self._put(frame.decode("utf-8", "replace"), len(frame))
 
-    def send_audio(self, frame: bytes) -> None:
+    def agent_audio(self, frame: bytes) -> None:
         """Pass agent audio on, in frames of at most ``FRAME_BYTES``."""
         for start in range(0, len(frame), FRAME_BYTES):
             piece = bytes(frame[start : start + FRAME_BYTES])
             self._put(piece, len(piece))
+
+    def cut(self) -> None:
+        """A barge-in: audio that has not gone out yet is not wanted any more."""
+        self._frames = deque(frame for frame in self._frames if not isinstance(frame, bytes))
+        self._bytes = sum(len(frame) for frame in self._frames if isinstance(frame, str))
+
+    def ended(self) -> None:
+        """Nothing more is said; ``close`` tells why."""
 
     def close(self, code: int, reason: str) -> None:
         """The session ended: close the connection once everything before is sent."""

@@ -41,6 +41,7 @@ from agentd.sessions.calls import Caller, Calls
 from agentd.sessions.feed import Feed
 from agentd.sessions.journal import Journal
 from agentd.sessions.link import Link
+from agentd.sessions.listeners import Listeners
 from agentd.sessions.playback import Playback
 from agentd.sessions.records import CallRecord, Turn
 from agentd.sessions.spec import PassthroughClient
@@ -92,6 +93,9 @@ class Conversation:
         self.function_calls = 0
         self.last_active = asyncio.get_running_loop().time()
         self.client = client
+        self.listeners = Listeners()
+        if client is not None:
+            self.listeners.attach(client)
         self._metrics = metrics
         self._limits = limits
         self._run_id = caller.run_id
@@ -146,8 +150,7 @@ class Conversation:
 
     def cut(self, now: float) -> None:
         """Our own barge-in: what is not played yet is thrown away."""
-        self.tracker.user_started(now, self._unplayed(now))
-        self.playback.cut(now)
+        self._barge_in(now)
         if self.link is not None:
             self.link.protocol.interrupt()
 
@@ -172,7 +175,7 @@ class Conversation:
     def turn_view(self, turn: Turn, *, words: bool) -> dict[str, Any]:
         """The turn as JSON."""
         link = f"/v1/sessions/{self._run_id}/turns/{turn.n}/audio" if turn.audio else None
-        return turn.view(words=words, delivered=self.client is not None, audio_link=link)
+        return turn.view(words=words, audio_link=link)
 
     # LinkOwner
 
@@ -190,8 +193,7 @@ class Conversation:
         match message:
             case UserStartedSpeaking():
                 self.touch()
-                self.tracker.user_started(now, self._unplayed(now))
-                self.playback.cut(now)
+                self._barge_in(now)
             case ConversationText(role="user"):
                 self.touch()
                 self.feed.confirmed()
@@ -239,9 +241,8 @@ class Conversation:
             return
         now = self._loop.time()
         self.playback.received(len(frame), now)
-        self.tracker.agent_audio(frame, now)
-        if self.client is not None:
-            self.client.send_audio(frame)
+        self.tracker.agent_audio(frame, now, delivered=self.listeners.present)
+        self.listeners.agent_audio(frame)
 
     def on_lost(self, link: Link, closed: Closed) -> None:
         """The connection is gone."""
@@ -256,9 +257,11 @@ class Conversation:
 
     # effects
 
-    def _unplayed(self, now: float) -> int:
-        """Bytes a barge-in cuts: with no listener all that was received counts as played (api.md, Turn)."""
-        return self.playback.left_bytes(now) if self.client is not None else 0
+    def _barge_in(self, now: float) -> None:
+        """The agent is cut off. With no listener all that was received counts as played (api.md, Turn)."""
+        self.tracker.user_started(now, self.playback.left_bytes(now) if self.listeners.present else 0)
+        self.playback.cut(now)
+        self.listeners.cut()
 
     def _relay(self, link: Link, message: Message, frame: bytes) -> None:
         renewed = link.n > 1 and isinstance(message, Welcome | SettingsApplied)

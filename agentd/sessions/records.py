@@ -84,6 +84,8 @@ class Turn:
     first_audio_at: float | None = None
     ended_at: float | None = None
     reported: dict[str, float] = field(default_factory=dict)
+    delivered: bool = False
+    """Somebody heard it, or some of it."""
     settled: bool = False
     """Ended, and its latencies are known as far as they will be."""
 
@@ -130,13 +132,13 @@ class Turn:
         speak = self.first_audio_at - text_at
         return _balanced(Latency(think_s=think, function_s=functions, speak_s=speak, total_s=total, basis="text"))
 
-    def view(self, *, words: bool, delivered: bool, audio_link: str | None) -> dict[str, Any]:
+    def view(self, *, words: bool, audio_link: str | None) -> dict[str, Any]:
         """The turn as JSON (api.md, Turn)."""
         seen: dict[str, Any] = {"n": self.n, "started_at": rfc3339(self.started), "cause": self.cause}
         if words:
             seen |= {"heard": self.heard, "said": self.said_text, "played": self.played_text}
         return seen | {
-            "delivered": delivered,
+            "delivered": self.delivered,
             "interrupted": self.interrupted,
             "outcome": self.outcome,
             "calls": [call.view(words=words) for call in self.calls],

@@ -124,6 +124,7 @@ class Session:
         self.end_turn = texts.end_turn
         self.interrupt = texts.interrupt
         self.inject_audio = Speech(out).inject_audio
+        self.listeners = self.conversation.listeners
         self._deps = deps
         self._limits = deps.limits
         self._client = client
@@ -272,6 +273,7 @@ class Session:
         conversation.count_audio()
         conversation.tracker.failed(self._loop.time())
         conversation.feed.close()
+        conversation.listeners.end()
         self.ended_at = time.time()
         self.state = State.ENDED
         if self._client is not None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from agentd.sessions.listeners import Listener
+
 
 @dataclass(frozen=True, slots=True)
 class StartSpec:
@@ -26,14 +28,11 @@ class StartSpec:
     max_duration_s: float | None = None
 
 
-class PassthroughClient(Protocol):
+class PassthroughClient(Listener, Protocol):
     """A Voice Agent client connected to us; calls never wait, the implementation bounds what it holds."""
 
     def send_text(self, frame: bytes) -> None:
         """Pass one JSON text frame on to the client."""
-
-    def send_audio(self, frame: bytes) -> None:
-        """Pass agent audio on to the client."""
 
     def close(self, code: int, reason: str) -> None:
         """The session ended: close the client's connection."""

@@ -172,10 +172,11 @@ class TurnTracker:
         self._still_speaking.said.append(Said(text, self._still_speaking.audio_bytes))
         return True
 
-    def agent_audio(self, frame: bytes | memoryview, now: float) -> None:
-        """A binary frame that may be heard."""
+    def agent_audio(self, frame: bytes | memoryview, now: float, *, delivered: bool = False) -> None:
+        """A binary frame that may be heard; ``delivered`` when somebody listens."""
         turn = self._still_speaking or self.current or self._open("agent", now)
         turn.first_audio_at = turn.first_audio_at or now
+        turn.delivered = turn.delivered or delivered
         turn.audio_bytes += len(frame)
         self._keep(turn, frame)
         if turn is self.current and not turn.said and not self._own_texts and not turn.calls:

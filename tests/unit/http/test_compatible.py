@@ -143,7 +143,7 @@ async def test_a_client_whose_connection_breaks_leaves_nothing_behind(api: Api) 
 
 async def test_agent_audio_goes_out_in_frames_of_at_most_64_kib(api: Api) -> None:
     outbox = Outbox(api.deps)
-    outbox.send_audio(b"x" * (FRAME_BYTES * 2 + 5))
+    outbox.agent_audio(b"x" * (FRAME_BYTES * 2 + 5))
     frames = [await outbox.get() for _ in range(3)]
     assert [len(frame) for frame in frames if isinstance(frame, bytes)] == [FRAME_BYTES, FRAME_BYTES, 5]
 
@@ -152,7 +152,7 @@ async def test_a_slow_client_loses_its_oldest_audio_and_no_text(api: Api) -> Non
     outbox = Outbox(api.deps)
     outbox.send_text(b'{"type":"First"}')
     for i in range(QUEUE_BYTES // FRAME_BYTES + 10):
-        outbox.send_audio(bytes([i % 256]) * FRAME_BYTES)
+        outbox.agent_audio(bytes([i % 256]) * FRAME_BYTES)
     outbox.send_text(b'{"type":"Last"}')
     outbox.close(1000, "done")
     frames = []

@@ -312,6 +312,6 @@ def test_reading_a_turn_without_words_shows_none_of_them(tracker: TurnTracker) -
     tracker.user_said("secret words", 1.0)
     tracker.call_started("c1", "unlock", {"code": "secret words"}, 1.1, client_side=True)
     tracker.agent_said("secret words", 1.2)
-    view: Callable[[bool], str] = lambda words: str(tracker.turns[0].view(words=words, delivered=False, audio_link=None))  # noqa: E731
+    view: Callable[[bool], str] = lambda words: str(tracker.turns[0].view(words=words, audio_link=None))  # noqa: E731
     assert "secret" in view(True)
     assert "secret" not in view(False)
