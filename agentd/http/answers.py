@@ -9,12 +9,9 @@ import orjson
 from aiohttp import web
 
 from agentd.errors import FieldError, InvalidRequest
-from agentd.http.queries import Query
+from agentd.http.queries import Page
 
 ItemT = TypeVar("ItemT")
-
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 1000
 
 
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -25,7 +22,7 @@ def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | N
 
 
 def page(
-    items: Sequence[ItemT], query: Query, *, key: Callable[[ItemT], str], descending: bool = False
+    items: Sequence[ItemT], query: Page, *, key: Callable[[ItemT], str], descending: bool = False
 ) -> tuple[Sequence[ItemT], str | None]:
     """One page of ``items`` and the cursor of the next.
 
@@ -33,18 +30,16 @@ def page(
 
     Args:
         items: sorted by ``key``.
-        query: with ``limit`` and ``cursor``.
+        query: says which page.
         key: unique among the items, never changes, and sorts as text.
         descending: the items are sorted the other way round.
     """
-    limit = query.integer("limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
     start = 0
-    cursor = query.text("cursor")
-    if cursor is not None:
-        last = _decoded(cursor)
+    if query.cursor is not None:
+        last = _decoded(query.cursor)
         start = next((i for i, item in enumerate(items) if (key(item) < last if descending else key(item) > last)), len(items))
-    shown = items[start : start + limit]
-    more = start + limit < len(items)
+    shown = items[start : start + query.limit]
+    more = start + query.limit < len(items)
     return shown, _encoded(key(shown[-1])) if more else None
 
 

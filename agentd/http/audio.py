@@ -8,40 +8,69 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from aiohttp import web
+from pydantic import Field
 
 from agentd.audio.decode import PIECE_BYTES, Decoder, open_decoder
 from agentd.config import LimitSettings
-from agentd.errors import MalformedRequest, PayloadTooLarge, RequestTimeout
+from agentd.errors import (
+    InvalidAudio,
+    MalformedRequest,
+    NotAcceptable,
+    NothingHeard,
+    PayloadTooLarge,
+    RequestTimeout,
+    SessionBusy,
+    SessionEnded,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from agentd.http.answers import json_answer
 from agentd.http.bodies import go_on, read_some
 from agentd.http.deps import DEPS
-from agentd.http.queries import Query
-from agentd.http.replies import prefers_audio, reply
+from agentd.http.models import Answer, Count, Seconds, Turn
+from agentd.http.queries import Flag, Timeout
+from agentd.http.replies import SPOKEN_REPLY, prefers_audio, reply
 from agentd.http.sessions import session_of
+from agentd.http.table import Example, Media, Route
+
+
+class InjectParameters(Timeout):
+    """How to inject."""
+
+    wait: Literal["sent", "reply"] = Field("sent", description="`reply` waits for the turns the recording causes.")
+    queue: Flag = Field(default=True, description="False: 409 `session-busy` while another recording is spoken.")
+    pace: Literal["realtime", "fast"] = Field("realtime", description="`fast` sends as quickly as the upstream takes it.")
+
+
+class Sent(Answer):
+    """The recording was sent."""
+
+    accepted_s: Seconds
+    accepted_bytes: Count
+    queued_s: Seconds
 
 
 async def inject(request: web.Request) -> web.StreamResponse:
     """``POST`` and ``PUT …/audio`` (``curl -T`` sends PUT)."""
-    query = Query(request, "wait", "timeout_s", "queue", "pace")
-    wait: Literal["sent", "reply"] = query.choice("wait", ("sent", "reply"))
-    pace = query.choice("pace", ("realtime", "fast"))
-    timeout_s, queue = query.timeout_s(), query.flag("queue", default=True)
-    as_audio = prefers_audio(request, waits=wait == "reply")
+    query = InjectParameters.of(request)
+    as_audio = prefers_audio(request, waits=query.wait == "reply")
     session = session_of(request)
     if not request.can_read_body:
         raise MalformedRequest("There is no audio in the request; with curl add --data-binary @question.wav.")
     limits = request.app[DEPS].settings.limits
-    upload = Upload(request, limits, limited=request.content_length is not None or pace == "fast")
+    upload = Upload(request, limits, limited=request.content_length is not None or query.pace == "fast")
     decoder = open_decoder(request.headers.get("Content-Type"), session.input_format)
     pcm = decoded(upload.pieces(), decoder, limits, limited=upload.limited)
     try:
-        injection = await session.inject_audio(pcm, wait=wait, queue=queue, realtime=pace == "realtime", timeout_s=timeout_s)
+        injection = await session.inject_audio(
+            pcm, wait=query.wait, queue=query.queue, realtime=query.pace == "realtime", timeout_s=query.timeout_s
+        )
     finally:
         await pcm.aclose()
-    if wait == "reply":
+    if query.wait == "reply":
         return reply(request, session, injection.turns, as_audio=as_audio)
     return json_answer(
         {
@@ -117,3 +146,30 @@ async def decoded(
         rest = decoder.finish()
         if rest:
             yield rest
+
+
+def _route(method: str, example: Example) -> Route:
+    return Route(
+        method, "/v1/sessions/{id}/audio", inject, "control",
+        summary="Inject speech",
+        description="Decoded as it arrives and spoken to the session in real time. A body without a length (`curl -T -`) may "
+        "go on for hours and ends after 10 s without a byte. Without a content type, or with curl's own, the format is "
+        "recognised by its first bytes.",
+        query=InjectParameters,
+        body=BODIES,
+        body_required=True,
+        answers={200: (Sent, Turn, SPOKEN_REPLY)},
+        errors=(InvalidAudio, NothingHeard, SessionBusy, SessionEnded, NotAcceptable, UpstreamUnreachable, UpstreamTimeout),
+        example=example,
+    )  # fmt: skip
+
+
+BODIES: Final = (
+    Media("audio/wav", "RIFF/WAVE; sizes of 0 or 0xFFFFFFFF (pipes) are normal."),
+    Media("audio/pcm", "Raw samples: `audio/pcm;encoding=linear16;rate=24000;channels=1`, or the session's input format."),
+    Media("application/octet-stream", "Recognised by its first bytes."),
+)
+ROUTES: Final = (
+    _route("POST", Example(curl='curl -H @$S/auth --data-binary @question.wav "$A/v1/sessions/kitchen/audio?wait=reply"')),
+    _route("PUT", Example(curl="arecord -f S16_LE -r 16000 | curl -H @$S/auth -T - $A/v1/sessions/kitchen/audio")),
+)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, ClassVar, Final, NoReturn, TypeVar
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
@@ -21,6 +21,7 @@ from agentd.errors import (
     UnsupportedMediaType,
 )
 from agentd.http.deps import DEPS
+from agentd.http.table import ROUTE
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
@@ -29,30 +30,39 @@ FORM: Final = "application/x-www-form-urlencoded"
 
 
 class Body(BaseModel):
-    """A JSON body: unknown members are faults, and a "1" is not a 1."""
+    """A JSON body: unknown members are faults, and a "1" is not a 1.
+
+    Attributes:
+        text_member: the member that a ``text/plain`` body stands for, where a text is the whole body.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    text_member: ClassVar[str | None] = None
 
 
 BodyT = TypeVar("BodyT", bound=Body)
 
 
-async def read_model(request: web.Request, model: type[BodyT], *, text_member: str | None = None) -> BodyT:
+async def read_model(request: web.Request, model: type[BodyT]) -> BodyT:
     """The request's body as ``model``; an absent body is an empty object.
 
     Args:
         request: the request.
-        model: what the body must be.
-        text_member: the member that a ``text/plain`` body stands for.
+        model: what the body must be; the route's row names it too.
 
     Raises:
         MalformedRequest, UnsupportedMediaType, PayloadTooLarge, RequestTimeout, InvalidRequest.
+        TypeError: the row names another; a defect of it.
     """
+    route = request[ROUTE]
+    if model not in route.bodies:
+        raise TypeError(f"{route.method} {route.path} does not declare {model.__name__}")
     raw = await read_bytes(request)
     if raw is None:
         return validate(model, {})
-    media = _media_type(request, text=text_member is not None)
-    if media == TEXT and text_member is not None:
+    text_member = model.text_member
+    if _media_type(request, text=text_member is not None) == TEXT and text_member is not None:
         return validate(model, {text_member: _decoded(raw)})
     return validate(model, parse_json(raw, request.app[DEPS].settings.limits))
 

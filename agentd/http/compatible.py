@@ -10,9 +10,12 @@ from typing import Final
 
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
+from pydantic import Field
 
-from agentd.errors import AgentdError, MalformedRequest
+from agentd.errors import AgentdError, Draining, EngineNotReady, MalformedRequest, TooManySessions, Unavailable
 from agentd.http.deps import DEPS, IDENTITY, REQUEST_ID, STARTS, HttpDeps
+from agentd.http.queries import Anything
+from agentd.http.table import UPSTREAM, Example, Route, Upgrade
 from agentd.protocol.codec import ProtocolError, encode
 from agentd.protocol.messages import Error
 from agentd.sessions.session import Session
@@ -29,6 +32,12 @@ QUEUE_BYTES: Final = 8 * 1024 * 1024
 SEND_S: Final = 60.0
 """A client that takes no frame for so long is gone; one that plays as it reads may take its time."""
 CLOSE_S: Final = 2.0
+
+
+class ConverseParameters(Anything):
+    """Which profile; what else clients send is theirs."""
+
+    agent: str | None = Field(None, description="A profile; without it `passthrough`: limits, no functions.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +133,7 @@ async def converse(request: web.Request) -> web.StreamResponse:
         raise MalformedRequest("This is a WebSocket endpoint: connect with a Voice Agent client, or use POST /v1/sessions.")
     request.app[STARTS].admit(request[IDENTITY].name)
     outbox = Outbox(deps)
-    session = await deps.manager.start_passthrough(agent=request.query.get("agent"), client=outbox)
+    session = await deps.manager.start_passthrough(agent=ConverseParameters.of(request).agent, client=outbox)
     try:
         socket.headers["dg-request-id"] = session.lifeline.request_id or request[REQUEST_ID]
         await socket.prepare(request)
@@ -193,3 +202,21 @@ async def _write(socket: web.WebSocketResponse, outbox: Outbox) -> None:
         return  # the client is gone; the reader sees it too
     except TimeoutError:
         await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"slow consumer")
+
+
+def _route(path: str) -> Route:
+    return Route(
+        "GET", path, converse, "control",
+        summary="Converse as a Voice Agent client (WebSocket)",
+        description="Any client of the Deepgram Voice Agent API points its base URL here; its API key is an agentd token. The "
+        "connection is a session, which the other calls list, show and steer.",
+        query=ConverseParameters,
+        answers={101: Upgrade("The Voice Agent protocol: text frames are its JSON messages, binary frames are audio.")},
+        errors=(TooManySessions, Draining, EngineNotReady, Unavailable, *UPSTREAM),
+        compatible=True,
+        stream=True,
+        example=Example(curl='websocat -H "Authorization: Token $(cat $S/token)" ws://127.0.0.1:8690' + path),
+    )  # fmt: skip
+
+
+ROUTES: Final = (_route("/v1/agent/converse"), _route("/agent"))

@@ -11,12 +11,15 @@ from typing import Any, Final
 
 import orjson
 from aiohttp import web
+from pydantic import Field
 
 from agentd.errors import FieldError, InvalidRequest, TooManyRequests
 from agentd.http.accept import choose
 from agentd.http.deps import DEPS, HttpDeps, sees_words
-from agentd.http.queries import MAX_TIMEOUT_S, Query
+from agentd.http.models import Events
+from agentd.http.queries import MAX_TIMEOUT_S, Number, Parameters, Whole
 from agentd.http.sessions import session_of
+from agentd.http.table import Example, Media, Route
 from agentd.hub import EVENT_TYPES, Envelope, Mailbox, Transport
 from agentd.ids import is_run_id
 from agentd.sessions.session import Session
@@ -28,6 +31,16 @@ RETRY_MS: Final = 2000
 POLL_LIMIT: Final = 1000
 _LOOK_S: Final = 5.0
 """How often a quiet stream looks whether its reader is still there: aiohttp does not tell a handler."""
+
+
+class EventParameters(Parameters):
+    """Which events, and how. Any of `after`, `wait_s` and `limit` asks for JSON instead of a stream."""
+
+    after: str | None = Field(None, description="Events after this position: `<run_id>:<seq>`, `<seq>`, or `g` for all sessions.")
+    wait_s: Number = Field(0.0, ge=0, le=MAX_TIMEOUT_S, description="Seconds to wait for the first event.")
+    limit: Whole = Field(POLL_LIMIT, ge=1, le=POLL_LIMIT)
+    types: str | None = Field(None, description="Names of events, divided by commas; all otherwise.")
+
 
 Missed = int | None
 """How many events are gone; None when that cannot be known."""
@@ -63,7 +76,7 @@ class View:
 
 async def of_session(request: web.Request) -> web.StreamResponse:
     """``GET …/events``."""
-    query = Query(request, "after", "wait_s", "limit", "types")
+    query = EventParameters.of(request)
     session = session_of(request)
     types = _types(query)
     if types is not None:
@@ -88,7 +101,7 @@ async def of_session(request: web.Request) -> web.StreamResponse:
 
 async def of_all(request: web.Request) -> web.StreamResponse:
     """``GET /v1/events``: every session's events."""
-    query = Query(request, "after", "wait_s", "limit", "types")
+    query = EventParameters.of(request)
     view = View(types=_types(query), words=sees_words(request), everything=True)
     if _is_poll(request, query):
         return await _poll_all(request, query, view)
@@ -169,13 +182,12 @@ async def _write(request: web.Request, response: web.StreamResponse, data: bytes
         raise ConnectionResetError("the reader took nothing") from None
 
 
-async def _poll_session(request: web.Request, query: Query, session: Session, view: View) -> web.Response:
-    wait_s, limit = _poll_bounds(query)
-    after = query.text("after")
+async def _poll_session(request: web.Request, query: EventParameters, session: Session, view: View) -> web.Response:
+    after = query.after
     deps = request.app[DEPS]
     past, missed = _after(session, after or "0")
     mailbox = _subscribe(deps, view, "poll", run_id=session.run_id)
-    items = await _collect(mailbox, deps, view, past, wait_s=wait_s if session.live else 0.0, limit=limit)
+    items = await _collect(mailbox, deps, view, past, wait_s=query.wait_s if session.live else 0.0, limit=query.limit)
     if items or past:  # past without items: nothing of it is wanted, go on behind it
         position = view.id_of(items[-1] if items else past[-1])
     else:
@@ -183,16 +195,15 @@ async def _poll_session(request: web.Request, query: Query, session: Session, vi
     return _polled(items, view, missed, position)
 
 
-async def _poll_all(request: web.Request, query: Query, view: View) -> web.Response:
-    wait_s, limit = _poll_bounds(query)
+async def _poll_all(request: web.Request, query: EventParameters, view: View) -> web.Response:
     deps = request.app[DEPS]
-    after = query.text("after")
+    after = query.after
     since = _number(after, "?after") if after is not None else 0
     past, missed = _after_g(deps, since)
     if after is None:
         missed = 0  # who asks for what there is has missed nothing
     mailbox = _subscribe(deps, view, "poll", run_id=None)
-    items = await _collect(mailbox, deps, view, past, wait_s=wait_s, limit=limit)
+    items = await _collect(mailbox, deps, view, past, wait_s=query.wait_s, limit=query.limit)
     position = items[-1].g if items else past[-1].g if past else min(since, deps.hub.g)
     return _polled(items, view, missed, str(position))
 
@@ -261,18 +272,16 @@ def _admit_reader(deps: HttpDeps) -> None:
         raise TooManyRequests(f"All {limit} event streams are taken (limits.sse_clients).", retry_after_s=5)
 
 
-def _is_poll(request: web.Request, query: Query) -> bool:
-    return query.has("after", "wait_s", "limit") or choose(request, (SSE, "application/json")) == "application/json"
+def _is_poll(request: web.Request, query: EventParameters) -> bool:
+    return (
+        bool(query.model_fields_set & {"after", "wait_s", "limit"})
+        or choose(request, (SSE, "application/json")) == "application/json"
+    )
 
 
-def _poll_bounds(query: Query) -> tuple[float, int]:
-    wait_s = query.seconds("wait_s", default=0.0, most=MAX_TIMEOUT_S)
-    return wait_s, query.integer("limit", default=POLL_LIMIT, least=1, most=POLL_LIMIT)
-
-
-def _types(query: Query) -> frozenset[str] | None:
+def _types(query: EventParameters) -> frozenset[str] | None:
     """``?types=A,B``. A name that is not known may be an upstream's newest, so any is taken."""
-    value = query.text("types")
+    value = query.types
     if value is None:
         return None
     names = frozenset(name.strip() for name in value.split(",") if name.strip())
@@ -295,3 +304,28 @@ def _bad_position(where: str) -> InvalidRequest:
 
 def _one_line(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ")
+
+
+def _route(path: str, summary: str, example: Example) -> Route:
+    return Route(
+        "GET", path, of_all if path == "/v1/events" else of_session, "read",
+        summary=summary,
+        description="Server-sent events, or a JSON long poll when `after`, `wait_s` or `limit` is given or Accept asks for JSON. "
+        "A stream begins with `Snapshot`; `Last-Event-ID` resumes it and `Gap` says how many events are gone. Words are left "
+        "out without scope `transcripts`.",
+        query=EventParameters,
+        headers={"Last-Event-ID": "Where a stream broke off."},
+        answers={200: (Events, Media(SSE, "`event:` is the type, `id:` the position, `data:` an event as JSON."))},
+        stream=True,
+        example=example,
+    )  # fmt: skip
+
+
+ROUTES: Final = (
+    _route(
+        "/v1/sessions/{id}/events",
+        "Events of a session",
+        Example(curl="curl -N -H @$S/auth $A/v1/sessions/kitchen/events"),
+    ),
+    _route("/v1/events", "Events of every session", Example(query="?limit=10")),
+)

@@ -2,10 +2,10 @@
 
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, Literal
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from agentd.errors import Forbidden, FunctionNotFound, InvalidRequest
 from agentd.functions.registry import FunctionSpec
@@ -13,7 +13,9 @@ from agentd.functions.service import CallRequest
 from agentd.http.answers import json_answer, page
 from agentd.http.bodies import Body, read_model
 from agentd.http.deps import DEPS, sees_words
-from agentd.http.queries import Query
+from agentd.http.models import Answer, Count, Listing, Seconds, Words
+from agentd.http.queries import Page
+from agentd.http.table import Example, Route
 
 
 class InvokeBody(Body):
@@ -22,9 +24,75 @@ class InvokeBody(Body):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
+class FunctionError(Answer):
+    """The last failure of a function."""
+
+    time: AwareDatetime
+    outcome: str
+    kind: str | None
+
+
+class Counters(Answer):
+    """How often it was called, and with what outcome."""
+
+    calls: Count
+    ok: Count
+    error: Count
+    timeout: Count
+    invalid: Count
+    unknown: Count
+    denied: Count
+    cancelled: Count
+    last_error: FunctionError | None
+
+
+class FunctionView(Answer):
+    """A function that agents may call."""
+
+    model_config = ConfigDict(title="Function")
+
+    name: str
+    description: str
+    parameters: dict[str, Any] = Field(description="JSON Schema of the arguments.")
+    tier: Literal["read", "low", "high"]
+    timeout_s: Seconds
+    file: str
+    line: int
+    sha256: str = Field(description="Of the file as it was loaded.")
+    examples: list[str]
+    counters: Counters
+
+
+class LoadProblem(Answer):
+    """A file, or a function in it, that did not load."""
+
+    file: str
+    line: int | None
+    reason: str
+
+
+class Functions(Listing[FunctionView]):
+    """What is loaded, and what is not."""
+
+    problems: list[LoadProblem]
+
+
+class Invoked(Answer):
+    """How the call ended."""
+
+    outcome: Literal["ok", "error", "timeout", "unknown", "cancelled"]
+    duration_s: Seconds
+    content: Words = Field(default=None, description="What a model would be told.")
+    result: Any = None
+    arguments: Any = None
+
+
 async def index(request: web.Request) -> web.Response:
     """``GET /v1/functions``."""
-    query = Query(request, "limit", "cursor")
+    return _listing(request, Page.of(request))
+
+
+def _listing(request: web.Request, query: Page) -> web.Response:
     registry = request.app[DEPS].functions.registry
     specs = sorted(registry.specs.values(), key=lambda spec: spec.name)
     shown, cursor = page(specs, query, key=lambda spec: spec.name)
@@ -34,13 +102,11 @@ async def index(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """``GET /v1/functions/{name}``."""
-    Query(request)
     return json_answer(_view(_spec_of(request), request.app[DEPS].functions.counters))
 
 
 async def invoke(request: web.Request) -> web.Response:
     """``POST /v1/functions/{name}/invoke``: through the same gate as a conversation's calls."""
-    Query(request)
     deps = request.app[DEPS]
     spec = _spec_of(request)
     body = await read_model(request, InvokeBody)
@@ -69,9 +135,8 @@ async def invoke(request: web.Request) -> web.Response:
 
 async def reload(request: web.Request) -> web.Response:
     """``POST /v1/functions/reload``: all or nothing."""
-    Query(request)
     await request.app[DEPS].functions.reload()
-    return await index(request)
+    return _listing(request, Page())
 
 
 def _spec_of(request: web.Request) -> FunctionSpec:
@@ -102,3 +167,36 @@ def _problems(request: web.Request) -> list[dict[str, Any]]:
         {"file": str(problem.file), "line": problem.line, "reason": problem.reason}
         for problem in request.app[DEPS].functions.registry.problems
     ]
+
+
+ROUTES: Final = (
+    Route(
+        "GET", "/v1/functions", index, "read",
+        summary="List the functions, and the files that did not load",
+        query=Page,
+        answers={200: Functions},
+    ),
+    Route(
+        "POST", "/v1/functions/reload", reload, "admin",
+        summary="Load the functions anew",
+        description="All or nothing: when a file does not load, it is reported and the old functions stay.",
+        answers={200: Functions},
+        example=Example(),
+    ),
+    Route(
+        "GET", "/v1/functions/{name}", show, "read",
+        summary="Show a function",
+        answers={200: FunctionView},
+        errors=(FunctionNotFound,),
+        example=Example(path={"name": "set_light"}),
+    ),
+    Route(
+        "POST", "/v1/functions/{name}/invoke", invoke, "control",
+        summary="Call a function without a conversation",
+        description="Through the same gate as an agent's calls.",
+        body=InvokeBody,
+        answers={200: Invoked},
+        errors=(FunctionNotFound,),
+        example=Example(path={"name": "set_light"}, body={"arguments": {"room": "living room", "state": "on"}}),
+    ),
+)  # fmt: skip

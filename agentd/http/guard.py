@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -18,7 +17,8 @@ from agentd.errors import (
 )
 from agentd.http import problems
 from agentd.http.deps import IDENTITY, REQUEST_ID, STARTED, HttpDeps
-from agentd.http.routes import ANY, Route
+from agentd.http.queries import PARAMETERS, parse
+from agentd.http.table import ANY, ROUTE, Handler, Route
 from agentd.ids import new_request_id
 
 _log = structlog.get_logger("agentd.http")
@@ -27,8 +27,6 @@ CLIENT_GONE: Final = 499
 """The status logged and counted for a caller that left before its answer; nobody receives it."""
 NO_ROUTE: Final = "none"
 """The route label of paths and methods that do not exist: their paths are free text."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 async def expect(request: web.Request) -> web.StreamResponse | None:
@@ -114,6 +112,7 @@ class Guard:
             require(identity, route.scope)
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise UnsupportedMediaType("Send the body uncompressed, without Content-Encoding.")
+        request[ROUTE], request[PARAMETERS] = route, parse(request, route.query)
         if identity is None:
             return await handler(request)
         if self._open[identity.name] >= self._limits.connections_per_token:

@@ -3,7 +3,7 @@
 import html
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 from aiohttp import web
@@ -13,6 +13,7 @@ from agentd.errors import (
     AgentdError,
     MalformedRequest,
     MethodNotAllowed,
+    NotAcceptable,
     NotFound,
     PayloadTooLarge,
     RequestError,
@@ -20,10 +21,24 @@ from agentd.errors import (
 )
 from agentd.http.accept import choose
 from agentd.http.advice import ADVICE
+from agentd.http.models import Answer
+from agentd.http.queries import Anything
+from agentd.http.table import Example, Media, Route
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 5.0
 """What 429 and 503 say when nobody knows better."""
+
+
+class ProblemKind(Answer):
+    """What a problem means and what to do."""
+
+    code: str
+    title: str
+    status: int
+    retryable: bool
+    at_fault: Literal["request", "daemon or upstream"]
+    advice: str
 
 
 def document(error: AgentdError, request_id: str) -> dict[str, Any]:
@@ -87,7 +102,7 @@ async def show(request: web.Request) -> web.Response:
         "at_fault": "request" if issubclass(kind, RequestError) else "daemon or upstream",
         "advice": ADVICE[code],
     }
-    if choose(request, ("application/json", "text/html", "text/plain")) == "text/html":
+    if choose(request, ("application/json", "text/html")) == "text/html":
         return web.Response(text=_page(page), content_type="text/html", charset="utf-8")
     return web.Response(body=orjson.dumps(page), content_type="application/json")
 
@@ -100,3 +115,15 @@ def _page(page: Mapping[str, Any]) -> str:
         f"<h1>{text['title']}</h1><p><code>{text['code']}</code>, HTTP status {text['status']}. {again}</p>"
         f"<p>{text['advice']}</p></html>\n"
     )
+
+
+ROUTES: Final = (
+    Route(
+        "GET", "/problems/{code}", show, None,
+        summary="What a problem means, and what to do",
+        query=Anything,
+        answers={200: (ProblemKind, Media("text/html", "For a person."))},
+        errors=(NotFound, NotAcceptable),
+        example=Example(curl="curl $A/problems/session-not-found"),
+    ),
+)  # fmt: skip

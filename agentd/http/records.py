@@ -1,17 +1,20 @@
 """What became of a conversation: transcript, turns, calls."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
-from agentd.errors import TurnNotFound
+from agentd.errors import NotAcceptable, TurnNotFound
 from agentd.http.accept import choose
 from agentd.http.answers import json_answer, page
 from agentd.http.deps import sees_words
-from agentd.http.queries import Query
+from agentd.http.models import CallOfTurn, Listing, TranscriptLine
+from agentd.http.models import Turn as TurnModel
+from agentd.http.queries import Page
 from agentd.http.replies import WAV, wav
 from agentd.http.sessions import session_of
+from agentd.http.table import Example, Media, Route
 from agentd.sessions.records import Turn
 from agentd.sessions.session import Session
 
@@ -22,7 +25,7 @@ _SECONDS_PER_WORD = 0.4
 
 async def transcript(request: web.Request) -> web.Response:
     """``GET …/transcript`` as JSON, text or WebVTT captions."""
-    query = Query(request, "limit", "cursor")
+    query = Page.of(request)
     session = session_of(request)
     lines = session.transcript()
     match choose(request, ("application/json", "text/plain", "text/vtt")):
@@ -38,7 +41,7 @@ async def transcript(request: web.Request) -> web.Response:
 
 async def turns(request: web.Request) -> web.Response:
     """``GET …/turns``."""
-    query = Query(request, "limit", "cursor")
+    query = Page.of(request)
     session = session_of(request)
     shown, cursor = page(session.turns, query, key=lambda turn: f"{turn.n:08d}")
     words = sees_words(request)
@@ -47,14 +50,12 @@ async def turns(request: web.Request) -> web.Response:
 
 async def turn(request: web.Request) -> web.Response:
     """``GET …/turns/{n}``."""
-    Query(request)
     session = session_of(request)
     return json_answer(session.turn_view(_turn_of(request, session), words=sees_words(request)))
 
 
 async def turn_audio(request: web.Request) -> web.Response:
     """``GET …/turns/{n}/audio``: what the agent said, as WAV."""
-    Query(request)
     session = session_of(request)
     found = _turn_of(request, session)
     choose(request, (WAV,))
@@ -65,7 +66,7 @@ async def turn_audio(request: web.Request) -> web.Response:
 
 async def calls(request: web.Request) -> web.Response:
     """``GET …/calls``."""
-    query = Query(request, "limit", "cursor")
+    query = Page.of(request)
     numbered = list(enumerate(session_of(request).calls(words=sees_words(request))))
     shown, cursor = page(numbered, query, key=lambda call: f"{call[0]:08d}")
     return json_answer({"items": [call for _, call in shown], "next": cursor})
@@ -103,3 +104,48 @@ def _clock(seconds: float) -> str:
     milliseconds = round(seconds * 1000)
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+_SESSION: Final = "/v1/sessions/{id}"
+
+ROUTES: Final = (
+    Route(
+        "GET", _SESSION + "/transcript", transcript, "transcripts",
+        summary="What was said",
+        description="JSON, plain text or WebVTT captions, by the Accept header.",
+        query=Page,
+        answers={
+            200: (
+                Listing[TranscriptLine],
+                Media("text/plain", "A line for everything said: `User: …`, `Agent: …`."),
+                Media("text/vtt", "Captions (WebVTT)."),
+            )
+        },
+        example=Example(curl="curl -H @$S/auth -H 'Accept: text/plain' $A/v1/sessions/kitchen/transcript"),
+    ),
+    Route(
+        "GET", _SESSION + "/turns", turns, "read",
+        summary="List the turns",
+        query=Page,
+        answers={200: Listing[TurnModel]},
+    ),
+    Route(
+        "GET", _SESSION + "/turns/{n}", turn, "read",
+        summary="Show a turn",
+        answers={200: TurnModel},
+        errors=(TurnNotFound,),
+    ),
+    Route(
+        "GET", _SESSION + "/turns/{n}/audio", turn_audio, "transcripts",
+        summary="What the agent said in a turn, as WAV",
+        answers={200: Media(WAV, "The session's output format.")},
+        errors=(TurnNotFound, NotAcceptable),
+        example=Example(curl="curl -H @$S/auth -o reply.wav $A/v1/sessions/kitchen/turns/1/audio"),
+    ),
+    Route(
+        "GET", _SESSION + "/calls", calls, "read",
+        summary="List the function calls",
+        query=Page,
+        answers={200: Listing[CallOfTurn]},
+    ),
+)  # fmt: skip

@@ -10,10 +10,12 @@ from agentd.errors import InvalidRequest, NotAcceptable
 from agentd.http.accept import choose
 from agentd.http.answers import json_answer
 from agentd.http.deps import IDENTITY, sees_words
+from agentd.http.table import Media
 from agentd.sessions.records import Turn
 from agentd.sessions.session import Session
 
 WAV = "audio/wav"
+SPOKEN_REPLY = Media(WAV, "With `?wait=reply`: what the agent said, in the session's output format.")
 
 
 def prefers_audio(request: web.Request, *, waits: bool) -> bool:

@@ -1,12 +1,16 @@
 """The service itself: health, readiness, metrics, agents, and the model lists that Voice Agent clients ask for."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from aiohttp import web
+from pydantic import Field
 
+from agentd.errors import AgentNotFound
 from agentd.http.answers import json_answer
 from agentd.http.deps import DEPS, identity_of, sees_words
-from agentd.http.queries import Query
+from agentd.http.models import Answer, Listing
+from agentd.http.queries import Anything
+from agentd.http.table import Example, Media, Route
 
 _PROMPTS: Final = frozenset({"prompt", "greeting", "messages", "instructions"})
 
@@ -23,6 +27,44 @@ MODELS: Final[dict[str, Any]] = {
     "tts": [{"name": "thalia", "canonical_name": "aura-2-thalia-en", "architecture": "aura-2", "languages": ["en"]}],
 }
 """What clients need to begin: the names that profiles use. The engine maps them to its own models."""
+
+
+class Health(Answer):
+    """The process serves."""
+
+    status: Literal["ok"]
+
+
+class ReadinessView(Answer):
+    """Whether a session could start now."""
+
+    status: Literal["ok", "unavailable"]
+    reason: str | None = Field(default=None, description="A stable code, such as `engine-starting`.")
+    details: dict[str, Any] | None = Field(default=None, description="Needs scope `read`.")
+
+
+class Agent(Answer):
+    """A profile as it resolves, secrets masked."""
+
+    name: str
+    default: bool
+    upstream: Literal["deepgram", "engine"] | None
+    functions: list[str]
+    missing_functions: list[str] = Field(description="What the profile names and no file declares.")
+    settings: dict[str, Any] = Field(description="Prompts and greetings are left out without scope `transcripts`.")
+
+
+class ThinkModels(Answer):
+    """As Deepgram answers."""
+
+    models: list[dict[str, Any]]
+
+
+class Models(Answer):
+    """As Deepgram answers."""
+
+    stt: list[dict[str, Any]]
+    tts: list[dict[str, Any]]
 
 
 async def health(request: web.Request) -> web.Response:
@@ -51,13 +93,11 @@ async def metrics(request: web.Request) -> web.Response:
 
 async def agents(request: web.Request) -> web.Response:
     """``GET /v1/agents``."""
-    Query(request)
     return json_answer({"items": [_seen(request, agent) for agent in request.app[DEPS].manager.agents()], "next": None})
 
 
 async def agent(request: web.Request) -> web.Response:
     """``GET /v1/agents/{name}``."""
-    Query(request)
     return json_answer(_seen(request, request.app[DEPS].manager.agent(request.match_info["name"])))
 
 
@@ -83,3 +123,59 @@ def _without_prompts(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_prompts(item) for item in value]
     return value
+
+
+ROUTES: Final = (
+    Route(
+        "GET", "/v1/agents", agents, "read",
+        summary="List the agents",
+        answers={200: Listing[Agent]},
+    ),
+    Route(
+        "GET", "/v1/agents/{name}", agent, "read",
+        summary="Show an agent",
+        answers={200: Agent},
+        errors=(AgentNotFound,),
+    ),
+    Route(
+        "GET", "/v1/agent/settings/think/models", think_models, "read",
+        summary="Models that think, as Voice Agent clients ask for them",
+        query=Anything,
+        answers={200: ThinkModels},
+        compatible=True,
+    ),
+    Route(
+        "GET", "/v1/models", models, "read",
+        summary="Models that listen and speak, as Voice Agent clients ask for them",
+        query=Anything,
+        answers={200: Models},
+        compatible=True,
+    ),
+    Route(
+        "GET", "/metrics", metrics, "metrics",
+        summary="Metrics for Prometheus",
+        description="OpenMetrics when the Accept header asks for it.",
+        query=Anything,
+        answers={
+            200: (
+                Media("text/plain", "Prometheus text format."),
+                Media("application/openmetrics-text", "OpenMetrics."),
+            )
+        },
+    ),
+    Route(
+        "GET", "/healthz", health, None,
+        summary="Whether the process serves",
+        query=Anything,
+        answers={200: Health},
+        example=Example(curl="curl $A/healthz"),
+    ),
+    Route(
+        "GET", "/readyz", ready, None,
+        summary="Whether a session could start now",
+        description="Never dials the upstream. Details need scope `read`.",
+        query=Anything,
+        answers={200: ReadinessView, 503: ReadinessView},
+        example=Example(curl="curl $A/readyz"),
+    ),
+)  # fmt: skip

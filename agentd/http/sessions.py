@@ -1,17 +1,31 @@
 """Sessions: start, ensure, list, show, stop."""
 
-from typing import Any
+from typing import Any, Final, Literal
 
 from aiohttp import web
 from pydantic import Field
 
 from agentd.config import LimitSettings
 from agentd.door import require
-from agentd.errors import FieldError, InvalidRequest, SessionNotFound
+from agentd.errors import (
+    AgentDiffers,
+    Draining,
+    EngineNotReady,
+    FieldError,
+    InvalidRequest,
+    InvalidSettings,
+    SessionEnded,
+    SessionExists,
+    SessionNotFound,
+    TooManySessions,
+    Unavailable,
+)
 from agentd.http.answers import json_answer, page
 from agentd.http.bodies import Body, read_model
 from agentd.http.deps import DEPS, IDENTITY, STARTS, sees_words
-from agentd.http.queries import Query
+from agentd.http.models import Listing, SessionView
+from agentd.http.queries import Family, Flag, Page, Parameters
+from agentd.http.table import UPSTREAM, ErrorType, Example, Route
 from agentd.sessions.manager import Manager
 from agentd.sessions.session import Session
 from agentd.sessions.spec import StartSpec
@@ -25,16 +39,40 @@ _MAX_KEY_CHARS = 200
 class StartBody(Body):
     """What a start may say; every member is optional."""
 
-    agent: str | None = None
-    id: str | None = None
-    settings: dict[str, Any] = Field(default_factory=dict)
+    agent: str | None = Field(default=None, description="A profile of the configuration; `default_agent` otherwise.")
+    id: str | None = Field(default=None, description="The session's name: `[a-z0-9][a-z0-9_-]{0,63}`; generated otherwise.")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="A partial Voice Agent Settings document, merged over the profile's. null removes."
+    )
     prompt: str | None = None
     greeting: str | None = None
-    functions: list[str] | None = None
+    functions: list[str] | None = Field(default=None, description="Narrows the profile's list.")
     metadata: dict[str, str] = Field(default_factory=dict, max_length=_MAX_METADATA)
     record: bool = False
     idle_timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_duration_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+
+class StartParameters(Parameters):
+    """``?wait=``."""
+
+    wait: Literal["ready", "none"] = Field("ready", description="`none` answers 202 before the session is active.")
+
+
+class ListParameters(Page):
+    """Filters."""
+
+    state: State | None = None
+    agent: str | None = None
+    metadata: Family = Field(default_factory=dict, description="Sessions whose metadata has this value, exactly.")
+
+
+class StopParameters(Parameters):
+    """How to stop."""
+
+    wait: Literal["ended", "none"] = Field("ended", description="`none` answers 202 before the session has ended.")
+    drain: Flag = Field(default=False, description="Let the turn in progress end.")
+    purge: Flag = Field(default=False, description="Also erase its words, audio and events; needs scope `admin`.")
 
 
 def session_of(request: web.Request) -> Session:
@@ -44,8 +82,7 @@ def session_of(request: web.Request) -> Session:
 
 async def start(request: web.Request) -> web.Response:
     """``POST /v1/sessions``."""
-    query = Query(request, "wait")
-    wait = query.choice("wait", ("ready", "none"))
+    waits = StartParameters.of(request).wait == "ready"
     body = await read_model(request, StartBody)
     key = request.headers.get("Idempotency-Key")
     if key is not None and not 1 <= len(key) <= _MAX_KEY_CHARS:
@@ -54,14 +91,13 @@ async def start(request: web.Request) -> web.Response:
         key = f"{request[IDENTITY].name}:{key}"  # one holder's key says nothing about another's
     spec = _spec(request, body, body.id)
     request.app[STARTS].admit(request[IDENTITY].name)
-    session, started = await request.app[DEPS].manager.start(spec, wait_ready=wait == "ready", idempotency_key=key)
-    return _launched(request, session, started=started, waited=wait == "ready")
+    session, started = await request.app[DEPS].manager.start(spec, wait_ready=waits, idempotency_key=key)
+    return _launched(request, session, started=started, waited=waits)
 
 
 async def ensure(request: web.Request) -> web.Response:
     """``PUT /v1/sessions/{id}``."""
-    query = Query(request, "wait")
-    wait = query.choice("wait", ("ready", "none"))
+    waits = StartParameters.of(request).wait == "ready"
     id_ = request.match_info["id"]
     body = await read_model(request, StartBody)
     if body.id is not None and body.id != id_:
@@ -69,15 +105,14 @@ async def ensure(request: web.Request) -> web.Response:
     spec, manager = _spec(request, body, id_), request.app[DEPS].manager
     if not _is_live(manager, id_):
         request.app[STARTS].admit(request[IDENTITY].name)
-    session, started = await manager.ensure(spec, wait_ready=wait == "ready")
-    return _launched(request, session, started=started, waited=wait == "ready")
+    session, started = await manager.ensure(spec, wait_ready=waits)
+    return _launched(request, session, started=started, waited=waits)
 
 
 async def index(request: web.Request) -> web.Response:
     """``GET /v1/sessions``."""
-    query = Query(request, "state", "agent", "metadata.*", "limit", "cursor")
-    state = query.choice("state", tuple(State)) if query.has("state") else None
-    sessions = request.app[DEPS].manager.list(state=state, agent=query.text("agent"), metadata=query.family("metadata"))
+    query = ListParameters.of(request)
+    sessions = request.app[DEPS].manager.list(state=query.state, agent=query.agent, metadata=query.metadata)
     shown, cursor = page(sessions, query, key=lambda session: session.run_id, descending=True)
     words = sees_words(request)
     return json_answer({"items": [session.view(words=words) for session in shown], "next": cursor})
@@ -85,19 +120,17 @@ async def index(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """``GET /v1/sessions/{id}``."""
-    Query(request)
     return json_answer(session_of(request).view(words=sees_words(request)))
 
 
 async def stop(request: web.Request) -> web.Response:
     """``DELETE /v1/sessions/{id}``: idempotent; erasing needs scope ``admin``."""
-    query = Query(request, "wait", "drain", "purge")
-    wait = query.choice("wait", ("ended", "none")) == "ended"
-    purge = query.flag("purge")
-    if purge:
+    query = StopParameters.of(request)
+    wait = query.wait == "ended"
+    if query.purge:
         require(request[IDENTITY], "admin")
     session = await request.app[DEPS].manager.stop(
-        request.match_info["id"], drain=query.flag("drain"), purge=purge, wait=wait or purge
+        request.match_info["id"], drain=query.drain, purge=query.purge, wait=wait or query.purge
     )
     return json_answer(session.view(words=sees_words(request)), status=200 if wait or not session.live else 202)
 
@@ -143,3 +176,58 @@ def _launched(request: web.Request, session: Session, *, started: bool, waited: 
     status = 200 if not started else 201 if waited else 202
     headers = {"Location": f"/v1/sessions/{session.id}"}
     return json_answer(session.view(words=sees_words(request)), status=status, headers=headers)
+
+
+_STARTS: Final[tuple[ErrorType, ...]] = (
+    InvalidSettings,
+    TooManySessions,
+    SessionEnded,
+    Draining,
+    EngineNotReady,
+    Unavailable,
+    *UPSTREAM,
+)
+
+ROUTES: Final = (
+    Route(
+        "POST", "/v1/sessions", start, "control",
+        summary="Start a session",
+        description="The same `Idempotency-Key` again answers 200 with the session it started.",
+        query=StartParameters,
+        headers={"Idempotency-Key": "Any text of at most 200 characters; names this start."},
+        body=StartBody,
+        answers={201: SessionView, 200: SessionView, 202: SessionView},
+        errors=(SessionExists, *_STARTS),
+        example=Example(body={"id": "kitchen", "prompt": "You are a kitchen helper. Answer in one sentence."}),
+    ),
+    Route(
+        "GET", "/v1/sessions", index, "read",
+        summary="List sessions, the newest first",
+        query=ListParameters,
+        answers={200: Listing[SessionView]},
+        example=Example(query="?state=active"),
+    ),
+    Route(
+        "PUT", "/v1/sessions/{id}", ensure, "control",
+        summary="Ensure that a session runs",
+        description="201: it was started now. 200: it is live already, whatever the body says besides another agent.",
+        query=StartParameters,
+        body=StartBody,
+        answers={200: SessionView, 201: SessionView, 202: SessionView},
+        errors=(AgentDiffers, *_STARTS),
+        example=Example(),
+    ),
+    Route(
+        "GET", "/v1/sessions/{id}", show, "read",
+        summary="Show a session",
+        answers={200: SessionView},
+    ),
+    Route(
+        "DELETE", "/v1/sessions/{id}", stop, "control",
+        summary="Stop a session",
+        description="Idempotent. Answers the final session with its usage.",
+        query=StopParameters,
+        answers={200: SessionView, 202: SessionView},
+        example=Example(query="?drain=true"),
+    ),
+)  # fmt: skip

@@ -20,6 +20,7 @@ from agentd.http.runner import make_runner
 from agentd.http.server import HttpDeps, Readiness, build_app
 from agentd.metrics import Metrics
 from agentd.sessions.session import Session
+from tests.support import contract
 from tests.support.sessions import World, world
 
 SCRIPT: dict[str, Any] = {
@@ -82,6 +83,7 @@ class Api:
         headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
         async with self.http.request(method, self.base + path, headers=headers, **options) as response:
             body = await response.read()
+            contract.check(method, path, response.status, response.headers, body)
             return Answer(response.status, response.headers.copy(), body)
 
     async def session(self, id_: str = "kitchen", **spec: Any) -> Session:

@@ -10,8 +10,9 @@ from prometheus_client import CollectorRegistry
 
 from agentd.errors import REGISTRY
 from agentd.http.advice import ADVICE
-from agentd.http.routes import ANY, ROUTES, Route
+from agentd.http.routes import ROUTES
 from agentd.http.server import build_app
+from agentd.http.table import ANY, Route
 from agentd.metrics import Metrics
 from tests.unit.http.conftest import Api, ApiOf, eventually
 
