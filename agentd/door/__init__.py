@@ -6,7 +6,8 @@ Used by the control API and by the engine. Loopback is not trusted: any web page
 from agentd.door.gate import Door
 from agentd.door.grants import Grant, Grants
 from agentd.door.identity import FIRST_TOKEN_SCOPES, SCOPES, Identity, fixed_key, require
-from agentd.door.tokens import TokenRecord, TokenStore
+from agentd.door.records import TokenRecord
+from agentd.door.tokens import TokenStore
 
 __all__ = [
     "FIRST_TOKEN_SCOPES",

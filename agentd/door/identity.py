@@ -20,18 +20,24 @@ class Identity:
     Attributes:
         name: whose token it is; a granted token has the name of the one that granted it, and shares its limits.
         scopes: what it allows.
+        agents: the agents whose conversations it may see and start; None for all.
         key: names the token itself in the daemon's memory and in grants, without giving it away.
         granted: it is a token for a moment, which cannot grant others.
     """
 
     name: str
     scopes: frozenset[str]
+    agents: frozenset[str] | None = None
     key: str = field(default="", compare=False)
     granted: bool = False
 
     def allows(self, scope: str) -> bool:
         """True when the token has ``scope``; ``control`` implies ``read``, nothing else implies anything."""
         return scope in self.scopes or (scope == "read" and "control" in self.scopes)
+
+    def serves(self, agent: str) -> bool:
+        """True when the token is for conversations with ``agent``."""
+        return self.agents is None or agent in self.agents
 
 
 def require(identity: Identity, scope: str) -> None:

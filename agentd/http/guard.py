@@ -1,7 +1,7 @@
 """The middleware in front of every route: door, token, scope; errors as problems; one log line and one metric per request."""
 
 import time
-from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Final
 
 import structlog
@@ -12,14 +12,15 @@ from agentd.errors import (
     AgentdError,
     InternalError,
     MalformedRequest,
-    TooManyRequests,
     UnsupportedMediaType,
 )
 from agentd.http import problems
 from agentd.http.deps import IDENTITY, REQUEST_ID, STARTED, HttpDeps
+from agentd.http.open_requests import OpenRequests
 from agentd.http.queries import PARAMETERS, parse
 from agentd.http.table import ANY, ROUTE, Handler, Route
 from agentd.ids import new_request_id
+from agentd.supervise import Nursery
 
 _log = structlog.get_logger("agentd.http")
 
@@ -42,7 +43,15 @@ class Guard:
         self._deps = deps
         self._limits = deps.settings.limits
         self._routes: dict[web.AbstractRoute, Route] = {}
-        self._open: Counter[str] = Counter()
+        self._open = OpenRequests(deps.tokens, self._limits.connections_per_token)
+
+    async def watch(self, app: web.Application) -> AsyncIterator[None]:
+        """Look at the tokens of open requests while the application runs."""
+        del app
+        nursery = Nursery()
+        nursery.start(self._open.watch(), name="http:tokens")
+        yield
+        await nursery.close()
 
     def know(self, added: web.AbstractRoute, route: Route) -> None:
         """``added`` is this line of the table. A route the guard does not know answers nobody."""
@@ -115,16 +124,8 @@ class Guard:
         request[ROUTE], request[PARAMETERS] = route, parse(request, route.query)
         if identity is None:
             return await handler(request)
-        if self._open[identity.name] >= self._limits.connections_per_token:
-            raise TooManyRequests(
-                f"{self._limits.connections_per_token} requests of this token are open (limits.connections_per_token).",
-                retry_after_s=1,
-            )
-        self._open[identity.name] += 1
-        try:
+        with self._open.admitted(request, identity):
             return await handler(request)
-        finally:
-            self._open[identity.name] -= 1
 
     def _identify(self, request: web.Request, route: Route | None) -> Identity | None:
         """Who asks. Paths that do not exist are only told to be so to holders of a token."""

@@ -36,6 +36,7 @@ def build_app(deps: HttpDeps) -> web.Application:
         added = app.router.add_route(route.method, route.path, route.handler, expect_handler=expect)
         guard.know(added, route)
     app.on_response_prepare.append(_complete_headers)
+    app.cleanup_ctx.append(guard.watch)
     app.on_shutdown.append(_end_streams)
     deps.metrics.watch_hub(deps.hub)
     deps.metrics.watch_functions(lambda: deps.functions.registry.specs.keys())  # noqa: PLW0108 - a reload swaps the registry

@@ -257,10 +257,30 @@ async def test_a_token_works_is_listed_and_written_privately(tmp_path: Path) -> 
     assert "only written to a new file" in again.err
 
 
+async def test_a_token_is_replaced_and_ended_by_its_name(tmp_path: Path) -> None:
+    state = ("--state-dir", tmp_path / "state")
+    old = (await agentd("token", "--scope", "read", "--agent", "kitchen", "--name", "grafana", *state, cwd=tmp_path)).out.strip()
+    rotated = await agentd("token", "rotate", "grafana", "--overlap-s", "600", *state, cwd=tmp_path)
+    assert rotated.status == 0, rotated.err
+    assert rotated.out.strip() not in ("", old)
+    listed = json.loads((await agentd("token", "list", "--json", *state, cwd=tmp_path)).out)
+    assert [(one["name"], one["agents"], one["expires"] is None) for one in listed[1:]] == [
+        ("grafana", ["kitchen"], False),
+        ("grafana", ["kitchen"], True),
+    ]
+    assert (await agentd("token", "revoke", "grafana", *state, cwd=tmp_path)).status == 0
+    table = (await agentd("token", *state, cwd=tmp_path)).out
+    assert [line.split()[0] for line in table.splitlines()] == ["NAME", "first"]
+    gone = await agentd("token", "revoke", "grafana", *state, cwd=tmp_path)
+    assert (gone.status, "no token 'grafana'" in gone.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--scope", "control", "--scope", "confirm"], "two tokens"),
+        (["--name", "x"], "say what the token may do"),
+        (["--scope", "admin", "--agent", "kitchen"], "whole daemon"),
         (["--scope", "everything"], "unknown scope everything"),
         (["--scope", "read", "--group", "root"], "needs --out"),
         (["--scope", "read", "--out", "x", "--group", "no-such-group"], "there is no group 'no-such-group'"),

@@ -1,5 +1,6 @@
 import os
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,136 @@ def test_a_fixed_key_opens_for_itself_alone() -> None:
     verify = fixed_key("k" * 40, name="engine")
     assert verify("k" * 40) is not None
     assert verify("k" * 39) is None
+
+
+# --- replacing and ending --------------------------------------------------------------------------------------------
+
+
+class Clock:
+    now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def daemon(store: TokenStore, clock: Clock) -> TokenStore:
+    """Another process on the same folder."""
+    made = TokenStore(store.state_dir, clock=clock)
+    made.load_or_create()
+    return made
+
+
+@pytest.fixture
+def cli(store: TokenStore, clock: Clock) -> TokenStore:
+    made = TokenStore(store.state_dir, clock=clock)
+    made.load_or_create()
+    return made
+
+
+def test_a_replaced_token_is_valid_for_a_while_beside_the_new_one(daemon: TokenStore, cli: TokenStore, clock: Clock) -> None:
+    old = cli.create(frozenset({"read"}), "grafana", agents=frozenset({"kitchen"}))
+    new = cli.rotate("grafana", overlap_s=60)
+    assert daemon.verify(old) == daemon.verify(new) == Identity("grafana", frozenset({"read"}), frozenset({"kitchen"}))
+    clock.now += 61
+    assert daemon.verify(old) is None
+    assert daemon.verify(new) is not None
+    assert [record.name for record in daemon.list()] == ["first", "grafana"]
+
+
+def test_no_more_than_two_tokens_of_a_name_are_valid(daemon: TokenStore, cli: TokenStore) -> None:
+    tokens = [cli.create(frozenset({"read"}), "grafana"), cli.rotate("grafana"), cli.rotate("grafana")]
+    assert [daemon.verify(token) is not None for token in tokens] == [False, True, True]
+
+
+def test_the_first_token_is_replaced_where_people_look_for_it(daemon: TokenStore, cli: TokenStore, clock: Clock) -> None:
+    old = daemon.token_file.read_text().strip()
+    new = cli.rotate("first", overlap_s=60)
+    assert daemon.token_file.read_text() == f"{new}\n"
+    assert daemon.auth_file.read_text() == f"Authorization: Bearer {new}\n"
+    assert daemon.verify(old) == daemon.verify(new) == Identity("first", FIRST_TOKEN_SCOPES)
+    clock.now += 61
+    assert daemon.verify(old) is None
+    assert daemon.verify(cli.rotate("first", overlap_s=0)) is not None
+    assert daemon.verify(new) is None
+    with pytest.raises(ConfigError, match="rotate first"):
+        cli.revoke("first")
+
+
+def test_a_revoked_token_ends_with_those_it_replaced_and_those_it_granted(daemon: TokenStore, cli: TokenStore) -> None:
+    old, other = cli.create(frozenset({"read"}), "grafana"), cli.create(frozenset({"read"}), "other")
+    new = cli.rotate("grafana")
+    holder = daemon.verify(new)
+    assert holder is not None
+    granted = daemon.grant(holder, 30)
+    assert daemon.verify(granted) is not None
+    assert daemon.knows(holder)
+    cli.revoke("grafana")
+    assert [daemon.verify(token) for token in (old, new, granted)] == [None] * 3
+    assert not daemon.knows(holder)
+    assert daemon.verify(other) is not None
+    with pytest.raises(ConfigError, match="no token 'grafana'"):
+        cli.revoke("grafana")
+
+
+def test_a_grant_of_a_replaced_token_ends_with_it(daemon: TokenStore, cli: TokenStore, clock: Clock) -> None:
+    holder = daemon.verify(cli.create(frozenset({"read"}), "grafana"))
+    assert holder is not None
+    granted = daemon.grant(holder, 3600)
+    cli.rotate("grafana", overlap_s=60)
+    assert daemon.verify(granted) is not None
+    clock.now += 61
+    assert daemon.verify(granted) is None
+
+
+def test_a_token_that_lost_a_right_is_not_what_was_let_in(daemon: TokenStore, cli: TokenStore) -> None:
+    holder = daemon.verify(cli.create(frozenset({"read", "transcripts"}), "grafana"))
+    assert holder is not None
+    cli.tokens_file.write_text(cli.tokens_file.read_text().replace(', "transcripts"', ""))
+    assert not daemon.knows(holder)
+
+
+def test_a_name_belongs_to_one_token_and_none_is_needed(cli: TokenStore) -> None:
+    cli.create(frozenset({"read"}), "grafana")
+    for taken in ("grafana", "first"):
+        with pytest.raises(ConfigError, match=taken):
+            cli.create(frozenset({"read"}), taken)
+    cli.create(frozenset({"read"}))
+    cli.create(frozenset({"read"}))
+    assert [record.name for record in cli.list()] == ["first", "grafana", "cli", "cli-2"]
+
+
+@pytest.mark.parametrize("agents", [set(), {"kitchen"}])
+def test_admin_is_for_the_whole_daemon_and_no_agent_at_all_is_no_limit(cli: TokenStore, agents: set[str]) -> None:
+    with pytest.raises(ConfigError):
+        cli.create(frozenset({"admin"}), "x", agents=frozenset(agents))
+
+
+def test_a_token_written_by_hand_cannot_approve_what_it_starts(daemon: TokenStore, cli: TokenStore) -> None:
+    token = cli.create(frozenset({"control"}), "x")
+    cli.tokens_file.write_text(cli.tokens_file.read_text().replace('["control"]', '["control", "confirm"]'))
+    assert daemon.verify(token) == Identity("x", frozenset({"control"}))
+
+
+def test_two_commands_at_once_do_not_undo_each_other(store: TokenStore) -> None:
+    def work(n: int) -> None:
+        one = TokenStore(store.state_dir)
+        one.load_or_create()
+        for i in range(5):
+            one.create(frozenset({"read"}), f"{n}-{i}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    store.refresh()
+    assert len(store.list()) == 21
+
+
+def test_a_deleted_token_file_opens_nothing(daemon: TokenStore) -> None:
+    token = daemon.token_file.read_text().strip()
+    daemon.token_file.unlink()
+    assert daemon.verify(token) is None

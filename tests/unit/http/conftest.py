@@ -15,7 +15,7 @@ from aiohttp.test_utils import BaseTestServer, TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from agentd.config import Settings
-from agentd.door import Door, Grants, TokenStore
+from agentd.door import Door, TokenStore
 from agentd.http.runner import make_runner
 from agentd.http.server import HttpDeps, Readiness, build_app
 from agentd.metrics import Metrics
@@ -54,7 +54,7 @@ class Api:
     """A running control API and a client that holds the first token.
 
     Attributes:
-        ahead_s: how far the clock of granted tokens is ahead; a test moves it.
+        ahead_s: how far the clock of the tokens is ahead; a test moves it.
     """
 
     base: str
@@ -177,7 +177,7 @@ async def _serve(aiohttp_client: AiohttpClient, made: World, folder: Path) -> Ap
     settings: Settings = made.manager._settings
     metrics: Metrics = made.manager._deps.metrics
     ahead_s = [0.0]
-    tokens = TokenStore(folder / "tokens", grants=Grants(lambda: time.time() + ahead_s[0]))
+    tokens = TokenStore(folder / "tokens", clock=lambda: time.time() + ahead_s[0])
     tokens.load_or_create()
     readiness = [Readiness(ready=True, details={"functions": 1})]
     ports: list[int] = []

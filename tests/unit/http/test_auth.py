@@ -1,11 +1,12 @@
 """Tokens for a moment: who gets which, what opens with them, when they end."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
-from tests.unit.http.conftest import Api, ApiOf
+from tests.unit.http.conftest import Api, ApiOf, eventually
 from tests.unit.http.test_compatible import client, text
 
 GRANT = "/v1/auth/grant"
@@ -105,3 +106,55 @@ async def test_clients_of_the_protocol_ask_with_their_own_word(api: Api) -> None
     headers = {"Authorization": f"Token {api.token}"}
     assert (await api.call("POST", GRANT, headers=headers)).status == 200
     (await api.call("GET", "/v1/sessions", headers=headers)).problem(401, "unauthorized")
+
+
+# --- what is open when a token ends ----------------------------------------------------------------------------------
+
+
+async def test_a_revoked_token_loses_its_streams_and_nobody_else_does(api: Api) -> None:
+    await api.session()
+    headers = api.auth("read")
+    async with (
+        api.http.get(f"{api.base}/v1/sessions/kitchen/events", headers=headers) as lost,
+        api.http.get(f"{api.base}/v1/sessions/kitchen/events", headers=api.auth("transcripts", "read")) as kept,
+    ):
+        assert (lost.status, kept.status) == (200, 200)
+        api.tokens.revoke("read")
+        with pytest.raises(aiohttp.ClientPayloadError):
+            async with asyncio.timeout(5):
+                await lost.read()
+        assert await kept.content.readline()
+    (await api.call("GET", "/v1/sessions", headers=headers)).problem(401, "unauthorized")
+
+
+async def test_a_revoked_token_loses_its_conversation_with_the_reason(api: Api) -> None:
+    token = (await granted(api, api.auth("control")))["Authorization"].removeprefix("Bearer ")
+    async with client(api, headers={}, protocols=["bearer", token]) as socket:
+        await text(socket, "Welcome")
+        api.tokens.revoke("control")
+        async with asyncio.timeout(5):
+            closed = await socket.receive()
+        assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 1008)
+        await eventually(lambda: not [session for session in api.world.manager.list() if session.live])
+
+
+async def test_a_revoked_token_loses_its_upload(api: Api) -> None:
+    await api.session()
+    headers = api.auth("control") | {"Content-Type": "audio/pcm;encoding=linear16;rate=16000;channels=1"}
+
+    async def talk() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(640)
+            await asyncio.sleep(0.02)
+
+    async with asyncio.TaskGroup() as group:
+        upload = group.create_task(failing(api, headers, talk()))
+        await eventually(lambda: api.world.peer.connections[0].audio_bytes > 0 if api.world.peer.connections else False)
+        api.tokens.revoke("control")
+        async with asyncio.timeout(5):
+            await upload
+
+
+async def failing(api: Api, headers: dict[str, str], data: AsyncIterator[bytes]) -> None:
+    with pytest.raises(aiohttp.ClientError):
+        await api.http.post(f"{api.base}/v1/sessions/kitchen/audio", headers=headers, data=data)
