@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -210,7 +210,7 @@ class TokenStore:
         names = ", ".join(sorted({record.name for record in self.list()}))
         raise ConfigError(f"There is no token {name!r}; there are {names}.")
 
-    def _others_valid(self) -> "list[TokenRecord]":
+    def _others_valid(self) -> Sequence[TokenRecord]:
         return [record for record in self._others if record.valid(self._clock())]
 
     @contextmanager
