@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +21,10 @@ _MARGIN_S: Final = 10.0
 
 class DaemonError(AgentdError):
     """The daemon refused, or is not there. The command line's own: it never travels over HTTP."""
+
+
+class NoDaemon(DaemonError):
+    """Nobody is there, or not any more: trying again may help."""
 
 
 def url_file(settings: Settings) -> Path:
@@ -46,8 +53,9 @@ class Daemon:
     """The control API of the daemon that uses these settings."""
 
     def __init__(self, settings: Settings) -> None:
-        self._base = base_url(settings)
+        self.base = base_url(settings)
         self._token_file = settings.paths.state_dir / "token"
+        self._certificate = settings.server.tls_cert
 
     def call(
         self,
@@ -55,7 +63,7 @@ class Daemon:
         path: str,
         *,
         body: dict[str, Any] | None = None,
-        query: dict[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
         timeout_s: float = 30.0,
     ) -> Any:
         """One request.
@@ -73,30 +81,88 @@ class Daemon:
         Raises:
             DaemonError: no daemon, no token, or a problem document; its detail says what to do.
         """
-        return asyncio.run(self._call(method, path, body, query or {}, timeout_s))
 
-    async def _call(self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, str], timeout_s: float) -> Any:
-        # No proxy from the environment: the daemon is on this machine or named on purpose.
-        limits = aiohttp.ClientTimeout(total=timeout_s + _MARGIN_S, connect=_CONNECT_S)
-        async with aiohttp.ClientSession(timeout=limits, trust_env=False) as http:
+        async def exchange() -> Any:
+            async with self.request(method, path, body=body, query=query, timeout_s=timeout_s) as response:
+                return _document(response, await response.read())
+
+        return asyncio.run(exchange())
+
+    @asynccontextmanager
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: dict[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One request whose answer is read by the caller; without ``timeout_s`` it may go on for ever.
+
+        Raises:
+            DaemonError: no daemon, no token, a problem document, or the daemon left in the middle.
+        """
+        async with self._http(timeout_s) as http:
+            asked = http.request(
+                method,
+                self.base + path,
+                params=query,
+                headers=self._authorization() | dict(headers or {}),
+                json=body,
+                allow_redirects=False,
+                ssl=self._ssl(),
+            )
+            async with asked as response:
+                if response.status >= 400:
+                    raise _problem(response, await response.read())
+                yield response
+
+    @asynccontextmanager
+    async def websocket(self, path: str, query: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket of the daemon.
+
+        Raises:
+            DaemonError: as ``request``.
+        """
+        async with self._http(None) as http:
             try:
-                async with http.request(
-                    method,
-                    self._base + path,
-                    params=query,
-                    headers={"Authorization": f"Bearer {self._token()}"},
-                    json=body,
-                    allow_redirects=False,
-                ) as response:
-                    return _answer(response.status, response.content_type, await response.read())
-            except aiohttp.ClientConnectorError as error:
-                raise DaemonError(
-                    f"no daemon at {self._base} ({_reason(error.os_error)}). Start it with: agentd serve"
-                ) from error
-            except TimeoutError as error:
-                raise DaemonError(f"the daemon at {self._base} gave no answer within {timeout_s:g} s.") from error
-            except aiohttp.ClientError as error:
-                raise DaemonError(f"talking to {self._base} failed: {type(error).__name__}.") from error
+                connected = await http.ws_connect(
+                    self.base + path, params=query, headers=self._authorization(), ssl=self._ssl(), heartbeat=20.0
+                )
+            except aiohttp.WSServerHandshakeError:
+                # The handshake keeps nothing of the answer's body: ask again, as a plain request, what the problem is.
+                async with self.request("GET", path, query=query, timeout_s=_CONNECT_S):
+                    raise DaemonError(f"{self.base}{path} took no WebSocket.") from None
+            async with connected:
+                yield connected
+
+    @asynccontextmanager
+    async def _http(self, timeout_s: float | None) -> AsyncIterator[aiohttp.ClientSession]:
+        # No proxy from the environment: the daemon is on this machine or named on purpose.
+        total_s = None if timeout_s is None else timeout_s + _MARGIN_S
+        limits = aiohttp.ClientTimeout(total=total_s, connect=_CONNECT_S)
+        try:
+            async with aiohttp.ClientSession(timeout=limits, trust_env=False) as http:
+                yield http
+        except aiohttp.ClientConnectorError as error:
+            raise NoDaemon(f"no daemon at {self.base} ({_reason(error.os_error)}). Start it with: agentd serve") from error
+        except TimeoutError as error:
+            raise DaemonError(f"the daemon at {self.base} gave no answer in time.") from error
+        except aiohttp.ClientError as error:
+            raise NoDaemon(f"talking to {self.base} failed: {type(error).__name__}.") from error
+
+    def _ssl(self) -> ssl.SSLContext | bool:
+        """The daemon's own certificate is trusted, whatever names it is for: the address came from the daemon's own files."""
+        if self._certificate is None:
+            return True
+        context = ssl.create_default_context(cafile=str(self._certificate))
+        context.check_hostname = False
+        return context
+
+    def _authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token()}"}
 
     def _token(self) -> str:
         try:
@@ -115,23 +181,27 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def _answer(status: int, content_type: str, payload: bytes) -> Any:
+def _document(response: aiohttp.ClientResponse, payload: bytes) -> Any:
     if not payload:
+        return None
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        raise DaemonError(f"the answer is {response.content_type}, not JSON: is this agentd?") from None
+
+
+def _problem(response: aiohttp.ClientResponse, payload: bytes) -> DaemonError:
+    """What the daemon says went wrong."""
+    try:
+        document = orjson.loads(payload)
+    except orjson.JSONDecodeError:
         document = None
-    else:
-        try:
-            document = orjson.loads(payload)
-        except orjson.JSONDecodeError:
-            document = None
-            if status < 400:
-                raise DaemonError(f"the answer is {content_type}, not JSON: is this agentd?") from None
-    if status < 400:
-        return document
     if not isinstance(document, dict):
-        raise DaemonError(f"the daemon answered {status} without saying why.")
+        return DaemonError(f"the daemon answered {response.status} without saying why.")
     faults = [
         FieldError(str(fault.get("pointer", "")), str(fault.get("detail", "")))
         for fault in document.get("errors") or ()
         if isinstance(fault, dict)
     ]
-    raise DaemonError(f"{document.get('detail') or document.get('title')} ({document.get('code', status)})", errors=faults)
+    said = document.get("detail") or document.get("title")
+    return DaemonError(f"{said} ({document.get('code', response.status)})", errors=faults)

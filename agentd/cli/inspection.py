@@ -16,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(*, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Read the configuration and print what is in effect, secrets masked."""
+    """Print the configuration in effect, secrets masked."""
     from agentd.protocol.masking import masked
 
     document = settings_from(config).model_dump(mode="json")
@@ -44,7 +44,10 @@ def doctor(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Look at the machine, models, handlers and settings, and say what to do about what is missing."""
+    """Look for what is missing, and say what to do about it.
+
+    Looks at the machine, models, handlers, settings and, with --online, at what is reached over the network.
+    """
     from agentd.cli.doctor import examine
     from agentd.cli.output import print_json, quiet_log
 
@@ -63,7 +66,10 @@ def doctor(
 
 
 def env(*, config: ConfigOption = None, state_dir: StateDirOption = None) -> None:
-    """Print shell variables for curl: eval "$(agentd env)" sets $A (address) and $S (state folder)."""
+    """Print shell variables for curl.
+
+    eval "$(agentd env)" sets $A (address) and $S (state folder).
+    """
     from agentd.cli.client import base_url
 
     settings = settings_from(config, state_dir=state_dir)

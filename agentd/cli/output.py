@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -13,11 +14,34 @@ def print_json(document: Any) -> None:
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Columns as wide as their longest cell; the last one is not padded."""
+    """A table that fits the terminal; for a pipe, columns as wide as their longest cell, the last one not padded."""
+    if sys.stdout.isatty():
+        _print_rich(head, rows)
+        return
     cells = [tuple(head), *(tuple("" if cell is None else str(cell) for cell in row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _print_rich(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*head, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else _local(str(cell)), overflow="ellipsis") for cell in row))
+    Console(highlight=False).print(table)
+
+
+def _local(text: str) -> str:
+    """A time of the API as the clock on the wall shows it; anything else as it is."""
+    try:
+        moment = datetime.fromisoformat(text) if text.endswith("Z") and "T" in text else None
+    except ValueError:
+        moment = None
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}" if moment is not None else text
 
 
 def quiet_log() -> None:

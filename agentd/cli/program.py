@@ -6,14 +6,13 @@ from typing import Annotated
 import typer
 
 from agentd import __version__
-from agentd.cli import functions, inspection, services, sessions, tokens
+from agentd.cli import functions, inspection, services, sessions, talking, tokens, watching
 from agentd.errors import AgentdError, ConfigError
 
 app = typer.Typer(
     name="agentd",
     help="Voice agents as a system service. Start with: agentd serve",
     no_args_is_help=True,
-    add_completion=False,
     # Plain text: errors stay one line, for people and for logs.
     rich_markup_mode=None,
     # Typer's own tracebacks print local variables, and those may be keys.
@@ -21,6 +20,8 @@ app = typer.Typer(
 )
 services.add_to(app)
 sessions.add_to(app)
+talking.add_to(app)
+watching.add_to(app)
 functions.add_to(app)
 tokens.add_to(app)
 inspection.add_to(app)

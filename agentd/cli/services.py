@@ -52,10 +52,10 @@ def engine(
         Path | None, typer.Option("--token-file", help="File with the key that clients must send.", show_default=False)
     ] = None,
 ) -> None:
-    """Run the embedded engine alone: a server of the Voice Agent protocol.
+    """Run the embedded engine alone.
 
-    With --script it needs no models and answers by a script, to test clients against (docs/scripted.md). It then ends with
-    status 3 if a client did not do what the script expects.
+    It is a server of the Voice Agent protocol. With --script it needs no models and answers by a script, to test clients
+    against (docs/scripted.md); it then ends with status 3 if a client did not do what the script expects.
     """
     if script is None and (check or once or report is not None):
         raise typer.BadParameter("--check, --report and --once go with --script FILE.")
@@ -87,7 +87,7 @@ def demo(
         Path | None, typer.Option("--out", help="Keep chatlog.txt and output-<n>.wav in this folder.", show_default=False)
     ] = None,
 ) -> None:
-    """Hold one spoken conversation and show what was heard, called and said."""
+    """Hold one spoken conversation and show each step."""
     settings = settings_from(config)
     from agentd.demo import run
 

@@ -1,14 +1,13 @@
 """Commands on sessions of the running daemon."""
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
-from agentd.cli.options import ConfigOption, JsonOption, StateDirOption, settings_from
+from agentd.cli.options import ConfigOption, JsonOption, SessionArgument, StateDirOption, TimeoutOption, settings_from
 
-NameArgument = Annotated[str, typer.Argument(help="Session name, or run id.", show_default=False)]
 TextArgument = Annotated[str, typer.Argument(help="What is said.", show_default=False)]
-TimeoutOption = Annotated[float, typer.Option("--timeout-s", min=1, max=300, help="Longest wait, in seconds.")]
 
 _sessions = typer.Typer(help="List, start, show and stop sessions.", invoke_without_command=True)
 
@@ -18,6 +17,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(_sessions, name="sessions")
     app.command()(say)
     app.command()(tell)
+    app.command()(ask)
 
 
 @_sessions.callback()
@@ -60,7 +60,7 @@ def sessions(
 @_sessions.command()
 def start(
     context: typer.Context,
-    name: NameArgument,
+    name: SessionArgument,
     agent: Annotated[str | None, typer.Option("--agent", help="Profile to start.", show_default=False)] = None,
     prompt: Annotated[str | None, typer.Option("--prompt", help="Prompt for this session.", show_default=False)] = None,
     greeting: Annotated[str | None, typer.Option("--greeting", help="What the agent says first.", show_default=False)] = None,
@@ -74,7 +74,7 @@ def start(
 @_sessions.command()
 def stop(
     context: typer.Context,
-    name: NameArgument,
+    name: SessionArgument,
     *,
     drain: Annotated[bool, typer.Option("--drain", help="Let the turn in progress end.")] = False,
 ) -> None:
@@ -83,13 +83,13 @@ def stop(
 
 
 @_sessions.command()
-def show(context: typer.Context, name: NameArgument) -> None:
+def show(context: typer.Context, name: SessionArgument) -> None:
     """Show a session."""
     _print_json(context.obj.call("GET", _path(name)))
 
 
 def say(
-    name: NameArgument,
+    name: SessionArgument,
     text: TextArgument,
     config: ConfigOption = None,
     state_dir: StateDirOption = None,
@@ -104,7 +104,7 @@ def say(
 
 
 def tell(
-    name: NameArgument,
+    name: SessionArgument,
     text: TextArgument,
     *,
     config: ConfigOption = None,
@@ -126,6 +126,39 @@ def tell(
         _print_json(turn)
     else:
         print(turn.get("said") or f"(no reply: {turn.get('outcome')})")
+
+
+def ask(
+    name: SessionArgument,
+    text: TextArgument,
+    *,
+    quiet: Annotated[bool, typer.Option("--quiet", help="The agent does not reply to the answer.")] = False,
+    config: ConfigOption = None,
+    state_dir: StateDirOption = None,
+    timeout_s: TimeoutOption = 30,
+    json: JsonOption = False,
+) -> None:
+    """Have the agent ask something, and print the answer.
+
+    Status 1 when nobody answers.
+    """
+    from agentd.cli.client import Daemon
+
+    answer = Daemon(settings_from(config, state_dir=state_dir)).call(
+        "POST",
+        f"{_path(name)}/ask",
+        body={"text": text} | ({"quiet": True} if quiet else {}),
+        query={"timeout_s": f"{timeout_s:g}"},
+        timeout_s=timeout_s,
+    )
+    if json:
+        _print_json(answer)
+    elif answer.get("answered"):
+        print(answer.get("heard"))
+    else:
+        print("nobody answered", file=sys.stderr)
+    if not answer.get("answered"):
+        raise typer.Exit(1)
 
 
 def _path(name: str) -> str:

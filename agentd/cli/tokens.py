@@ -50,7 +50,7 @@ def token(
     state_dir: StateDirOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a token with the given scopes; without --scope, list the tokens there are."""
+    """Make, list, replace and revoke tokens."""
     if context.invoked_subcommand is not None:
         return
     if not scope:
