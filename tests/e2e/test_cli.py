@@ -87,7 +87,23 @@ async def daemon(tmp_path: Path) -> AsyncIterator[FakeDaemon]:
 
 async def test_help_names_every_command_and_loads_nothing_heavy(tmp_path: Path) -> None:
     ran = await agentd("--help", cwd=tmp_path)
-    for command in ("serve", "engine", "demo", "check", "doctor", "token", "env", "sessions", "say", "tell", "functions"):
+    for command in (
+        "serve",
+        "engine",
+        "demo",
+        "check",
+        "doctor",
+        "token",
+        "env",
+        "sessions",
+        "say",
+        "tell",
+        "ask",
+        "talk",
+        "tail",
+        "export",
+        "functions",
+    ):
         assert f"\n  {command} " in ran.out
     code = "import sys, agentd.cli; print(*sorted(sys.modules))"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)

@@ -63,9 +63,9 @@ async def test_tail_shows_a_conversation_and_ends_with_its_session(tmp_path: Pat
             async with asyncio.timeout(10):
                 assert await machine.wait() == 0
                 while "ended, stopped (1 turn)" not in shown:
-                    line = await person.stdout.readline()
-                    assert line, shown
-                    shown += line.decode()
+                    more = (await person.stdout.readline()).decode()
+                    assert more, shown
+                    shown += more
     numbers = [event["seq"] for event in seen if "seq" in event]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     for line in (
