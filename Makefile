@@ -13,6 +13,7 @@ SDK4 := .venv-sdk4
 # Deepgram's JavaScript clients, for the same purpose.
 NODE := tests/clients/node/node_modules
 UV := $(BIN)/uv
+READER_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css
 # The first interpreter that is new enough; PYTHON=/path/to/python overrides it for a new .venv.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -82,6 +83,12 @@ coverage: $(VENV)/.dev  ## pytest with branch coverage, processes included
 generate: $(VENV)/.dev  ## write config.toml and the Grafana dashboard anew from their sources
 	$(BIN)/python -m agentd.config.reference
 	$(BIN)/python monitoring/dashboard.py
+
+# Its install scripts do not run: one of its dependencies would tell its makers.
+.PHONY: reader
+reader:  ## fetch the page behind /docs anew (its version: agentd/http/reader/package.json)
+	npm ci --prefix agentd/http/reader --ignore-scripts --no-audit --no-fund --silent
+	cd agentd/http/reader && cp $(addprefix node_modules/swagger-ui-dist/,$(READER_FILES)) . && rm -rf node_modules
 
 .PHONY: lock
 lock: $(VENV)/.bootstrap  ## write the lock files anew (UPGRADE=1 for newer versions)

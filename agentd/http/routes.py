@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from agentd.http import audio, compatible, events, functions, grants, problems, records, service, sessions, steering
+from agentd.http import audio, compatible, docs, events, functions, grants, problems, records, service, sessions, steering
 from agentd.http.table import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -15,5 +15,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *service.ROUTES,
     *grants.ROUTES,
     *compatible.ROUTES,
+    *docs.ROUTES,
     *problems.ROUTES,
 )

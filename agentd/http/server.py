@@ -6,7 +6,9 @@ import structlog
 from aiohttp import web
 
 from agentd.http.deps import DEPS, REQUEST_ID, STARTED, STARTS, HttpDeps, Readiness
+from agentd.http.docs import DOCUMENT
 from agentd.http.guard import Guard, expect
+from agentd.http.openapi import render
 from agentd.http.rates import StartRate
 from agentd.http.routes import ROUTES
 
@@ -31,6 +33,7 @@ def build_app(deps: HttpDeps) -> web.Application:
     guard = Guard(deps)
     app = web.Application(middlewares=[guard.middleware], client_max_size=deps.settings.limits.json_body_bytes)
     app[DEPS] = deps
+    app[DOCUMENT] = render(ROUTES)
     app[STARTS] = StartRate(deps.settings.limits.starts_per_minute)
     for route in ROUTES:
         added = app.router.add_route(route.method, route.path, route.handler, expect_handler=expect)

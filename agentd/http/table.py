@@ -116,7 +116,7 @@ PATH_PARAMETERS: Final[Mapping[str, PathParameter]] = {
     "call_id": PathParameter("The id of a function call.", "call_1"),
     "name": PathParameter("A name from the list.", "default"),
     "code": PathParameter("The code of a problem.", "session-not-found"),
-    "file": PathParameter("A file of the page.", "index.html"),
+    "file": PathParameter("A file of the page.", "docs.js"),
 }
 """Every placeholder a path may have."""
 
@@ -217,7 +217,7 @@ class Route:
             kinds += [Unauthorized, TooManyRequests]  # a token that is sent is checked
         if self.bodies:
             kinds += _WITH_BODY
-        if len([shape for shapes in map(self.shapes, self.answers) for shape in shapes if shape is not None]) > 1:
+        if any(len(self.shapes(status)) > 1 for status in self.answers):
             kinds.append(NotAcceptable)
         if "id" in self.placeholders:
             kinds.append(SessionNotFound)

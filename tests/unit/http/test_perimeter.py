@@ -27,7 +27,7 @@ GUARDED = [route for route in ROUTES if route.scope is not None]
 
 
 def path_of(route: Route) -> str:
-    return route.path.format(id="kitchen", n="1", name="set_light", code="not-found")
+    return route.path.format(id="kitchen", n="1", name="set_light", code="not-found", file="docs.js", call_id="call_1")
 
 
 def label(route: Route) -> str:
