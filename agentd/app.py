@@ -27,7 +27,7 @@ from prometheus_client import CollectorRegistry
 
 from agentd import log
 from agentd.config import Settings, is_loopback
-from agentd.door import Door, TokenStore
+from agentd.door import Door, Peers, TokenStore
 from agentd.engine.child import EngineChild
 from agentd.errors import AgentdError, ConfigError, EngineNotReady, Unavailable
 from agentd.functions.service import Functions
@@ -122,8 +122,10 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
         bound = _Bound()
         door = Door(
             hosts=lambda: bound.hosts(settings),
-            origins=frozenset(settings.server.allowed_origins),
+            origins=frozenset({*settings.server.allowed_origins, *filter(None, [settings.server.public_url])}),
             verify=tokens.verify,
+            peers=Peers(settings.server.trusted_proxies),
+            proxies_only=settings.server.proxies_only,
             failures_per_minute=settings.limits.auth_failures_per_minute,
         )
         readiness = _readiness(profiles, engine, functions)

@@ -5,7 +5,7 @@
     ├── RequestError                   what the caller sent is at fault
     │   ├── MalformedRequest           malformed-request        400
     │   ├── Unauthorized               unauthorized             401
-    │   ├── Forbidden                  forbidden                403 (scope), forbidden-host, forbidden-origin
+    │   ├── Forbidden                  forbidden                403 (scope), forbidden-host, forbidden-origin, tls-required
     │   ├── NotFound                   not-found                404 (and session-, agent-, function-, turn-not-found)
     │   ├── MethodNotAllowed           method-not-allowed       405
     │   ├── NotAcceptable              not-acceptable           406
@@ -124,6 +124,11 @@ class ForbiddenHost(Forbidden):
 class ForbiddenOrigin(Forbidden):
     code = "forbidden-origin"
     title = "Requests from this web origin are not accepted"
+
+
+class TlsRequired(Forbidden):
+    code = "tls-required"
+    title = "This daemon is reached through its reverse proxy"
 
 
 class NotFound(RequestError):

@@ -5,10 +5,12 @@ described once. Durations end in ``_s`` or ``_ms``, sizes in ``_bytes``.
 """
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agentd.ids import is_session_id
@@ -31,6 +33,45 @@ def default_state_dir() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "agentd"
 
 
+def _host_name(value: str) -> str:
+    """A Host header value; exact, because a pattern is how DNS rebinding gets in."""
+    host = value.strip().lower()
+    if "*" in host or host.startswith("."):
+        raise ValueError(f"{value!r}: names are exact here, without wildcards; list each one")
+    if not host or "/" in host or " " in host or not host.isascii() or not host.isprintable():
+        raise ValueError(f'{value!r} is no Host header value; write a name with its port, such as "voice.example.org:8690"')
+    return host
+
+
+def _origin(value: str) -> str:
+    """A web origin (RFC 6454): scheme, host, port."""
+    origin = value.strip().lower().rstrip("/")
+    if "*" in origin or origin == "null":
+        raise ValueError(f"{value!r}: origins are exact here, without wildcards or null; list each one")
+    parts = urlsplit(origin)
+    if not parts.scheme or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+        raise ValueError(f'{value!r} is no origin; write scheme and host, such as "https://home.example.org"')
+    return origin
+
+
+def _proxy(value: str) -> str:
+    """A reverse proxy: an address, a network, or ``unix``."""
+    if value == "unix":
+        return value
+    try:
+        network = ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f'{value!r} is no address or network, such as "10.0.0.2" or "10.0.0.0/24", nor "unix"') from None
+    if network.prefixlen == 0:
+        raise ValueError(f"{value!r} is everybody; list the proxies themselves")
+    return value
+
+
+HostName = Annotated[str, AfterValidator(_host_name)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Proxy = Annotated[str, AfterValidator(_proxy)]
+
+
 class Section(BaseModel):
     """A part of the settings: immutable, and strict about its keys."""
 
@@ -47,25 +88,36 @@ class ServerSettings(Section):
     unix_socket: Path | None = Field(default=None, examples=["/run/agentd/agentd.sock"])
     """Also serve on this Unix socket, guarded by its file mode and by the token."""
     public_url: str | None = Field(default=None, examples=["https://voice.example.org"])
-    """How others reach the daemon; its host is added to allowed_hosts."""
-    allowed_hosts: tuple[str, ...] = ()
+    """How others reach the daemon; its host is added to allowed_hosts, its origin to allowed_origins."""
+    allowed_hosts: tuple[HostName, ...] = ()
     """Further names accepted in the Host header, exactly as sent, such as "voice.example.org" or "192.168.1.5:8690"."""
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[Origin, ...] = ()
     """Web origins accepted besides the daemon's own, such as "https://home.example.org"."""
     tls_cert: Path | None = Field(default=None, examples=["/etc/agentd/tls/cert.pem"])
     """Certificate chain (PEM) for HTTPS. Needs tls_key."""
     tls_key: Path | None = Field(default=None, examples=["/etc/agentd/tls/key.pem"])
     """Private key (PEM) of tls_cert."""
-    trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks of reverse proxies that terminate TLS, such as "10.0.0.2" or "10.0.0.0/24"."""
+    trusted_proxies: tuple[Proxy, ...] = ()
+    """Reverse proxies that terminate TLS, such as "10.0.0.2", "10.0.0.0/24", or "unix"; X-Forwarded-* counts from them alone."""
     allow_plain_http: bool = False
     """Listen beyond loopback without TLS: tokens and words then cross the network in the clear. Warns at start."""
+
+    @property
+    def proxies_only(self) -> bool:
+        """True when nothing else protects what comes from other machines: neither our TLS nor somebody's word for it."""
+        return bool(self.trusted_proxies) and self.tls_cert is None and not self.allow_plain_http
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, value: str | None) -> str | None:
+        return value if value is None else _origin(value)
 
     @model_validator(mode="after")
     def _plain_http_only_on_purpose(self) -> "ServerSettings":
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together; set both or neither")
-        guarded = self.tls_cert is not None or bool(self.trusted_proxies) or self.allow_plain_http
+        proxies = set(self.trusted_proxies) - {"unix"}
+        guarded = self.tls_cert is not None or bool(proxies) or self.allow_plain_http
         if not is_loopback(self.host) and not guarded:
             raise ValueError(
                 f"host {self.host!r} is reachable from other machines: set tls_cert and tls_key, "
@@ -154,9 +206,9 @@ class EngineSettings(Section):
     """Several calls of a model in one FunctionCallRequest; many clients take only one each."""
     threads: int = Field(default=2, ge=1, le=64)
     """Threads for speech recognition and synthesis. More than cores makes speech start later."""
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[HostName, ...] = ()
     """More names that `agentd engine` answers to, such as "engine.lan:8691"."""
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[Origin, ...] = ()
     """Web pages that may connect to `agentd engine`, by their origin, such as "http://localhost:3000"."""
 
 

@@ -6,6 +6,7 @@ Used by the control API and by the engine. Loopback is not trusted: any web page
 from agentd.door.gate import Door
 from agentd.door.grants import Grant, Grants
 from agentd.door.identity import FIRST_TOKEN_SCOPES, SCOPES, Identity, fixed_key, require
+from agentd.door.peers import Peers
 from agentd.door.records import TokenRecord
 from agentd.door.tokens import TokenStore
 
@@ -16,6 +17,7 @@ __all__ = [
     "Grant",
     "Grants",
     "Identity",
+    "Peers",
     "TokenRecord",
     "TokenStore",
     "fixed_key",

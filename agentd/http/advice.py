@@ -45,6 +45,10 @@ ADVICE: Final = {
     "session-ended": "Start the session again: PUT /v1/sessions/{id}.",
     "session-exists": "Use PUT to ensure that it runs, or stop it first.",
     "session-not-found": "GET /v1/sessions lists the sessions. Ended ones are kept for a while only.",
+    "tls-required": (
+        "The daemon speaks plain HTTP to the proxies in [server] trusted_proxies alone. Use the proxy's URL, add the proxy's "
+        "address there, or let the daemon speak TLS itself: [server] tls_cert and tls_key."
+    ),
     "too-many-requests": "Wait for the time in Retry-After. The limits are keys of [limits] in config.toml.",
     "too-many-sessions": "Stop a session, or raise limits.sessions, deepgram.max_sessions or engine.max_sessions.",
     "turn-not-found": "GET …/turns lists the turns that are kept.",

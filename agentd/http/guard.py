@@ -15,6 +15,7 @@ from agentd.errors import (
     UnsupportedMediaType,
 )
 from agentd.http import problems
+from agentd.http.bodies import require_json
 from agentd.http.deps import IDENTITY, REQUEST_ID, STARTED, HttpDeps
 from agentd.http.open_requests import OpenRequests
 from agentd.http.queries import PARAMETERS, parse
@@ -28,6 +29,8 @@ CLIENT_GONE: Final = 499
 """The status logged and counted for a caller that left before its answer; nobody receives it."""
 NO_ROUTE: Final = "none"
 """The route label of paths and methods that do not exist: their paths are free text."""
+
+_BODILESS: Final = frozenset({"GET", "HEAD"})
 
 
 async def expect(request: web.Request) -> web.StreamResponse | None:
@@ -77,7 +80,7 @@ class Guard:
                 code=code,
                 duration_s=round(duration_s, 6),
                 token=identity.name if identity is not None else None,
-                peer=request.remote,
+                peer=self._deps.door.peer(request),
             )
         return response
 
@@ -119,8 +122,7 @@ class Guard:
             raise AssertionError("every route is in the table")
         if route.scope not in (None, ANY) and identity is not None:
             require(identity, route.scope)
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise UnsupportedMediaType("Send the body uncompressed, without Content-Encoding.")
+        _check_body(request, route)
         request[ROUTE], request[PARAMETERS] = route, parse(request, route.query)
         if identity is None:
             return await handler(request)
@@ -135,6 +137,18 @@ class Guard:
         identity = self._deps.door.identify(request, compatible=route is not None and route.compatible)
         request[IDENTITY] = identity
         return identity
+
+
+def _check_body(request: web.Request, route: Route) -> None:
+    """What can be said of a body before it is read. A page can send a simple one without asking (CSRF), so its type counts."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("Send the body uncompressed, without Content-Encoding.")
+    if not request.content_length and "Transfer-Encoding" not in request.headers:
+        return
+    if request.method in _BODILESS:
+        raise MalformedRequest(f"A {request.method} request has no body here.")
+    if not route.bodies:
+        require_json(request)
 
 
 def _header(text: str) -> str:

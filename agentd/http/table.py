@@ -33,6 +33,7 @@ from agentd.errors import (
     PayloadTooLarge,
     RequestTimeout,
     SessionNotFound,
+    TlsRequired,
     TooManyRequests,
     Unauthorized,
     UnsupportedMediaType,
@@ -57,7 +58,7 @@ UPSTREAM: Final[tuple[ErrorType, ...]] = (
 """What a call that reaches the upstream may end in."""
 
 _EVERYWHERE: Final[tuple[ErrorType, ...]] = (
-    MalformedRequest, ForbiddenHost, ForbiddenOrigin, InvalidRequest, UnsupportedMediaType, InternalError,
+    MalformedRequest, ForbiddenHost, ForbiddenOrigin, TlsRequired, InvalidRequest, UnsupportedMediaType, InternalError,
 )  # fmt: skip
 _WITH_TOKEN: Final[tuple[ErrorType, ...]] = (Unauthorized, Forbidden, TooManyRequests)
 _WITH_BODY: Final[tuple[ErrorType, ...]] = (RequestTimeout, PayloadTooLarge)

@@ -315,3 +315,44 @@ def test_settings_built_directly_do_not_look_at_the_environment(monkeypatch: pyt
     settings = Settings(limits=LimitSettings(sessions=2))
     assert settings.server.port == Settings.model_validate({"limits": {"sessions": 2}}).server.port == 8690
     assert settings.deepgram.api_key is None or isinstance(settings.deepgram.api_key, SecretStr)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("server", "allowed_hosts", "*"),
+        ("server", "allowed_hosts", "*.example.org"),
+        ("server", "allowed_hosts", ".example.org"),
+        ("server", "allowed_hosts", "https://voice.example.org"),
+        ("server", "allowed_hosts", ""),
+        ("server", "allowed_origins", "*"),
+        ("server", "allowed_origins", "https://*.example.org"),
+        ("server", "allowed_origins", "null"),
+        ("server", "allowed_origins", "voice.example.org"),
+        ("server", "allowed_origins", "https://voice.example.org/path"),
+        ("server", "trusted_proxies", "0.0.0.0/0"),
+        ("server", "trusted_proxies", "::/0"),
+        ("server", "trusted_proxies", "proxy.example.org"),
+        ("engine", "allowed_hosts", "*"),
+        ("engine", "allowed_origins", "*"),
+    ],
+)
+def test_whom_the_door_knows_is_written_exactly_without_wildcards(section: str, key: str, value: str) -> None:
+    assert key in str(fault(f"[{section}]\n{key} = ['{value}']\n"))
+
+
+def test_names_of_hosts_and_origins_are_kept_as_headers_carry_them() -> None:
+    server = load(
+        write(
+            "[server]\nallowed_hosts = ['Voice.Example.org:8690']\nallowed_origins = ['https://Home.example.org/']\n"
+            "public_url = 'https://voice.example.org/'\ntrusted_proxies = ['unix', '10.0.0.2', '10.1.0.0/16', '::1']\n"
+        )
+    ).server
+    assert server.allowed_hosts == ("voice.example.org:8690",)
+    assert server.allowed_origins == ("https://home.example.org",)
+    assert server.public_url == "https://voice.example.org"
+    assert server.trusted_proxies == ("unix", "10.0.0.2", "10.1.0.0/16", "::1")
+
+
+def test_a_proxy_on_the_unix_socket_guards_no_address() -> None:
+    assert "reachable from other machines" in str(fault("[server]\nhost = '0.0.0.0'\ntrusted_proxies = ['unix']\n"))

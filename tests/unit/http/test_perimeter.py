@@ -148,6 +148,22 @@ async def test_compressed_bodies_are_refused(api: Api) -> None:
     answer.problem(415, "unsupported-media-type")
 
 
+async def test_a_body_must_say_that_it_is_json_even_where_none_is_read(api: Api) -> None:
+    """A page of another site can send a simple body without asking first (CSRF)."""
+    await api.session()
+    for type_ in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+        answer = await api.call("POST", "/v1/sessions/kitchen/interrupt", data=b"{}", headers={"Content-Type": type_})
+        answer.problem(415, "unsupported-media-type")
+    for nothing in ({}, {"data": b""}, {"json": {}}):
+        assert (await api.call("POST", "/v1/sessions/kitchen/interrupt", **nothing)).status == 200
+
+
+async def test_reading_takes_no_body(api: Api) -> None:
+    (await api.call("GET", "/v1/sessions", json={})).problem(400, "malformed-request")
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "eA=="}
+    (await api.call("GET", "/v1/agent/converse", data=b"x" * 100, headers=upgrade)).problem(400, "malformed-request")
+
+
 @pytest.mark.parametrize(
     "request_",
     [
