@@ -5,7 +5,7 @@ It knows neither sessions nor transports; a reader that cannot keep up is cut of
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -132,8 +132,17 @@ class Mailbox:
         overflowed: the reader was too slow and was cut off; what waited for it is gone.
     """
 
-    def __init__(self, *, transport: Transport, types: frozenset[str] | None, max_items: int, max_bytes: int) -> None:
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        types: frozenset[str] | None,
+        max_items: int,
+        max_bytes: int,
+        serves: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         self.transport = transport
+        self._serves = serves
         self.overflowed = False
         self._types = types
         self._max_items = max_items
@@ -153,7 +162,7 @@ class Mailbox:
 
     def put(self, envelope: Envelope) -> bool:
         """Add an event, or cut the reader off when it does not fit. Returns False for the cut."""
-        if self._ended or (self._types is not None and envelope.type not in self._types):
+        if self._ended or (self._types is not None and envelope.type not in self._types) or not self._serves(envelope.run_id):
             return True
         self._bytes += len(envelope.json())
         if len(self._items) >= self._max_items or self._bytes > self._max_bytes:
@@ -221,6 +230,7 @@ class Hub:
         max_items: int,
         max_bytes: int,
         transport: Transport = "sse",
+        serves: Callable[[str], bool] = lambda _: True,
     ) -> Mailbox:
         """A mailbox for what is published from now on.
 
@@ -230,8 +240,9 @@ class Hub:
             max_items: events that may wait; one more cuts the reader off.
             max_bytes: their size as JSON.
             transport: label of the metrics.
+            serves: says of a run whether the reader may know of it.
         """
-        mailbox = Mailbox(transport=transport, types=types, max_items=max_items, max_bytes=max_bytes)
+        mailbox = Mailbox(transport=transport, types=types, max_items=max_items, max_bytes=max_bytes, serves=serves)
         if self._closed:
             mailbox.end()
             return mailbox

@@ -15,9 +15,11 @@ from pydantic import Field
 from agentd.errors import AgentdError, Draining, EngineNotReady, MalformedRequest, TooManySessions, Unavailable
 from agentd.http.deps import DEPS, IDENTITY, REQUEST_ID, STARTS, HttpDeps
 from agentd.http.queries import Anything
+from agentd.http.reach import require_agent
 from agentd.http.table import UPSTREAM, Example, Route, Upgrade
 from agentd.protocol.codec import ProtocolError, encode
 from agentd.protocol.messages import Error
+from agentd.sessions.profiles import PASSTHROUGH
 from agentd.sessions.session import Session
 from agentd.supervise import spawn
 
@@ -131,6 +133,7 @@ async def converse(request: web.Request) -> web.StreamResponse:
     )
     if not socket.can_prepare(request).ok:
         raise MalformedRequest("This is a WebSocket endpoint: connect with a Voice Agent client, or use POST /v1/sessions.")
+    require_agent(request, request.query.get("agent") or PASSTHROUGH)
     request.app[STARTS].admit(request[IDENTITY].name)
     outbox = Outbox(deps)
     session = await deps.manager.start_passthrough(agent=ConverseParameters.of(request).agent, client=outbox)

@@ -5,7 +5,7 @@ comes twice.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,9 +13,9 @@ import orjson
 from aiohttp import web
 from pydantic import Field
 
-from agentd.errors import FieldError, InvalidRequest, TooManyRequests
+from agentd.errors import FieldError, InvalidRequest, SessionNotFound, TooManyRequests
 from agentd.http.accept import choose
-from agentd.http.deps import DEPS, HttpDeps, sees_words
+from agentd.http.deps import DEPS, IDENTITY, HttpDeps, sees_words
 from agentd.http.models import Events
 from agentd.http.queries import MAX_TIMEOUT_S, Number, Parameters, Whole
 from agentd.http.sessions import session_of
@@ -54,15 +54,17 @@ class View:
         types: names to show; None for all.
         words: show what was said.
         everything: every session's events, numbered by ``g``.
+        serves: says of a run whether the token is for its agent.
     """
 
     types: frozenset[str] | None
     words: bool
     everything: bool
+    serves: Callable[[str], bool] = lambda _: True
 
     def wants(self, envelope: Envelope) -> bool:
-        """True when the reader asked for this type."""
-        return self.types is None or envelope.type in self.types
+        """True when the reader asked for this type, and may see it."""
+        return (self.types is None or envelope.type in self.types) and self.serves(envelope.run_id)
 
     def id_of(self, envelope: Envelope) -> str:
         """The reader's position after this event."""
@@ -102,14 +104,14 @@ async def of_session(request: web.Request) -> web.StreamResponse:
 async def of_all(request: web.Request) -> web.StreamResponse:
     """``GET /v1/events``: every session's events."""
     query = EventParameters.of(request)
-    view = View(types=_types(query), words=sees_words(request), everything=True)
+    view = View(types=_types(query), words=sees_words(request), everything=True, serves=_serving(request))
     if _is_poll(request, query):
         return await _poll_all(request, query, view)
     deps = request.app[DEPS]
     _admit_reader(deps)
     last = request.headers.get("Last-Event-ID")
     after = _number(last, "Last-Event-ID") if last else None
-    live = [session.view(words=view.words) for session in deps.manager.list() if session.live]
+    live = [session.view(words=view.words) for session in deps.manager.list() if session.live and view.serves(session.run_id)]
     past, missed = _after_g(deps, after) if after is not None else ([], 0)
     mailbox = _subscribe(deps, view, "sse", run_id=None)
     first: list[dict[str, Any]] = [{"type": "Snapshot", "data": {"g": deps.hub.g, "sessions": live}}]
@@ -255,6 +257,21 @@ def _after_g(deps: HttpDeps, g: int) -> tuple[list[Envelope], Missed]:
     return found, deps.hub.g - g - len(found)
 
 
+def _serving(request: web.Request) -> Callable[[str], bool]:
+    """Whether the token is for the agent of a run; what is not kept any more belongs to nobody."""
+    identity, manager = request[IDENTITY], request.app[DEPS].manager
+    if identity.agents is None:
+        return lambda _: True
+
+    def serves_run(run_id: str) -> bool:
+        try:
+            return identity.serves(manager.get(run_id).agent)
+        except SessionNotFound:
+            return False
+
+    return serves_run
+
+
 def _subscribe(deps: HttpDeps, view: View, transport: Transport, *, run_id: str | None) -> Mailbox:
     limits = deps.settings.limits
     return deps.hub.subscribe(
@@ -263,6 +280,7 @@ def _subscribe(deps: HttpDeps, view: View, transport: Transport, *, run_id: str 
         max_items=limits.subscriber_queue,
         max_bytes=limits.subscriber_queue_bytes,
         transport=transport,
+        serves=view.serves,
     )
 
 

@@ -15,6 +15,7 @@ from agentd.http.bodies import Body, read_model
 from agentd.http.deps import DEPS, sees_words
 from agentd.http.models import Answer, Count, Listing, Seconds, Words
 from agentd.http.queries import Page
+from agentd.http.reach import require_every_agent
 from agentd.http.table import Example, Route
 
 
@@ -107,6 +108,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def invoke(request: web.Request) -> web.Response:
     """``POST /v1/functions/{name}/invoke``: through the same gate as a conversation's calls."""
+    require_every_agent(request)
     deps = request.app[DEPS]
     spec = _spec_of(request)
     body = await read_model(request, InvokeBody)

@@ -19,6 +19,7 @@ from agentd.http.bodies import require_json
 from agentd.http.deps import IDENTITY, REQUEST_ID, STARTED, HttpDeps
 from agentd.http.open_requests import OpenRequests
 from agentd.http.queries import PARAMETERS, parse
+from agentd.http.reach import require_session
 from agentd.http.table import ANY, ROUTE, Handler, Route
 from agentd.ids import new_request_id
 from agentd.supervise import Nursery
@@ -126,6 +127,8 @@ class Guard:
         request[ROUTE], request[PARAMETERS] = route, parse(request, route.query)
         if identity is None:
             return await handler(request)
+        if "id" in route.placeholders:
+            require_session(request)
         with self._open.admitted(request, identity):
             return await handler(request)
 

@@ -10,6 +10,7 @@ from agentd.http.answers import json_answer
 from agentd.http.deps import DEPS, identity_of, sees_words
 from agentd.http.models import Answer, Listing
 from agentd.http.queries import Anything
+from agentd.http.reach import require_agent, serves
 from agentd.http.table import Example, Media, Route
 
 _PROMPTS: Final = frozenset({"prompt", "greeting", "messages", "instructions"})
@@ -93,11 +94,13 @@ async def metrics(request: web.Request) -> web.Response:
 
 async def agents(request: web.Request) -> web.Response:
     """``GET /v1/agents``."""
-    return json_answer({"items": [_seen(request, agent) for agent in request.app[DEPS].manager.agents()], "next": None})
+    profiles = [profile for profile in request.app[DEPS].manager.agents() if serves(request, profile["name"])]
+    return json_answer({"items": [_seen(request, profile) for profile in profiles], "next": None})
 
 
 async def agent(request: web.Request) -> web.Response:
     """``GET /v1/agents/{name}``."""
+    require_agent(request, request.match_info["name"])
     return json_answer(_seen(request, request.app[DEPS].manager.agent(request.match_info["name"])))
 
 

@@ -25,6 +25,7 @@ from agentd.http.bodies import Body, read_model
 from agentd.http.deps import DEPS, IDENTITY, STARTS, sees_words
 from agentd.http.models import Listing, SessionView
 from agentd.http.queries import Family, Flag, Page, Parameters
+from agentd.http.reach import require_agent, serves
 from agentd.http.table import UPSTREAM, ErrorType, Example, Route
 from agentd.sessions.manager import Manager
 from agentd.sessions.session import Session
@@ -113,6 +114,7 @@ async def index(request: web.Request) -> web.Response:
     """``GET /v1/sessions``."""
     query = ListParameters.of(request)
     sessions = request.app[DEPS].manager.list(state=query.state, agent=query.agent, metadata=query.metadata)
+    sessions = [session for session in sessions if serves(request, session.agent)]
     shown, cursor = page(sessions, query, key=lambda session: session.run_id, descending=True)
     words = sees_words(request)
     return json_answer({"items": [session.view(words=words) for session in shown], "next": cursor})
@@ -143,7 +145,9 @@ def _is_live(manager: Manager, id_: str) -> bool:
 
 
 def _spec(request: web.Request, body: StartBody, id_: str | None) -> StartSpec:
-    _check_bounds(body, request.app[DEPS].settings.limits)
+    settings = request.app[DEPS].settings
+    _check_bounds(body, settings.limits)
+    require_agent(request, body.agent or settings.default_agent)
     return StartSpec(
         agent=body.agent,
         id=id_,

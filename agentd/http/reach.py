@@ -1,0 +1,51 @@
+"""What a token for single agents reaches: their conversations, and nothing of the others.
+
+Looked at in one place before every handler for routes with a session in their path; lists, starts and the events of all
+sessions ask here.
+"""
+
+from aiohttp import web
+
+from agentd.errors import Forbidden, SessionNotFound
+from agentd.http.deps import DEPS, identity_of
+
+
+def serves(request: web.Request, agent: str) -> bool:
+    """True when the token is for conversations with ``agent``."""
+    identity = identity_of(request)
+    return identity is None or identity.serves(agent)
+
+
+def require_agent(request: web.Request, agent: str) -> None:
+    """Raise ``Forbidden`` unless the token is for conversations with ``agent``."""
+    identity = identity_of(request)
+    if identity is not None and not identity.serves(agent):
+        raise Forbidden(
+            f"The token {identity.name!r} is for {', '.join(sorted(identity.agents or ()))}, not for {agent[:64]!r}. "
+            f"`agentd token --agent {agent[:64]} --scope …` makes one."
+        )
+
+
+def require_every_agent(request: web.Request) -> None:
+    """Raise ``Forbidden`` for a token that is for single agents: what is asked belongs to none."""
+    identity = identity_of(request)
+    if identity is not None and identity.agents is not None:
+        raise Forbidden(f"The token {identity.name!r} is for single agents; this belongs to none. Take a token without --agent.")
+
+
+def require_session(request: web.Request) -> None:
+    """The session in the path is one of the token's agents.
+
+    Raises:
+        SessionNotFound: it is another's; the caller cannot tell it from one that does not exist.
+    """
+    identity = identity_of(request)
+    if identity is None or identity.agents is None:
+        return
+    id_ = request.match_info["id"]
+    try:
+        session = request.app[DEPS].manager.get(id_)
+    except SessionNotFound:
+        return  # the handler says so, or starts it: as one of the token's agents
+    if not identity.serves(session.agent):
+        raise SessionNotFound(f"There is no session {id_[:64]!r}.")
