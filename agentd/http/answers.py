@@ -1,17 +1,22 @@
-"""Answers: JSON and lists with cursors."""
+"""Answers: JSON, lists with cursors, files."""
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 from aiohttp import web
+from aiohttp.helpers import ETag
 
 from agentd.errors import FieldError, InvalidRequest
 from agentd.http.queries import Page
 
 ItemT = TypeVar("ItemT")
+
+CONDITIONAL: Final = {"If-None-Match": "The ETag of what the caller has; 304 when it is still the same."}
+"""The request header that ``unless_known`` looks at, for the table of routes."""
 
 
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -19,6 +24,16 @@ def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | N
     return web.Response(
         status=status, body=orjson.dumps(value, default=str) + b"\n", content_type="application/json", headers=dict(headers or {})
     )
+
+
+def unless_known(request: web.Request, content: bytes, media: str) -> web.Response:
+    """The content of a file, or 304 for a browser that has it (RFC 9110, section 13.1.2)."""
+    tag = ETag(hashlib.sha256(content).hexdigest()[:32])
+    known = tag in (request.if_none_match or ())
+    response = web.Response(status=304) if known else web.Response(body=content, content_type=media, charset="utf-8")
+    response.etag = tag
+    response.headers["Cache-Control"] = "no-cache"
+    return response
 
 
 def page(

@@ -3,15 +3,14 @@
 The page is Swagger UI as npm has it, its version pinned in ``reader/package.json``; ``make reader`` fetches it anew.
 """
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
-from aiohttp.helpers import ETag
 
 from agentd.errors import NotFound
+from agentd.http.answers import CONDITIONAL, unless_known
 from agentd.http.bodies import JSON
 from agentd.http.queries import Anything
 from agentd.http.table import Example, Media, Route
@@ -38,12 +37,12 @@ _POLICY: Final = (
 
 async def document(request: web.Request) -> web.Response:
     """``GET /openapi.json``."""
-    return _unless_known(request, request.app[DOCUMENT], JSON)
+    return unless_known(request, request.app[DOCUMENT], JSON)
 
 
 async def page(request: web.Request) -> web.Response:
     """``GET /docs``."""
-    response = _unless_known(request, _content("docs.html"), "text/html")
+    response = unless_known(request, _content("docs.html"), "text/html")
     response.headers["Content-Security-Policy"] = _POLICY
     return response
 
@@ -53,7 +52,7 @@ async def file(request: web.Request) -> web.Response:
     name = request.match_info["file"]
     if name not in _FILES:
         raise NotFound(f"The page has no file {name[:60]!r}; it is at /docs.")
-    return _unless_known(request, _content(name), _FILES[name])
+    return unless_known(request, _content(name), _FILES[name])
 
 
 @cache
@@ -62,24 +61,12 @@ def _content(name: str) -> bytes:
     return (READER / name).read_bytes()
 
 
-def _unless_known(request: web.Request, content: bytes, media: str) -> web.Response:
-    """The content, or 304 for a browser that has it (RFC 9110, section 13.1.2)."""
-    tag = ETag(hashlib.sha256(content).hexdigest()[:32])
-    known = tag in (request.if_none_match or ())
-    response = web.Response(status=304) if known else web.Response(body=content, content_type=media, charset="utf-8")
-    response.etag = tag
-    response.headers["Cache-Control"] = "no-cache"
-    return response
-
-
-_CONDITIONAL: Final = {"If-None-Match": "The ETag of what the caller has; 304 when it is still the same."}
-
 ROUTES: Final = (
     Route(
         "GET", "/openapi.json", document, None,
         summary="This document",
         query=Anything,
-        headers=_CONDITIONAL,
+        headers=CONDITIONAL,
         answers={200: Media(JSON, "OpenAPI 3.1."), 304: None},
         example=Example(curl="curl $A/openapi.json"),
     ),
@@ -87,7 +74,7 @@ ROUTES: Final = (
         "GET", "/docs", page, None,
         summary="A page to read this document and to try it out",
         query=Anything,
-        headers=_CONDITIONAL,
+        headers=CONDITIONAL,
         answers={200: Media("text/html", "It needs nothing from elsewhere."), 304: None},
         example=Example(curl="xdg-open $A/docs"),
     ),
@@ -95,7 +82,7 @@ ROUTES: Final = (
         "GET", "/docs/{file}", file, None,
         summary="What that page loads",
         query=Anything,
-        headers=_CONDITIONAL,
+        headers=CONDITIONAL,
         answers={200: (Media("text/javascript", "Its scripts."), Media("text/css", "Its styles.")), 304: None},
         errors=(NotFound,),
         example=Example(curl="curl $A/docs/docs.js"),
