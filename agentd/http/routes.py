@@ -2,7 +2,20 @@
 
 from typing import Final
 
-from agentd.http import audio, compatible, docs, events, functions, grants, problems, records, service, sessions, steering
+from agentd.http import (
+    audio,
+    compatible,
+    console,
+    docs,
+    events,
+    functions,
+    grants,
+    problems,
+    records,
+    service,
+    sessions,
+    steering,
+)
 from agentd.http.table import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -16,5 +29,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *grants.ROUTES,
     *compatible.ROUTES,
     *docs.ROUTES,
+    *console.ROUTES,
     *problems.ROUTES,
 )

@@ -118,6 +118,9 @@ PATH_PARAMETERS: Final[Mapping[str, PathParameter]] = {
     "name": PathParameter("A name from the list.", "default"),
     "code": PathParameter("The code of a problem.", "session-not-found"),
     "file": PathParameter("A file of the page.", "docs.js"),
+    "part": PathParameter("A file of the console.", "main.js"),
+    "folder": PathParameter("A folder of the console.", "views"),
+    "member": PathParameter("A file in that folder.", "theme.js"),
 }
 """Every placeholder a path may have."""
 

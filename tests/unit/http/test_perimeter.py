@@ -27,7 +27,8 @@ GUARDED = [route for route in ROUTES if route.scope is not None]
 
 
 def path_of(route: Route) -> str:
-    return route.path.format(id="kitchen", n="1", name="set_light", code="not-found", file="docs.js", call_id="call_1")
+    names = {"id": "kitchen", "n": "1", "name": "set_light", "code": "not-found", "call_id": "call_1"}
+    return route.path.format(**names, file="docs.js", part="main.js", folder="views", member="theme.js")
 
 
 def label(route: Route) -> str:

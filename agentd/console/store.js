@@ -1,0 +1,197 @@
+// What the console knows: sessions, agents, the run that is open. Views listen for the topic they show.
+
+import { call, Problem, sessionPath } from "./api.js";
+import { EventStream } from "./events.js";
+import { Conversation } from "./turns.js";
+
+const PAGE = 50;
+const TURNS = 200;
+
+/** Topics: `sessions`, `agents`, `open` (another run), `session` (its view), `turns`, `event`, `link`, `problem`. */
+export class Store extends EventTarget {
+  sessions = new Map();
+  agents = [];
+  voices = [];
+  older = null;
+  open = null;
+  conversation = new Conversation();
+  loading = false;
+  link = "connecting";
+  #pending = new Set();
+  #stream = null;
+  #generation = 0;
+
+  on(topic, listener) {
+    this.addEventListener(topic, (event) => listener(event.detail));
+  }
+
+  /** Tell the views, once however many changes there were. */
+  changed(...topics) {
+    for (const topic of topics) {
+      if (this.#pending.has(topic)) continue;
+      this.#pending.add(topic);
+      queueMicrotask(() => {
+        this.#pending.delete(topic);
+        this.dispatchEvent(new CustomEvent(topic));
+      });
+    }
+  }
+
+  tell(topic, detail) {
+    this.dispatchEvent(new CustomEvent(topic, { detail }));
+  }
+
+  /** Load what there is and follow the events. Throws when the token is refused. */
+  async begin() {
+    await this.refresh();
+    this.#stream = new EventStream("/v1/events", {
+      onEvent: (event) => this.apply(event),
+      onLink: (link, problem) => this.#linked(link, problem),
+    });
+    this.#stream.run();
+  }
+
+  end() {
+    this.#stream?.stop();
+    this.close();
+  }
+
+  async refresh() {
+    const [list, agents] = await Promise.all([call("GET", `/v1/sessions?limit=${PAGE}`), call("GET", "/v1/agents")]);
+    this.sessions = new Map(list.items.map((session) => [session.run_id, session]));
+    this.older = list.next;
+    this.agents = agents.items;
+    this.changed("sessions", "agents");
+    call("GET", "/v1/models").then((models) => {
+      this.voices = (models.tts ?? []).map((voice) => voice.canonical_name);
+      this.changed("agents");
+    }, () => {});
+  }
+
+  async more() {
+    const list = await call("GET", `/v1/sessions?limit=${PAGE}&cursor=${encodeURIComponent(this.older)}`);
+    for (const session of list.items) if (!this.sessions.has(session.run_id)) this.sessions.set(session.run_id, session);
+    this.older = list.next;
+    this.changed("sessions");
+  }
+
+  get session() {
+    return this.sessions.get(this.open) ?? null;
+  }
+
+  isLive(session) {
+    return session !== null && session.state !== "ended";
+  }
+
+  /** Open a run; its turns come from the daemon, what happens meanwhile from the events. */
+  async show(runId) {
+    const generation = ++this.#generation;
+    if (this.open !== runId) {
+      this.open = runId;
+      this.conversation = new Conversation();
+    }
+    this.loading = true;
+    this.changed("open", "session", "turns");
+    try {
+      const [session, turns] = await Promise.all([call("GET", sessionPath(runId)), this.#turns(runId)]);
+      if (generation !== this.#generation) return;
+      this.keep(session);
+      this.conversation.load(turns);
+    } catch (problem) {
+      this.tell("problem", problem);
+    } finally {
+      if (generation === this.#generation) {
+        this.loading = false;
+        this.changed("session", "turns");
+      }
+    }
+  }
+
+  close() {
+    this.#generation += 1;
+    this.open = null;
+    this.conversation = new Conversation();
+    this.changed("open", "session", "turns");
+  }
+
+  keep(session) {
+    this.sessions.set(session.run_id, session);
+    this.changed("sessions");
+    if (session.run_id === this.open) this.changed("session");
+  }
+
+  /** Fetch the session again: usage, what was heard last. */
+  async look(runId) {
+    try {
+      this.keep(await call("GET", sessionPath(runId)));
+    } catch (problem) {
+      if (!(problem instanceof Problem) || problem.status !== 404) this.tell("problem", problem);
+    }
+  }
+
+  apply(event) {
+    const { type, run_id: runId, data } = event;
+    if (type === "Snapshot") return this.#snapshot(data);
+    if (type === "Gap") return this.#again();
+    const session = this.sessions.get(runId);
+    if (!session) this.look(runId);
+    else if (type === "SessionStateChanged") this.keep({ ...session, ...data });
+    else if (type === "TurnFinished" || type === "SessionEnded") this.look(runId);
+    if (runId !== this.open) return undefined;
+    if (type === "UserStartedSpeaking") this.checkLast();
+    if (this.conversation.apply(event)) this.changed("turns");
+    this.tell("event", event);
+    return undefined;
+  }
+
+  /** A barge-in may have cut a turn that was already finished: only the daemon knows what was played of it. */
+  async checkLast() {
+    const { last } = this.conversation;
+    const runId = this.open;
+    if (last === null || last.cause === undefined) return;
+    try {
+      const turn = await call("GET", sessionPath(runId, "turns", last.n));
+      if (runId !== this.open) return;
+      this.conversation.replace(turn);
+      this.changed("turns");
+    } catch (problem) {
+      this.tell("problem", problem);
+    }
+  }
+
+  async #turns(runId) {
+    const turns = [];
+    let cursor = "";
+    do {
+      const page = await call("GET", `${sessionPath(runId, "turns")}?limit=${TURNS}${cursor}`);
+      turns.push(...page.items);
+      cursor = page.next ? `&cursor=${encodeURIComponent(page.next)}` : "";
+    } while (cursor);
+    return turns;
+  }
+
+  #snapshot({ sessions }) {
+    const live = new Set(sessions.map((session) => session.run_id));
+    for (const session of sessions) this.sessions.set(session.run_id, session);
+    for (const session of this.sessions.values()) if (this.isLive(session) && !live.has(session.run_id)) this.look(session.run_id);
+    this.changed("sessions", "session");
+  }
+
+  /** Events are missing: read everything anew. */
+  async #again() {
+    try {
+      await this.refresh();
+      if (this.open !== null) await this.show(this.open);
+    } catch (problem) {
+      this.tell("problem", problem);
+    }
+  }
+
+  #linked(link, problem) {
+    const before = this.link;
+    this.link = link;
+    this.changed("link");
+    if (link === "refused") this.tell("problem", problem);
+    if (link === "live" && before === "lost") this.#again();
+  }
+}

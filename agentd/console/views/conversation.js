@@ -1,0 +1,102 @@
+// The open conversation: who it is, what can be done with it, its transcript, and its recording when it is over.
+
+import { call, sessionPath } from "../api.js";
+import { h, set, setText } from "../dom.js";
+import { icon } from "../icons.js";
+import { plain, when } from "../words.js";
+import { replay } from "./replay.js";
+import { stateOf } from "./sessions.js";
+import { transcript } from "./transcript.js";
+
+/** Shows the open session in `place`. */
+export function conversation(store, talk, place) {
+  const title = h("h2", { id: "talk-title", tabindex: "-1" });
+  const dot = h("span", { class: "dot", "aria-hidden": "true" });
+  const state = h("span", { id: "talk-state", role: "status" });
+  const about = h("p", { class: "talk-about" });
+  const listen = button("listen", "headphones", "Listen in", "l");
+  const hush = button("hush", "hush", "Interrupt", ".");
+  const stop = button("stop", "stop", "Stop", null);
+  const details = h("button", { id: "details", class: "icon-button", type: "button", "aria-label": "Latency, calls and agent" }, icon("chart"));
+  const head = h("header", { class: "talk-head" },
+    h("div", { class: "talk-who" }, h("div", { class: "talk-name" }, title, h("span", { class: "chip" }, dot, state)), about),
+    h("div", { class: "talk-tools" }, listen, hush, stop, details),
+  );
+  const error = h("p", { class: "problem-text talk-error", role: "alert" });
+  const scroll = h("div", { class: "scroll" });
+  const welcome = h("div", { class: "empty centre welcome" },
+    h("p", { class: "empty-title" }, "Choose a conversation, or start one."),
+    h("p", null, "Everything said in it appears here as it happens: what was heard, which functions ran, what was said, and what of it was cut."),
+  );
+  const player = replay(store, (n) => turns.follow(n));
+  place.append(welcome, head, error, scroll, player.element);
+  const turns = transcript(store, scroll, { onTurn: (turn) => player.play(turn) });
+
+  listen.addEventListener("click", () => (talk.attached === "off" ? talk.listen() : talk.leave()));
+  hush.addEventListener("click", () => interrupt(store, talk));
+  stop.addEventListener("click", () => end(store, stop));
+  details.addEventListener("click", () => {
+    const app = place.parentElement;
+    app.dataset.pane = app.dataset.pane === "inspector" ? "talk" : "inspector";
+  });
+
+  const show = () => {
+    const { session } = store;
+    const live = store.isLive(session);
+    set(place, "data-open", store.open !== null ? "true" : null);
+    welcome.hidden = store.open !== null;
+    head.hidden = scroll.hidden = store.open === null;
+    listen.hidden = hush.hidden = stop.hidden = !live;
+    error.hidden = !session?.error;
+    if (!session) return;
+    setText(title, session.id);
+    setText(state, live ? stateOf(session) : "ended");
+    set(dot, "data-activity", live ? session.activity : "ended");
+    set(dot, "data-state", session.state);
+    const ending = live ? [] : [plain(session.end_reason)];
+    setText(about, [session.agent, session.upstream, `since ${when(session.started_at)}`, ...ending].filter(Boolean).join(" · "));
+    setText(error, session.error?.detail ?? "");
+  };
+  const hear = () => {
+    const hearing = talk.attached !== "off";
+    set(listen, "aria-pressed", String(hearing));
+    setText(listen.querySelector("span"), hearing ? "Hang up" : "Listen in");
+  };
+  store.on("session", show);
+  store.on("open", () => {
+    show();
+    if (store.open !== null) title.focus();
+  });
+  talk.on("changed", hear);
+  show();
+  hear();
+}
+
+/** Stop what the agent says, here and upstream. */
+export async function interrupt(store, talk) {
+  if (!store.isLive(store.session)) return;
+  talk.hush();
+  const runId = store.open;
+  try {
+    await call("POST", sessionPath(runId, "interrupt"));
+    await store.checkLast();
+  } catch (problem) {
+    store.tell("problem", problem);
+  }
+}
+
+async function end(store, stop) {
+  const runId = store.open;
+  stop.disabled = true;
+  try {
+    store.keep(await call("DELETE", sessionPath(runId)));
+  } catch (problem) {
+    store.tell("problem", problem);
+  } finally {
+    stop.disabled = false;
+  }
+}
+
+function button(id, name, label, key) {
+  return h("button", { id, class: "tool", type: "button", "aria-keyshortcuts": key }, icon(name), h("span", null, label));
+}
