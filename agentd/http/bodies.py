@@ -1,6 +1,7 @@
 """Reading requests strictly: bounded bodies, exact content types, JSON without surprises."""
 
 import asyncio
+import codecs
 import json
 import math
 from collections.abc import Mapping
@@ -180,9 +181,16 @@ def _media_type(request: web.Request, *, text: bool) -> str:
 
 def _decoded(raw: bytes) -> str:
     try:
-        return raw.decode("utf-8")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
+        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise MalformedRequest("The body is UTF-16; send UTF-8.") from None
         raise MalformedRequest(f"The body is not UTF-8: byte {error.start} cannot be decoded.") from None
+    if text.startswith("\ufeff"):  # RFC 8259, section 8.1: must not be added to JSON; editors do
+        raise MalformedRequest("The body begins with a byte order mark; save it as UTF-8 without one.")
+    if "\x00" in text[:4]:
+        raise MalformedRequest("The body looks like UTF-16 or UTF-32; send UTF-8.")
+    return text
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

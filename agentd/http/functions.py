@@ -8,6 +8,7 @@ from aiohttp import web
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from agentd.errors import Forbidden, FunctionNotFound, InvalidRequest
+from agentd.functions.declare import Tier
 from agentd.functions.registry import FunctionSpec
 from agentd.functions.service import CallRequest
 from agentd.http.answers import json_answer, page
@@ -55,7 +56,7 @@ class FunctionView(Answer):
     name: str
     description: str
     parameters: dict[str, Any] = Field(description="JSON Schema of the arguments.")
-    tier: Literal["read", "low", "high"]
+    tier: Tier
     timeout_s: Seconds
     file: str
     line: int

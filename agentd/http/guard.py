@@ -118,6 +118,8 @@ class Guard:
         identity = self._identify(request, route)
         refusal = request.match_info.http_exception
         if refusal is not None:
+            if request.method == "OPTIONS" and "Allow" in refusal.headers:
+                return web.Response(status=204, headers={"Allow": f"{refusal.headers['Allow']},OPTIONS"})
             raise refusal
         if route is None:
             raise AssertionError("every route is in the table")

@@ -31,7 +31,7 @@ that every command here works as it stands: `curl -H @$S/auth $A/v1/sessions`.
 - In a path, `{id}` is a session's name (its latest run) or a `run_id`.
 - A body needs a content type, no body needs none; with curl, `--json`. A query parameter that is not known is refused.
 - Calls that wait take `?timeout_s=`; lists take `?limit=` and `?cursor=`.
-- Every GET also answers HEAD, and every path OPTIONS, with the methods it takes in `Allow`.
+- Every GET that ends also answers HEAD, and every path OPTIONS, with the methods it takes in `Allow`.
 """
 
 SCOPE_MEANINGS: Final[Mapping[str, str]] = {

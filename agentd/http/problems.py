@@ -80,6 +80,9 @@ def from_aiohttp(error: web.HTTPException, request: web.Request) -> AgentdError:
         allowed = ", ".join(sorted(error.allowed_methods))
         return MethodNotAllowed(f"{request.path} takes {allowed}, not {request.method}.")
     if isinstance(error, web.HTTPNotFound):
+        path = request.path.rstrip("/")
+        if path != request.path and path:
+            return NotFound(f"There is nothing at a path that ends with a slash; try {path[:200]}.")
         return NotFound("There is nothing here; GET /v1/sessions, /v1/functions and /v1/agents are places to start.")
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return PayloadTooLarge("The body is larger than this route takes.")

@@ -34,6 +34,7 @@ def make_runner(app: web.Application, limits: LimitSettings) -> web.AppRunner:
         access_log=None,  # the guard writes one line per request
         keepalive_timeout=limits.request_read_s,  # also aiohttp's deadline for a request's headers
         shutdown_timeout=SHUTDOWN_S,
+        auto_decompress=False,  # compressed bodies are refused; what nobody reads need not be inflated
         max_line_size=limits.header_line_bytes,
         max_field_size=limits.header_line_bytes,
         max_headers=limits.headers + 1,  # one more, so that the guard answers and says which limit it was

@@ -36,8 +36,10 @@ def build_app(deps: HttpDeps) -> web.Application:
     app[DOCUMENT] = render(ROUTES)
     app[STARTS] = StartRate(deps.settings.limits.starts_per_minute)
     for route in ROUTES:
-        added = app.router.add_route(route.method, route.path, route.handler, expect_handler=expect)
-        guard.know(added, route)
+        # Whoever may GET what ends may ask for its head; aiohttp leaves the body out.
+        methods = ("GET", "HEAD") if route.method == "GET" and not route.stream else (route.method,)
+        for method in methods:
+            guard.know(app.router.add_route(method, route.path, route.handler, expect_handler=expect), route)
     app.on_response_prepare.append(_complete_headers)
     app.cleanup_ctx.append(guard.watch)
     app.on_shutdown.append(_end_streams)

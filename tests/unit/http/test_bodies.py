@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,30 +9,89 @@ from tests.unit.http.conftest import Api, ApiOf
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        (b"{", "not JSON"),
-        (b'{"agent": NaN}', "NaN"),
-        (b'{"max_duration_s": 1e999}', "too large"),
-        (b'{"max_duration_s": ' + b"9" * 5000 + b"}", "too large"),
-        (b'{"settings": {"a": 18446744073709551616}}', "too large"),
-        (b'{"agent": "a", "agent": "b"}', "twice"),
-        (b'{"settings": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "deeper"),
-        (b'{"settings": {"a": ' + b"[" * 40 + b"]" * 40 + b"}}", "deeper"),
-        (b'{"prompt": "\\ud800"}', "surrogate"),
-        (b'{"\\ud800": 1}', "surrogate"),
-        (b'{"prompt": "\xff"}', "UTF-8"),
-        (b'\xef\xbb\xbf{"agent": "test"}', "JSON"),
-    ],
+UNREADABLE = (
+    (b"{", "not JSON"),
+    (b'{"agent": NaN}', "NaN"),
+    (b'{"max_duration_s": 1e999}', "too large"),
+    (b'{"max_duration_s": ' + b"9" * 5000 + b"}", "too large"),
+    (b'{"settings": {"a": 18446744073709551616}}', "too large"),
+    (b'{"agent": "a", "agent": "b"}', "twice"),
+    (b'{"settings": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "deeper"),
+    (b'{"settings": {"a": ' + b"[" * 40 + b"]" * 40 + b"}}", "deeper"),
+    (b'{"prompt": "\\ud800"}', "surrogate"),
+    (b'{"\\ud800": 1}', "surrogate"),
+    (b'{"prompt": "\xff"}', "UTF-8"),
+    (b'\xef\xbb\xbf{"agent": "test"}', "byte order mark"),
+    ('{"agent": "test"}'.encode("utf-16"), "UTF-16"),
+    ('{"agent": "test"}'.encode("utf-16-le"), "UTF-16"),
+    ('{"agent": "test"}'.encode("utf-16-be"), "UTF-16"),
+    ('{"agent": "test"}'.encode("utf-32-le"), "UTF-16 or UTF-32"),
+    ('{"agent": "tést"}'.encode("latin-1"), "UTF-8"),
+    (b'{"agent": "\xc0\xaf"}', "UTF-8"),
+    (b'{"agent": "\xed\xa0\x80"}', "UTF-8"),
+    (b'{"prompt": "\\udc00\\ud800"}', "surrogate"),
+    (b'{"max_duration_s": Infinity}', "Infinity"),
+    (b'{"max_duration_s": -Infinity}', "Infinity"),
+    (b'{"max_duration_s": -1e999}', "too large"),
+    (b'{"max_duration_s": 01}', "not JSON"),
+    (b'{"max_duration_s": 0x10}', "not JSON"),
+    (b'{"max_duration_s": 1_000}', "not JSON"),
+    (b'{"max_duration_s": .5}', "not JSON"),
+    (b'{"settings": {"a": {"b": 1, "b": 2}}}', "twice"),
+    (b'{"agent": "a", "\\u0061gent": "b"}', "twice"),
+    (b'{"settings": ' + b'{"a":' * 30_000 + b"1" + b"}" * 30_000 + b"}", "deeper"),
+    (b"[" * 200_000, "deeper"),
+    (b"{'agent': 'test'}", "not JSON"),
+    (b'{"agent": "test",}', "not JSON"),
+    (b'{"agent": "test"} {}', "not JSON"),
+    (b'{"agent": "te\nst"}', "not JSON"),
+    (b'{"agent": "test"}\x00', "not JSON"),
+    (b"// comment\n{}", "not JSON"),
+    (b"agent: test", "not JSON"),
+    (b"\x1f\x8b\x08\x00", "UTF-8"),
 )
-async def test_bodies_that_cannot_be_read_are_400(api: Api, body: bytes, says: str) -> None:
-    problem = (await api.call("POST", "/v1/sessions", data=body, headers=JSON)).problem(400, "malformed-request")
-    assert says in problem["detail"]
+
+
+async def test_bodies_that_cannot_be_read_are_400(api: Api) -> None:
+    for body, says in UNREADABLE:
+        problem = (await api.call("POST", "/v1/sessions", data=body, headers=JSON)).problem(400, "malformed-request")
+        assert says in problem["detail"], body[:80]
 
 
 async def test_a_body_that_is_no_object_is_422(api: Api) -> None:
     (await api.call("POST", "/v1/sessions", data=b"[]", headers=JSON)).problem(422, "invalid-request")
+
+
+async def test_compressed_bodies_are_refused_unread(api: Api) -> None:
+    bomb = gzip.compress(b"0" * 50_000_000)
+    for coding in ("gzip", "deflate", "br", "gzip, identity"):
+        headers = JSON | {"Content-Encoding": coding}
+        problem = (await api.call("POST", "/v1/sessions", data=bomb, headers=headers)).problem(415, "unsupported-media-type")
+        assert "uncompressed" in problem["detail"]
+
+
+FAULTY = (
+    (b'{"max_duration_s": "60"}', "/max_duration_s"),
+    (b'{"max_duration_s": true}', "/max_duration_s"),
+    (b'{"max_duration_s": 0}', "/max_duration_s"),
+    (b'{"max_duration_s": 1e308}', "/max_duration_s"),
+    (b'{"record": 1}', "/record"),
+    (b'{"metadata": {"a": 1}}', "/metadata/a"),
+    (b'{"metadata": {"a/b~c": 1}}', "/metadata/a~1b~0c"),
+    (b'{"functions": "all"}', "/functions"),
+    (b'{"Agent": "test"}', "/Agent"),
+    (b'{"agent": "test", "": 1}', "/"),
+    (b'{"id": "Kitchen"}', "/id"),
+    (b'{"id": ""}', "/id"),
+    (b'{"id": "../etc"}', "/id"),
+    (b'{"prompt": null, "agent": "nobody"}', "/agent"),
+)
+
+
+async def test_well_formed_bodies_with_a_fault_are_422_and_point_at_it(api: Api) -> None:
+    for body, pointer in FAULTY:
+        problem = (await api.call("POST", "/v1/sessions", data=body, headers=JSON)).problem(422, "invalid-request")
+        assert [fault["pointer"] for fault in problem["errors"]] == [pointer], body
 
 
 async def test_what_curl_sends_on_its_own_is_415_with_the_flag_to_add(api: Api) -> None:
