@@ -42,7 +42,7 @@ _PLAIN_KEYS: Final = frozenset(
     {
         "activity", "audio", "basis", "behavior", "call_id", "cause", "code", "conversational_behavior", "encoding",
         "end_reason", "ended_at", "id", "kind", "name", "old_state", "outcome", "reason", "request_id", "role", "run_id",
-        "session_id", "started_at", "state", "time", "trigger", "type", "upstream",
+        "session_id", "started_at", "state", "time", "trigger", "type", "upstream", "where",
     }
 )  # fmt: skip
 """Members whose text is not speech. Any other text is left out: an unknown member may quote the user."""
@@ -130,6 +130,8 @@ class Mailbox:
 
     Attributes:
         overflowed: the reader was too slow and was cut off; what waited for it is gone.
+        arrived: how many events were ever put in.
+        taken: how many were taken out.
     """
 
     def __init__(
@@ -140,17 +142,19 @@ class Mailbox:
         max_items: int,
         max_bytes: int,
         serves: Callable[[str], bool] = lambda _: True,
+        something: asyncio.Event | None = None,
     ) -> None:
         self.transport = transport
         self._serves = serves
         self.overflowed = False
+        self.arrived = self.taken = 0
         self._types = types
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._items: deque[Envelope] = deque()
         self._bytes = 0
         self._ended = False
-        self._something = asyncio.Event()
+        self._something = something or asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._items)
@@ -172,6 +176,7 @@ class Mailbox:
             self.end()
             return False
         self._items.append(envelope)
+        self.arrived += 1
         self._something.set()
         return True
 
@@ -187,7 +192,14 @@ class Mailbox:
                 return None
             self._something.clear()
             await self._something.wait()
+        return self.take()
+
+    def take(self) -> Envelope | None:
+        """The next event, or None when none waits."""
+        if not self._items:
+            return None
         envelope = self._items.popleft()
+        self.taken += 1
         self._bytes -= len(envelope.json())
         return envelope
 
@@ -231,6 +243,7 @@ class Hub:
         max_bytes: int,
         transport: Transport = "sse",
         serves: Callable[[str], bool] = lambda _: True,
+        something: asyncio.Event | None = None,
     ) -> Mailbox:
         """A mailbox for what is published from now on.
 
@@ -241,8 +254,11 @@ class Hub:
             max_bytes: their size as JSON.
             transport: label of the metrics.
             serves: says of a run whether the reader may know of it.
+            something: set at every event and at the end, for a reader that waits for other things too.
         """
-        mailbox = Mailbox(transport=transport, types=types, max_items=max_items, max_bytes=max_bytes, serves=serves)
+        mailbox = Mailbox(
+            transport=transport, types=types, max_items=max_items, max_bytes=max_bytes, serves=serves, something=something
+        )
         if self._closed:
             mailbox.end()
             return mailbox

@@ -295,6 +295,10 @@ class LimitSettings(Section):
     """Largest message on our own WebSocket; the compatible endpoint takes 1 MiB."""
     ws_heartbeat_s: Seconds = 20.0
     """Ping interval on our WebSockets."""
+    ws_messages_per_second: Count = 50
+    """Messages of one client of our own WebSocket; those beyond are answered by an Error and have no effect."""
+    playback_buffer_s: Seconds = 120.0
+    """Agent audio that waits for one listener before its oldest is dropped: upstreams send a reply faster than it plays."""
     upstream_connect_s: Seconds = 10.0
     """Time for the upstream's handshake."""
     upstream_settings_s: Seconds = 5.0

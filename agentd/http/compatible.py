@@ -71,6 +71,9 @@ class Outbox:
             piece = bytes(frame[start : start + FRAME_BYTES])
             self._put(piece, len(piece))
 
+    def reply_ended(self) -> None:
+        """Nothing is held back."""
+
     def cut(self) -> None:
         """A barge-in: audio that has not gone out yet is not wanted any more."""
         self._frames = deque(frame for frame in self._frames if not isinstance(frame, bytes))

@@ -7,7 +7,7 @@ comes twice.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import orjson
 from aiohttp import web
@@ -76,35 +76,61 @@ class View:
         return head.encode() + envelope.json(words=self.words) + b"\n\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a reader of one session begins.
+
+    Attributes:
+        first: ``Snapshot``, and ``Gap`` where events are gone.
+        past: what happened since the reader's last position.
+        mailbox: what happens from now on; the reader unsubscribes it.
+    """
+
+    first: Sequence[dict[str, Any]]
+    past: Sequence[Envelope]
+    mailbox: Mailbox
+
+    @classmethod
+    def of_session(
+        cls,
+        deps: HttpDeps,
+        session: Session,
+        view: View,
+        last: str | None,
+        *,
+        transport: Transport,
+        something: asyncio.Event | None = None,
+    ) -> Self:
+        """Look and subscribe in one step, without an await in between."""
+        whose = {"session_id": session.id, "run_id": session.run_id}
+        first: list[dict[str, Any]] = [whose | {"type": "Snapshot", "data": session.snapshot(words=view.words)}]
+        past, missed = _after(session, last) if last else ([], 0)
+        mailbox = _subscribe(deps, view, transport, run_id=session.run_id, something=something)
+        if not session.live:
+            mailbox.end()
+        if missed != 0:
+            first.append(whose | {"type": "Gap", "data": {"missed": missed}})
+        return cls(first, past, mailbox)
+
+
 async def of_session(request: web.Request) -> web.StreamResponse:
     """``GET …/events``."""
     query = EventParameters.of(request)
     session = session_of(request)
-    types = _types(query)
-    if types is not None:
-        types |= {"SessionEnded"}  # readers of one session are always told of its end
-    view = View(types=types, words=sees_words(request), everything=False)
+    view = View(types=types_of_session(query.types, "types"), words=sees_words(request), everything=False)
     if _is_poll(request, query):
         return await _poll_session(request, query, session, view)
     deps = request.app[DEPS]
     _admit_reader(deps)
-    last = request.headers.get("Last-Event-ID")
-    # From here to the subscription there is no await.
-    whose = {"session_id": session.id, "run_id": session.run_id}
-    first: list[dict[str, Any]] = [whose | {"type": "Snapshot", "data": session.snapshot(words=view.words)}]
-    past, missed = _after(session, last) if last else ([], 0)
-    mailbox = _subscribe(deps, view, "sse", run_id=session.run_id)
-    if not session.live:
-        mailbox.end()
-    if missed != 0:
-        first.append(whose | {"type": "Gap", "data": {"missed": missed}})
-    return await _stream(request, view, mailbox, first, past)
+    opening = Opening.of_session(deps, session, view, request.headers.get("Last-Event-ID"), transport="sse")
+    return await _stream(request, view, opening.mailbox, opening.first, opening.past)
 
 
 async def of_all(request: web.Request) -> web.StreamResponse:
     """``GET /v1/events``: every session's events."""
     query = EventParameters.of(request)
-    view = View(types=_types(query), words=sees_words(request), everything=True, serves=_serving(request))
+    types = _types_of(query.types, "types")
+    view = View(types=types, words=sees_words(request), everything=True, serves=_serving(request))
     if _is_poll(request, query):
         return await _poll_all(request, query, view)
     deps = request.app[DEPS]
@@ -272,7 +298,9 @@ def _serving(request: web.Request) -> Callable[[str], bool]:
     return serves_run
 
 
-def _subscribe(deps: HttpDeps, view: View, transport: Transport, *, run_id: str | None) -> Mailbox:
+def _subscribe(
+    deps: HttpDeps, view: View, transport: Transport, *, run_id: str | None, something: asyncio.Event | None = None
+) -> Mailbox:
     limits = deps.settings.limits
     return deps.hub.subscribe(
         run_id=run_id,
@@ -281,6 +309,7 @@ def _subscribe(deps: HttpDeps, view: View, transport: Transport, *, run_id: str 
         max_bytes=limits.subscriber_queue_bytes,
         transport=transport,
         serves=view.serves,
+        something=something,
     )
 
 
@@ -297,16 +326,21 @@ def _is_poll(request: web.Request, query: EventParameters) -> bool:
     )
 
 
-def _types(query: EventParameters) -> frozenset[str] | None:
-    """``?types=A,B``. A name that is not known may be an upstream's newest, so any is taken."""
-    value = query.types
+def types_of_session(value: str | None, name: str) -> frozenset[str] | None:
+    """The types a reader of one session asks for in the parameter ``name``; its end is always told."""
+    types = _types_of(value, name)
+    return types if types is None else types | {"SessionEnded"}
+
+
+def _types_of(value: str | None, name: str) -> frozenset[str] | None:
+    """``?types=A,B``. A type that is not known may be an upstream's newest, so any is taken."""
     if value is None:
         return None
-    names = frozenset(name.strip() for name in value.split(",") if name.strip())
-    if not names or len(names) > 2 * len(EVENT_TYPES):
-        fault = FieldError("?types", "names of events, divided by commas")
-        raise InvalidRequest("The query parameter types cannot be used.", errors=[fault])
-    return names
+    types = frozenset(part.strip() for part in value.split(",") if part.strip())
+    if not types or len(types) > 2 * len(EVENT_TYPES):
+        fault = FieldError(f"?{name}", "names of events, divided by commas")
+        raise InvalidRequest(f"The query parameter {name} cannot be used.", errors=[fault])
+    return types
 
 
 def _number(text: str, where: str) -> int:

@@ -15,6 +15,7 @@ from agentd.http import (
     service,
     sessions,
     steering,
+    stream,
 )
 from agentd.http.table import Route
 
@@ -23,6 +24,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *steering.ROUTES,
     *audio.ROUTES,
     *events.ROUTES,
+    *stream.ROUTES,
     *records.ROUTES,
     *functions.ROUTES,
     *service.ROUTES,

@@ -38,6 +38,7 @@ from agentd.protocol.messages import (
     Welcome,
 )
 from agentd.sessions.calls import Caller, Calls
+from agentd.sessions.dropping import Dropped
 from agentd.sessions.feed import Feed
 from agentd.sessions.journal import Journal
 from agentd.sessions.link import Link
@@ -67,6 +68,7 @@ class Conversation:
         acknowledged: how often each kind of update was acknowledged.
         refusals: how many injections were refused, and the last reason.
         turned_away: audio frames that came after a barge-in and were not handed on.
+        dropped: audio that did not get where it should, until it is told.
     """
 
     def __init__(
@@ -90,6 +92,8 @@ class Conversation:
         self.refusal = ""
         self.audio_out_bytes = 0
         self._counted_in = self._counted_out = 0
+        self._counted_dropped = 0
+        self.dropped = Dropped()
         self.function_calls = 0
         self.last_active = asyncio.get_running_loop().time()
         self.client = client
@@ -160,6 +164,12 @@ class Conversation:
         self._metrics.audio("in", now_in - self._counted_in)
         self._metrics.audio("out", now_out - self._counted_out)
         self._counted_in, self._counted_out = now_in, now_out
+        connection = self.link.connection if self.link is not None else None
+        if connection is not None:
+            self.dropped.note("upstream", self.input_format.duration_s(max(0, connection.dropped_bytes - self._counted_dropped)))
+            self._counted_dropped = connection.dropped_bytes
+        for told in self.dropped.take():
+            self.publish("AudioDropped", told)
 
     def publish(self, type_: str, data: dict[str, Any]) -> None:
         """An event of this run; wakes whoever waits."""
@@ -264,6 +274,8 @@ class Conversation:
         self.listeners.cut()
 
     def _relay(self, link: Link, message: Message, frame: bytes) -> None:
+        if isinstance(message, AgentAudioDone):
+            self.listeners.reply_ended()  # before it is told, so that the audio is complete then
         renewed = link.n > 1 and isinstance(message, Welcome | SettingsApplied)
         if self.client is not None and not renewed:
             self.client.send_text(frame)

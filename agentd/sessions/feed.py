@@ -1,7 +1,8 @@
-"""What the upstream hears: injected speech in real time, then silence, else KeepAlive.
+"""What the upstream hears: injected speech in real time, an open microphone, silence where neither gives any, else KeepAlive.
 
-One talker at a time; further ones queue. All pacing happens in ``tick``, which one ticker calls for every session:
-there is no task, timer or sleep per session. Formats here are the session's input format.
+One talker at a time; further ones queue. One microphone at a time, which is not heard while a recording talks. All pacing
+happens in ``tick``, which one ticker calls for every session: there is no task, timer or sleep per session. Formats here are
+the session's input format.
 """
 
 import asyncio
@@ -19,6 +20,10 @@ RING_S: Final = 10.0
 BUFFER_S: Final = 2.0
 SILENCE_AFTER_SPEECH_S: Final = 4.0
 """Silence that follows a recording even if nothing was heard: time for any upstream to notice the end of speech."""
+MICROPHONE_HELD_S: Final = 1.0
+"""A microphone that gave nothing for so long is free for another one."""
+MICROPHONE_LATE_S: Final = 0.3
+"""Audio of a microphone may be so late on its way before silence takes its place."""
 _LONGEST_CATCH_UP_S: Final = 1.0
 
 
@@ -94,6 +99,10 @@ class Feed:
         self.sent_bytes = 0
         self.silence_s = 0.0
         """Seconds of silence sent since the last sample that was given to us."""
+        self.after_talk_s = 0.0
+        """Seconds of audio, of silence or of a microphone, sent since the last sample of a recording."""
+        self.tap: Callable[[bytes], None] | None = None
+        """Is given all audio that goes to the upstream, in order; what a renewed connection hears again comes once."""
         self._send_audio = send_audio
         self._send_keepalive = send_keepalive
         self._own_silence = own_silence
@@ -102,6 +111,9 @@ class Feed:
         self._given = False
         self._filled_until: float | None = None
         self._last_sent_at = 0.0
+        self._microphone: object = None
+        self._live_at = self._live_until = float("-inf")
+        self._live_frame_s = 0.0
         self._ring: deque[bytes] = deque()
         self._ring_bytes = 0
 
@@ -146,10 +158,38 @@ class Feed:
         """True for a while after the last sample we were given."""
         return self._given and self.silence_s < SILENCE_AFTER_SPEECH_S
 
-    def live(self, frame: bytes, now: float) -> None:
-        """Audio from an open microphone: it goes straight on, unless a recording talks."""
+    def live(self, frame: bytes, now: float, source: object = "client") -> bool:
+        """Audio from an open microphone: it goes straight on, unless a recording talks.
+
+        Args:
+            frame: whole samples.
+            now: monotonic seconds.
+            source: whose microphone it is. The first keeps it while it gives audio; ``hang_up`` and a second without any
+                free it.
+
+        Returns:
+            False when another one's microphone is open, and nothing was heard.
+        """
+        if source is not self._microphone and self._microphone is not None and now - self._live_at < MICROPHONE_HELD_S:
+            return False
+        duration_s = self.audio.duration_s(len(frame))
+        if now - self._live_until > _LONGEST_CATCH_UP_S:
+            self._live_until = now - duration_s
+        self._microphone, self._live_at, self._live_frame_s = source, now, duration_s
+        self._live_until += duration_s
         if not self.talking:
+            self._filled_until = max(self._filled_until or 0.0, self._live_until)
             self._pass_on(frame, now, given=True)
+        return True
+
+    def hang_up(self, source: object) -> None:
+        """``source`` has closed its microphone."""
+        if source is self._microphone:
+            self._microphone = None
+
+    def ahead_s(self, now: float) -> float:
+        """Seconds that the open microphone has given more than time has passed: nobody speaks faster than that."""
+        return max(0.0, self._live_until - now)
 
     # pacing
 
@@ -160,13 +200,15 @@ class Feed:
             due = self._due(now)
             chunk = talker.take(due if talker.realtime else None)
             if chunk:
-                self._pass_on(chunk, now, given=True)
+                self._pass_on(chunk, now, given=True, talk=True)
             if talker.realtime and len(chunk) < due and not talker.drained.is_set():
                 self._silence(due - len(chunk), now)  # a slow upload must not tear a hole into the stream
         elif silence_due and self._own_silence:
-            self._silence(self._due(now), now)
+            if now - self._live_at >= MICROPHONE_LATE_S + self._live_frame_s or self._microphone is None:
+                self._silence(self._due(now), now)
         else:
-            self._filled_until = None
+            if now - self._live_at > MICROPHONE_LATE_S:
+                self._filled_until = None
             if now - self._last_sent_at >= KEEPALIVE_S:
                 self._last_sent_at = now
                 self._send_keepalive()
@@ -188,7 +230,7 @@ class Feed:
         frames = list(self._ring)
         self.confirmed()
         for frame in frames:
-            self._pass_on(frame, now, given=True)
+            self._pass_on(frame, now, given=True, again=True)
 
     def _due(self, now: float) -> int:
         start = self._filled_until if self._filled_until is not None else now - TICK_S
@@ -202,7 +244,8 @@ class Feed:
             self.silence_s += n_bytes / self.audio.bytes_per_second
             self._pass_on(self.audio.silence(n_bytes), now, given=False)
 
-    def _pass_on(self, frame: bytes, now: float, *, given: bool) -> None:
+    def _pass_on(self, frame: bytes, now: float, *, given: bool, talk: bool = False, again: bool = False) -> None:
+        self.after_talk_s = 0.0 if talk else self.after_talk_s + self.audio.duration_s(len(frame))
         if given:
             self._given, self.silence_s = True, 0.0
         if given or self._ring:
@@ -213,3 +256,5 @@ class Feed:
         self.sent_bytes += len(frame)
         self._last_sent_at = now
         self._send_audio(frame)
+        if self.tap is not None and not again:
+            self.tap(frame)

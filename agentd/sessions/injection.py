@@ -96,9 +96,9 @@ class Speech:
             caused = [turn for turn in tracker.turns if turn.n > before and turn.cause == "speech"]
             if conversation.user_speaking:  # the session takes it back when no words follow
                 return None
-            if not caused and feed.silence_s >= NOTHING_HEARD_S and tracker.current is None:
+            if not caused and feed.after_talk_s >= NOTHING_HEARD_S and tracker.current is None:
                 raise NothingHeard("No speech was recognised in the recording.")
-            over = caused and tracker.idle and feed.silence_s >= TURN_SETTLES_S
+            over = caused and tracker.idle and feed.after_talk_s >= TURN_SETTLES_S
             return caused if over else None
 
         try:

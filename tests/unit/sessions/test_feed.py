@@ -167,3 +167,72 @@ async def test_an_open_microphone_is_not_heard_while_a_recording_talks() -> None
     upstream.feed.join(await talker(1.0), wait_in_line=True)
     upstream.feed.live(b"\x09" * 320, 0.0)
     assert b"\x09" not in upstream.audio
+
+
+async def test_an_open_microphone_gets_no_silence_on_top() -> None:
+    upstream = Upstream()
+    now = 10.0
+    for _ in range(100):  # 2 s in frames of 20 ms
+        now += TICK_S
+        upstream.feed.live(SPEECH * 320, now)
+        upstream.feed.tick(now, silence_due=True)
+    assert bytes(upstream.audio) == SPEECH * 320 * 100
+
+
+async def test_silence_fills_what_a_microphone_stops_giving_and_nothing_else() -> None:
+    upstream = Upstream()
+    now = 10.0
+    for _ in range(50):
+        now += TICK_S
+        upstream.feed.live(SPEECH * 320, now)
+        upstream.feed.tick(now, silence_due=True)
+    now = upstream.run(now, 1.0)  # the device stops, or a browser sends speech alone
+    assert len(upstream.audio) / SECOND == pytest.approx(2.0, abs=0.05)
+    for _ in range(50):
+        upstream.feed.live(SPEECH * 320, now)
+        upstream.feed.tick(now, silence_due=True)
+        now += TICK_S
+    assert len(upstream.audio) / SECOND == pytest.approx(3.0, abs=0.05)
+
+
+async def test_frames_that_come_late_and_in_heaps_are_not_torn_apart() -> None:
+    upstream = Upstream()
+    now = 10.0
+    for _ in range(10):  # a quarter of a second at once, from a network that stutters
+        now = upstream.run(now, 0.25)
+        for _ in range(5):
+            upstream.feed.live(SPEECH * 800, now)
+    assert SPEECH * 4000 * 9 in bytes(upstream.audio)
+
+
+async def test_the_time_since_a_recording_counts_on_while_a_microphone_is_open() -> None:
+    upstream = Upstream()
+    upstream.feed.join(await talker(0.1), wait_in_line=True)
+    now = upstream.run(10.0, 0.2)
+    for _ in range(100):
+        now += TICK_S
+        upstream.feed.live(SPEECH * 320, now)
+    assert upstream.feed.after_talk_s == pytest.approx(2.0, abs=0.15)
+    assert upstream.feed.silence_s == 0.0
+
+
+async def test_a_microphone_is_kept_while_it_gives_and_free_when_it_is_quiet_or_hung_up() -> None:
+    upstream = Upstream()
+    assert upstream.feed.live(SPEECH, 1.0, "first")
+    assert not upstream.feed.live(SPEECH, 1.5, "second")
+    assert upstream.feed.live(SPEECH, 2.6, "second")
+    assert not upstream.feed.live(SPEECH, 2.7, "first")
+    upstream.feed.hang_up("first")
+    assert not upstream.feed.live(SPEECH, 2.8, "first")
+    upstream.feed.hang_up("second")
+    assert upstream.feed.live(SPEECH, 2.9, "first")
+
+
+async def test_the_tap_hears_once_what_a_renewed_connection_hears_again() -> None:
+    upstream = Upstream()
+    tapped = bytearray()
+    upstream.feed.tap = tapped.extend
+    upstream.feed.live(SPEECH * 1600, 2.0)
+    upstream.feed.replay(3.0)
+    assert len(tapped) == 3200
+    assert len(upstream.audio) == 6400

@@ -10,6 +10,9 @@ class Ear:
     def agent_audio(self, frame: bytes) -> None:
         self.told.append(frame)
 
+    def reply_ended(self) -> None:
+        self.told.append("reply ended")
+
     def cut(self) -> None:
         self.told.append("cut")
 
@@ -39,3 +42,14 @@ def test_the_end_is_told_once_and_to_those_who_come_too_late() -> None:
     leave()
     listeners.agent_audio(b"1")
     assert (present, early.told, late.told) == ([True, False], ["ended"], ["ended"])
+
+
+def test_a_recorder_is_told_everything_but_nobody_hears_by_it() -> None:
+    listeners, recorder = Listeners(), Ear()
+    leave = listeners.attach(recorder, hears=False)
+    listeners.agent_audio(b"1")
+    listeners.reply_ended()
+    assert (listeners.present, recorder.told) == (False, [b"1", "reply ended"])
+    listeners.attach(Ear())
+    leave()
+    assert listeners.present
