@@ -47,10 +47,10 @@ _PLAIN_KEYS: Final = frozenset(
 )  # fmt: skip
 """Members whose text is not speech. Any other text is left out: an unknown member may quote the user."""
 
-Transport = Literal["sse", "poll", "ws"]
+Transport = Literal["sse", "poll", "ws", "http"]
 Lane = Literal["control", "audio"]
 
-TRANSPORTS: Final[tuple[Transport, ...]] = ("sse", "poll", "ws")
+TRANSPORTS: Final[tuple[Transport, ...]] = ("sse", "poll", "ws", "http")
 LANES: Final[tuple[Lane, ...]] = ("control", "audio")
 
 

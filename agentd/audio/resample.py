@@ -73,3 +73,25 @@ class RateConverter:
             return samples
         resampled: Samples = self._stream.resample_chunk(samples, last=last)
         return resampled
+
+
+class UtteranceConverter:
+    """Converts a stream of utterances: each is complete when it ends, and nothing of it leaks into the next."""
+
+    def __init__(self, source: AudioFormat, target: AudioFormat) -> None:
+        self._formats = (source, target)
+        self._converter = Converter(source, target)
+
+    def feed(self, data: bytes) -> bytes:
+        """Convert the next piece."""
+        return self._converter.feed(data)
+
+    def end(self) -> bytes:
+        """The utterance is over: what the filter still holds."""
+        rest = self._converter.feed(b"", last=True)
+        self.cut()
+        return rest
+
+    def cut(self) -> None:
+        """The utterance was broken off: forget what the filter holds."""
+        self._converter = Converter(*self._formats)

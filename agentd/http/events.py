@@ -157,15 +157,15 @@ async def _stream(
         opening = [f"retry: {RETRY_MS}\n\n".encode()]
         opening += [f"event: {one['type']}\ndata: ".encode() + orjson.dumps(one, default=str) + b"\n\n" for one in first]
         opening += [view.frame(envelope) for envelope in past if view.wants(envelope)]
-        await _write(request, response, b"".join(opening), limits.sse_stall_s)
+        await write(request, response, b"".join(opening), limits.sse_stall_s)
         ended = bool(past) and past[-1].type == "SessionEnded" and not view.everything
         while not ended:
             frames = await _next(request, view, mailbox, ping_s=limits.sse_ping_s)
             if frames is None:
                 break
-            await _write(request, response, frames, limits.sse_stall_s)
+            await write(request, response, frames, limits.sse_stall_s)
         if mailbox.overflowed:
-            await _write(request, response, b": too slow, cut off; connect again to resume\n\n", limits.sse_stall_s)
+            await write(request, response, b": too slow, cut off; connect again to resume\n\n", limits.sse_stall_s)
         return response
     finally:
         deps.hub.unsubscribe(mailbox)
@@ -199,7 +199,7 @@ async def _next(request: web.Request, view: View, mailbox: Mailbox, *, ping_s: f
     return None
 
 
-async def _write(request: web.Request, response: web.StreamResponse, data: bytes, stall_s: float) -> None:
+async def write(request: web.Request, response: web.StreamResponse, data: bytes, stall_s: float) -> None:
     """Write; a reader that takes nothing for ``stall_s`` seconds is cut off."""
     try:
         async with asyncio.timeout(stall_s):

@@ -11,6 +11,8 @@ from aiohttp import web
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from agentd.audio.formats import AudioFormat, Encoding
+from agentd.audio.layout import MAX_RATE, MIN_RATE
 from agentd.errors import FieldError, InvalidRequest
 
 DEFAULT_LIMIT: Final = 100
@@ -106,6 +108,17 @@ class Applied(Timeout):
     """Whether to wait until the upstream acknowledges."""
 
     wait: Literal["applied", "none"] = Field("applied", description="`none` answers 202 at once.")
+
+
+class AudioFormatParameters(Parameters):
+    """The format of live audio."""
+
+    encoding: Encoding | None = Field(None, description="The session's own otherwise.")
+    sample_rate: Whole | None = Field(None, ge=MIN_RATE, le=MAX_RATE, description="In Hz; the session's own otherwise.")
+
+    def format(self, own: AudioFormat) -> AudioFormat:
+        """What is asked for, where the session has ``own``."""
+        return AudioFormat(self.encoding or own.encoding, self.sample_rate or own.sample_rate)
 
 
 PARAMETERS: Final = web.RequestKey("parameters", Parameters)

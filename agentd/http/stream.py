@@ -13,14 +13,13 @@ import structlog
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from pydantic import Field
 
-from agentd.audio.formats import AudioFormat, Encoding
-from agentd.audio.layout import MAX_RATE, MIN_RATE
+from agentd.audio.formats import AudioFormat
 from agentd.audio.resample import Converter
 from agentd.door import Identity, require
 from agentd.errors import AgentdError, MalformedRequest, SessionBusy, TooManyRequests
 from agentd.http.deps import DEPS, IDENTITY, HttpDeps, sees_words
 from agentd.http.events import Opening, View, types_of_session
-from agentd.http.queries import Parameters, Whole
+from agentd.http.queries import AudioFormatParameters
 from agentd.http.sessions import session_of
 from agentd.http.stream_out import StreamOut
 from agentd.http.table import Example, Route, Upgrade
@@ -38,7 +37,7 @@ FINISH_S: Final = 5.0
 """Time for the commands of a client that has left to come to their end."""
 
 
-class StreamParameters(Parameters):
+class StreamParameters(AudioFormatParameters):
     """What goes through the socket, and how."""
 
     audio: Literal["both", "in", "out", "none"] = Field(
@@ -46,12 +45,6 @@ class StreamParameters(Parameters):
     )
     events: str | None = Field(None, description="Names of events, divided by commas, or `none`; all otherwise.")
     after: str | None = Field(None, description="Events after this position, `<run_id>:<seq>`, come first.")
-    encoding: Encoding | None = Field(None, description="Of the audio both ways; the session's own otherwise.")
-    sample_rate: Whole | None = Field(None, ge=MIN_RATE, le=MAX_RATE, description="In Hz; the session's own otherwise.")
-
-    def format(self, own: AudioFormat) -> AudioFormat:
-        """What the client sends or hears, where the session has ``own``."""
-        return AudioFormat(self.encoding or own.encoding, self.sample_rate or own.sample_rate)
 
 
 class Microphone:

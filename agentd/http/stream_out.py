@@ -8,7 +8,7 @@ import orjson
 from aiohttp import WSMsgType
 
 from agentd.audio.formats import AudioFormat
-from agentd.audio.resample import Converter
+from agentd.audio.resample import UtteranceConverter
 from agentd.http.deps import HttpDeps
 from agentd.hub import Mailbox
 from agentd.sessions.session import Session
@@ -55,7 +55,7 @@ class StreamOut:
         self._target = target
         self._hears = hears
         self._words = words
-        self._converter = Converter(session.output_format, target)
+        self._converter = UtteranceConverter(session.output_format, target)
         self._frames: deque[tuple[int, Frame]] = deque()
         self._audio_bytes = 0
         self._texts = 0
@@ -70,8 +70,7 @@ class StreamOut:
     def reply_ended(self) -> None:
         """What the resampler still holds goes out."""
         if self._hears:
-            self._put_audio(self._converter.feed(b"", last=True))
-            self._converter = Converter(self._session.output_format, self._target)
+            self._put_audio(self._converter.end())
 
     def cut(self) -> None:
         """A barge-in: what has not gone out is dropped, and the client is told to do the same."""
@@ -79,7 +78,7 @@ class StreamOut:
             return
         self._frames = deque(item for item in self._frames if item[1][0] is WSMsgType.TEXT)
         self._audio_bytes = 0
-        self._converter = Converter(self._session.output_format, self._target)
+        self._converter.cut()
         self.tell("AudioCut", {})
 
     def ended(self) -> None:
