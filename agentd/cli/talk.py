@@ -81,7 +81,7 @@ async def _listen(socket: aiohttp.ClientWebSocketResponse, speaker: Speaker, sho
             speaker.play(message.data)
         elif message.type is aiohttp.WSMsgType.TEXT:
             event = orjson.loads(message.data)
-            if event.get("type") == "UserStartedSpeaking":
+            if event.get("type") == "AudioCut":
                 speaker.cut()
             show(event)
             if event.get("type") == "SessionEnded":

@@ -10,7 +10,7 @@ from agentd.cli.options import ConfigOption, StateDirOption, session_names, sett
 if TYPE_CHECKING:
     from agentd.cli.client import Daemon
 
-_EVENTS = "ConversationText,FunctionCallFinished,UserStartedSpeaking,SessionEnded,Error,Warning"
+_EVENTS = "ConversationText,FunctionCallFinished,SessionEnded,Error,Warning"
 
 
 def add_to(app: typer.Typer) -> None:
