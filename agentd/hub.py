@@ -40,9 +40,9 @@ _WORD_KEYS: Final = frozenset(
 
 _PLAIN_KEYS: Final = frozenset(
     {
-        "activity", "audio", "basis", "behavior", "call_id", "cause", "code", "conversational_behavior", "encoding",
-        "end_reason", "ended_at", "id", "kind", "name", "old_state", "outcome", "reason", "request_id", "role", "run_id",
-        "session_id", "started_at", "state", "time", "trigger", "type", "upstream", "where",
+        "activity", "audio", "basis", "behavior", "call_id", "cause", "code", "command_id", "conversational_behavior",
+        "encoding", "end_reason", "ended_at", "id", "kind", "name", "old_state", "outcome", "reason", "request_id", "role",
+        "run_id", "session_id", "started_at", "state", "time", "trigger", "type", "upstream", "where",
     }
 )  # fmt: skip
 """Members whose text is not speech. Any other text is left out: an unknown member may quote the user."""

@@ -47,8 +47,10 @@ UPSTREAM_CODES: Final = frozenset(
 
 STAGES: Final = ("endpointing", "listen", "think", "function", "speak", "rest", "total")
 CALL_OUTCOMES: Final = ("ok", "error", "timeout", "invalid", "unknown", "denied", "cancelled")
-COMMAND_OUTCOMES: Final = ("applied", "accepted", "spoken", "refused", "no_effect")
-COMMAND_KINDS: Final = ("prompt", "think", "speak", "listen", "message", "say", "end_turn", "interrupt")
+COMMAND_OUTCOMES: Final = (
+    "applied", "accepted", "spoken", "answered", "unanswered", "refused", "no_effect", "superseded", "session_ended", "failed",
+)  # fmt: skip
+COMMAND_KINDS: Final = ("prompt", "think", "speak", "listen", "message", "say", "ask", "end_turn", "interrupt")
 HTTP_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 _MESSAGE_TYPES: Final = frozenset(SERVER_MESSAGES) | frozenset(CLIENT_MESSAGES) | {"unreadable"}
@@ -61,6 +63,8 @@ _CONNECT_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _SESSION_BUCKETS: Final = (10, 60, 300, 900, 1800, 3600, 7200)
 # A warm worker answers in under a millisecond; handlers have 10 s by default.
 _CALL_BUCKETS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 10.0)
+# An update is acknowledged in a round trip; what is to be said waits for what is being said; people take their time to answer.
+_COMMAND_BUCKETS: Final = (0.01, 0.05, 0.2, 1.0, 5.0, 30.0)
 # Plain calls take about a millisecond; those with ?wait= take as long as a turn. Few steps: there are many routes.
 _HTTP_BUCKETS: Final = (0.005, 0.05, 0.5, 5.0)
 # Audio goes out every 20 ms: a lag beyond that can be heard.
@@ -105,6 +109,9 @@ class Metrics:
         self._calls = counter("function_calls", "Function calls settled.", "function", "outcome")
         self._call_s = histogram("function_call_duration_seconds", "Time of function calls.", _CALL_BUCKETS, "function")
         self._commands = counter("commands", "Commands to sessions.", "kind", "outcome")
+        self._command_s = histogram(
+            "command_effect_seconds", "Time from a command to its effect, where it had one.", _COMMAND_BUCKETS, "kind"
+        )
         self._http_s = histogram(
             "http_request_duration_seconds",
             "Time until a response was complete, streams included.",
@@ -132,6 +139,7 @@ class Metrics:
             self._turn_s.labels(stage)
         for kind in COMMAND_KINDS:
             self._commands.labels(kind, "no_effect")
+            self._command_s.labels(kind)
 
     # what is asked at scrape
 
@@ -214,10 +222,12 @@ class Metrics:
         self._calls.labels(function, outcome if outcome in CALL_OUTCOMES else "error").inc()
         self._call_s.labels(function).observe(duration_s)
 
-    def command(self, kind: str, outcome: str) -> None:
-        """A command to a session had this outcome."""
+    def command(self, kind: str, outcome: str, effect_s: float | None) -> None:
+        """A command to a session had this outcome; ``effect_s`` is the time to its effect, None when it had none."""
         kind = kind if kind in COMMAND_KINDS else "other"
-        self._commands.labels(kind, outcome if outcome in COMMAND_OUTCOMES else "no_effect").inc()
+        self._commands.labels(kind, outcome if outcome in COMMAND_OUTCOMES else "failed").inc()
+        if effect_s is not None:
+            self._command_s.labels(kind).observe(effect_s)
 
     def loop_lag(self, seconds: float) -> None:
         """The loop ran something so much later than it was due."""

@@ -319,6 +319,8 @@ class LimitSettings(Section):
     """Agent audio kept per session, to be fetched as WAV by turn; the oldest turns give way."""
     commands: Count = 16
     """Commands of one kind that wait in a session."""
+    command_s: Seconds = 30.0
+    """A command without visible effect for so long is told as such."""
     function_calls_per_session: Count = 4
     """Function calls at once in a session."""
     function_calls: Count = 16

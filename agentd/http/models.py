@@ -193,10 +193,3 @@ class Events(Answer):
     items: list[Event]
     missed: int | None = Field(description="Events that are gone; null: that cannot be known.")
     next: str = Field(description="Give it as `?after=` the next time.")
-
-
-class Accepted(Answer):
-    """A command was taken, or has had its effect."""
-
-    state: Literal["accepted", "applied", "spoken", "interrupted"]
-    turn: int | None = Field(default=None, description="The turn a user's text belongs to.")

@@ -4,23 +4,24 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Final, Literal
 
 from aiohttp import web
-from pydantic import ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from agentd.errors import (
     FieldError,
     InjectionRefused,
     InvalidRequest,
     InvalidSettings,
+    NobodyListening,
     NotAcceptable,
     SessionEnded,
+    UpstreamRefused,
     UpstreamTimeout,
-    UpstreamUnreachable,
 )
 from agentd.http.answers import json_answer
 from agentd.http.bodies import Body, parse_json, read_bytes, read_model, require_json
-from agentd.http.deps import DEPS
-from agentd.http.models import Accepted, Answer, Turn
-from agentd.http.queries import Applied, Timeout
+from agentd.http.deps import DEPS, sees_words
+from agentd.http.models import Answer, Turn, Words
+from agentd.http.queries import Applied, Parameters, Timeout
 from agentd.http.replies import SPOKEN_REPLY, prefers_audio, reply
 from agentd.http.sessions import session_of
 from agentd.http.table import Example, Route
@@ -70,7 +71,15 @@ class MessageParameters(Timeout):
 class SayParameters(Timeout):
     """What to wait for."""
 
-    wait: Literal["spoken", "none"] = Field("spoken", description="`none` answers 202 at once.")
+    wait: Literal["spoken", "played", "none"] = Field(
+        "spoken", description="`played` waits until it was played to its end; `none` answers 202 at once."
+    )
+
+
+class EndTurnParameters(Parameters):
+    """What to wait for."""
+
+    wait: Literal["applied", "none"] = Field("applied", description="`none` answers 202 at once.")
 
 
 class SayBody(Body):
@@ -79,7 +88,54 @@ class SayBody(Body):
     text_member: ClassVar = "text"
 
     text: str
-    behavior: Literal["queue", "default", "interrupt"] = "queue"
+    behavior: Literal["queue", "default", "interrupt"] = Field(
+        default="queue",
+        description="`queue` waits until the user is done and is said behind what is being said; `interrupt` is said at once; "
+        "`default` only if nobody speaks.",
+    )
+
+
+class AskBody(Body):
+    """A question to the user."""
+
+    text_member: ClassVar = "text"
+
+    text: str
+    quiet: bool = Field(default=False, description="Nobody hears what the model replies to the answer; functions it calls run.")
+    answer_by: Literal["speech", "any"] = Field(
+        default="speech", description="`any`: a typed text answers too, and nobody need be attached."
+    )
+
+
+State = Literal["accepted", "applied", "spoken", "refused", "no_effect", "superseded"]
+
+
+class Commanded(Answer):
+    """A command was accepted, or has had its effect; the event `CommandFinished` tells its outcome."""
+
+    command_id: str = Field(pattern="^cmd_[0-9A-HJKMNP-TV-Z]{26}$")
+    state: State
+    turn: int | None = Field(default=None, description="The turn it belongs to.")
+    detail: str | None = Field(default=None, description="What the upstream said to it, or why it had no effect.")
+
+
+class Spoken(Commanded):
+    """A text is being said."""
+
+    state: Literal["spoken", "played", "interrupted"]  # type: ignore[assignment]  # fewer, and one more
+    delivered: bool = Field(description="False: nobody was attached who could hear it.")
+
+
+class Asked(Answer):
+    """What became of a question."""
+
+    command_id: str
+    state: Literal["answered", "unanswered"]
+    answered: bool
+    asked_at: AwareDatetime = Field(description="When the agent began to ask.")
+    heard: Words = None
+    turn: int | None = Field(default=None, description="The turn of the answer.")
+    detail: str | None = None
 
 
 class Prompt(Answer):
@@ -137,14 +193,13 @@ async def message(request: web.Request) -> web.StreamResponse:
     if body.role == "assistant":
         if query.wait == "reply":
             raise InvalidRequest("Nobody replies to an assistant's message; leave out wait=reply, or use POST …/say to wait.")
-        await session.inject_agent(body.content, body.behavior, timeout_s=query.timeout_s)
-        return json_answer({"state": "accepted"})
+        return json_answer(await session.inject_agent(body.content, body.behavior, timeout_s=query.timeout_s))
     if body.behavior != "default":
         fault = FieldError("/behavior", 'is for role "assistant"; a user\'s text always comes next')
         raise InvalidRequest("The message has a fault; see errors.", errors=[fault])
     turn = await session.inject_user(body.content, wait=query.wait, timeout_s=query.timeout_s)
     if query.wait == "accepted":
-        return json_answer({"state": "accepted", "turn": turn.n})
+        return json_answer({"command_id": turn.command_id, "state": "accepted", "turn": turn.n})
     return reply(request, session, [turn], as_audio=as_audio)
 
 
@@ -156,16 +211,24 @@ async def say(request: web.Request) -> web.Response:
     return _done(await session.say(body.text, body.behavior, wait=query.wait, timeout_s=query.timeout_s))
 
 
+async def ask(request: web.Request) -> web.Response:
+    """``POST …/ask``."""
+    query = Timeout.of(request)
+    session = session_of(request)
+    body = await read_model(request, AskBody)
+    found = await session.ask(body.text, quiet=body.quiet, answer_by=body.answer_by, timeout_s=query.timeout_s)
+    return json_answer(found if sees_words(request) else {name: value for name, value in found.items() if name != "heard"})
+
+
 async def end_turn(request: web.Request) -> web.Response:
     """``POST …/end-turn``."""
-    await session_of(request).end_turn()
-    return json_answer({"state": "accepted"})
+    waits = EndTurnParameters.of(request).wait == "applied"
+    return _done(await session_of(request).end_turn(wait=waits))
 
 
 async def interrupt(request: web.Request) -> web.Response:
     """``POST …/interrupt``."""
-    await session_of(request).interrupt()
-    return json_answer({"state": "interrupted"})
+    return _done(await session_of(request).interrupt())
 
 
 def _done(result: dict[str, Any]) -> web.Response:
@@ -173,8 +236,8 @@ def _done(result: dict[str, Any]) -> web.Response:
 
 
 _SESSION: Final = "/v1/sessions/{id}"
-_COMMAND: Final = (SessionEnded, UpstreamUnreachable, UpstreamTimeout)
-_COMMANDED: Final[Mapping[int, type[Answer]]] = {200: Accepted, 202: Accepted}
+_COMMAND: Final = (SessionEnded, UpstreamRefused, UpstreamTimeout)
+_COMMANDED: Final[Mapping[int, type[Answer]]] = {200: Commanded, 202: Commanded}
 
 
 def _block(kind: UpdateKind, example: dict[str, Any]) -> Route:
@@ -229,31 +292,48 @@ ROUTES: Final = (
         query=MessageParameters,
         body=MessageBody,
         body_required=True,
-        answers={200: (Accepted, Turn, SPOKEN_REPLY)},
+        answers={200: (Commanded, Turn, SPOKEN_REPLY)},
         errors=(InjectionRefused, NotAcceptable, *_COMMAND),
         example=Example(body={"role": "user", "content": "Turn on the living room lamp."}, query="?wait=reply"),
     ),
     Route(
         "POST", _SESSION + "/say", say, "control",
         summary="Let the agent say something",
+        description="Nothing overtakes: texts are said in the order they came. What the upstream refuses because the user speaks "
+        "is said when it is quiet, what it ignores is sent once more.",
         query=SayParameters,
         body=SayBody,
         body_required=True,
-        answers=_COMMANDED,
+        answers={200: Spoken, 202: Commanded},
         errors=(InjectionRefused, *_COMMAND),
         example=Example(body={"text": "Dinner is ready."}),
     ),
     Route(
+        "POST", _SESSION + "/ask", ask, "control",
+        summary="Ask the user something",
+        description="The agent says it; the answer is what the user says next. `timeout_s` counts from the request to "
+        "the answer; no answer by then is 200 with `answered: false`. What was heard is words: it needs scope `transcripts`.",
+        query=Timeout,
+        body=AskBody,
+        body_required=True,
+        answers={200: Asked},
+        errors=(NobodyListening, InjectionRefused, *_COMMAND),
+        example=Example(body={"text": "Shall I close the blinds?", "quiet": True}, query="?timeout_s=60"),
+    ),
+    Route(
         "POST", _SESSION + "/end-turn", end_turn, "control",
         summary="End the user's turn now",
-        answers={200: Accepted},
+        description="`no_effect` where the user was not speaking, or the upstream cannot do it (Deepgram: listen v1).",
+        query=EndTurnParameters,
+        answers=_COMMANDED,
         errors=_COMMAND,
         example=Example(),
     ),
     Route(
         "POST", _SESSION + "/interrupt", interrupt, "control",
         summary="Stop the agent's speech",
-        answers={200: Accepted},
+        description="`no_effect` where the agent was not speaking.",
+        answers={200: Commanded},
         errors=_COMMAND,
         example=Example(),
     ),

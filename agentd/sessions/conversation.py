@@ -6,7 +6,10 @@ stopping or HTTP.
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -24,6 +27,7 @@ from agentd.protocol.messages import (
     AgentAudioDone,
     AgentStartedSpeaking,
     ConversationText,
+    EndOfTurn,
     Error,
     FunctionCallCancelled,
     FunctionCallRequest,
@@ -59,6 +63,19 @@ ACKNOWLEDGEMENTS: Final = {
     "ListenUpdated": "listen",
 }
 
+REFUSALS: Final = frozenset({"INJECT_AGENT_MESSAGE_DURING_USER_SPEECH", "INJECT_AGENT_MESSAGE_DURING_AGENT_SPEECH"})
+"""Warnings that mean InjectionRefused."""
+ROUND_TRIP_S: Final = 2.0
+_COMPLAINTS: Final = 16
+
+
+@dataclass(slots=True, eq=False)
+class Injected:
+    """A text that was sent; ``refusal`` is what the upstream said against it."""
+
+    sent_at: float
+    refusal: str | None = None
+
 
 class Conversation:
     """State and effects of one conversation (implements ``LinkOwner``).
@@ -66,7 +83,9 @@ class Conversation:
     Attributes:
         document: the effective Settings: with every update, as a renewed connection gets them.
         acknowledged: how often each kind of update was acknowledged.
-        refusals: how many injections were refused, and the last reason.
+        complaint_count: Warnings and Errors of the upstream.
+        injections: texts that were sent, whose effect is awaited.
+        turns_ended: how often the upstream said that the user's turn was over; it may say so twice.
         turned_away: audio frames that came after a barge-in and were not handed on.
         dropped: audio that did not get where it should, until it is told.
     """
@@ -88,8 +107,10 @@ class Conversation:
         self.lost: Closed | None = None
         self.changes = Changes()
         self.acknowledged: Counter[str] = Counter()
-        self.refusals = 0
-        self.refusal = ""
+        self._complaints: deque[Warn | Error] = deque(maxlen=_COMPLAINTS)
+        self.complaint_count = 0
+        self.injections: list[Injected] = []
+        self.turns_ended = 0
         self.audio_out_bytes = 0
         self._counted_in = self._counted_out = 0
         self._counted_dropped = 0
@@ -152,11 +173,14 @@ class Conversation:
         """Speech or a command: the idle time begins anew."""
         self.last_active = self._loop.time()
 
-    def cut(self, now: float) -> None:
-        """Our own barge-in: what is not played yet is thrown away."""
-        self._barge_in(now)
+    def cut(self, now: float) -> bool:
+        """Our own barge-in: what is not played yet is thrown away. False when there was nothing to cut."""
+        speaking = self.playback.playing(now) or self.tracker.current is not None
+        self.tracker.cut(now, self._unplayed_bytes(now))
+        self._silence(now)
         if self.link is not None:
             self.link.protocol.interrupt()
+        return speaking
 
     def count_audio(self) -> None:
         """Add what went by since the last time to the metrics; not per frame, where it would cost more than the frame."""
@@ -170,6 +194,21 @@ class Conversation:
             self._counted_dropped = connection.dropped_bytes
         for told in self.dropped.take():
             self.publish("AudioDropped", told)
+
+    def complaints_since(self, count: int) -> list[Warn | Error]:
+        """The Warnings and Errors that came since ``complaint_count`` was ``count``; only the latest are kept."""
+        new = self.complaint_count - count
+        return list(self._complaints)[-new:] if new else []
+
+    @contextmanager
+    def injecting(self) -> Iterator["Injected"]:
+        """From the moment before a text is sent until its effect is known: a refusal that comes may be for it."""
+        injected = Injected(self._loop.time())
+        self.injections.append(injected)
+        try:
+            yield injected
+        finally:
+            self.injections.remove(injected)
 
     def publish(self, type_: str, data: dict[str, Any]) -> None:
         """An event of this run; wakes whoever waits."""
@@ -189,7 +228,7 @@ class Conversation:
 
     # LinkOwner
 
-    def on_message(self, link: Link, message: Message, frame: bytes) -> None:  # noqa: C901, PLR0912 - the table of messages, best read in one piece
+    def on_message(self, link: Link, message: Message, frame: bytes) -> None:  # noqa: C901, PLR0912, PLR0915 - the table of messages, best read whole
         """Reduce one text frame."""
         if link is not self.link:
             return
@@ -205,6 +244,7 @@ class Conversation:
                 self.touch()
                 self._barge_in(now)
             case ConversationText(role="user"):
+                self.turns_ended += 1
                 self.touch()
                 self.feed.confirmed()
                 if self.tracker.user_said(message.content, now) is not None:
@@ -219,20 +259,26 @@ class Conversation:
             case FunctionCallCancelled():
                 for cancelled in message.functions:
                     self._cancelled(cancelled.id)
+            case EndOfTurn():
+                self.turns_ended += 1
             case AgentAudioDone():
                 if self.tracker.agent_done(now) is not None and not self.playback.playing(now):
                     link.protocol.playback_ended()
             case LatencyReport() | AgentStartedSpeaking():
                 self.tracker.report(message.wire())
             case InjectionRefused():
-                self.refusals += 1
-                self.refusal = message.message
+                self._refused(message.message, now)
             case Error():
+                self._complained(message)
                 self._metrics.upstream_error(self.upstream, message.code)
                 self.tracker.failed(now)
             case Warn(code=code) if code in INFORMING:
+                self._complained(message)
                 _log.info("upstream_uses_its_own", code=code, description=message.description)
             case Warn():
+                self._complained(message)
+                if message.code in REFUSALS:
+                    self._refused(message.description, now)
                 self._metrics.upstream_error(self.upstream, message.code)
                 _log.warning("upstream_warning", code=message.code, description=message.description)
             case _:
@@ -250,6 +296,10 @@ class Conversation:
         if not heard:
             return
         now = self._loop.time()
+        hushed = self.tracker.current is not None and self.tracker.current.hushed
+        if hushed or self.tracker.abandoned:
+            link.protocol.playback_ended()
+            return
         self.playback.received(len(frame), now)
         self.tracker.agent_audio(frame, now, delivered=self.listeners.present)
         self.listeners.agent_audio(frame)
@@ -269,9 +319,26 @@ class Conversation:
 
     def _barge_in(self, now: float) -> None:
         """The agent is cut off. With no listener all that was received counts as played (api.md, Turn)."""
-        self.tracker.user_started(now, self.playback.left_bytes(now) if self.listeners.present else 0)
+        self.tracker.user_started(now, self._unplayed_bytes(now))
+        self._silence(now)
+
+    def _unplayed_bytes(self, now: float) -> int:
+        return self.playback.left_bytes(now) if self.listeners.present else 0
+
+    def _silence(self, now: float) -> None:
         self.playback.cut(now)
         self.listeners.cut()
+
+    def _complained(self, message: Warn | Error) -> None:
+        self._complaints.append(message)
+        self.complaint_count += 1
+
+    def _refused(self, reason: str, now: float) -> None:
+        """InjectionRefused names nobody: it is for the oldest of those sent within a round trip, else for the oldest."""
+        waiting = [one for one in self.injections if one.refusal is None]
+        recent = [one for one in waiting if now - one.sent_at <= ROUND_TRIP_S]
+        if waiting:
+            (recent or waiting)[0].refusal = reason or "somebody is speaking"
 
     def _relay(self, link: Link, message: Message, frame: bytes) -> None:
         if isinstance(message, AgentAudioDone):

@@ -191,6 +191,11 @@ class Feed:
         """Seconds that the open microphone has given more than time has passed: nobody speaks faster than that."""
         return max(0.0, self._live_until - now)
 
+    @property
+    def attended(self) -> bool:
+        """Somebody can talk into the session: an upload runs, or a microphone is open."""
+        return bool(self._queue) or self._microphone is not None
+
     # pacing
 
     def tick(self, now: float, *, silence_due: bool) -> None:

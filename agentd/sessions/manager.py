@@ -131,8 +131,9 @@ class Manager:
         session = self.get(key)
         if session.live:
             if drain:
-                await session.settle()
-            session.stop(EndReason.STOPPED)
+                session.end_when_quiet(EndReason.STOPPED)
+            else:
+                session.stop(EndReason.STOPPED)
             if wait:
                 await session.ended.wait()
         if purge:

@@ -88,6 +88,15 @@ class Turn:
     """Somebody heard it, or some of it."""
     settled: bool = False
     """Ended, and its latencies are known as far as they will be."""
+    hushed: bool = False
+    """What the agent says in it is not to be heard."""
+    command_id: str | None = None
+    """The command that put the user's text into the conversation."""
+
+    def hush(self) -> None:
+        """Nobody is to hear what the agent says from now on in this turn."""
+        self.hushed = self.interrupted = True
+        self.played_bytes = self.audio_bytes
 
     @property
     def said_text(self) -> str | None:
@@ -99,6 +108,8 @@ class Turn:
         """What was delivered: all of it, or, after a barge-in, the words whose audio was played by then."""
         if self.played_bytes is None:
             return self.said_text
+        if self.played_bytes == 0:
+            return None
         ends = [piece.at_byte for piece in self.said[1:]] + [self.audio_bytes]
         words: list[str] = []
         for piece, end in zip(self.said, ends, strict=True):

@@ -25,14 +25,17 @@ from agentd.functions.service import Functions
 from agentd.hub import Envelope, Hub
 from agentd.metrics import Metrics
 from agentd.sessions import views
+from agentd.sessions.asking import Asking
 from agentd.sessions.calls import Caller
 from agentd.sessions.client_side import ClientSide
+from agentd.sessions.commands import Commands
 from agentd.sessions.conversation import Conversation
 from agentd.sessions.injection import Speech
 from agentd.sessions.lifeline import Lifeline
 from agentd.sessions.profiles import Profiles, UpstreamName
 from agentd.sessions.records import Turn
 from agentd.sessions.sending import Sending
+from agentd.sessions.speaking import Speaking
 from agentd.sessions.spec import PassthroughClient, StartSpec
 from agentd.sessions.state import EndReason, State, advance
 from agentd.sessions.texts import Texts
@@ -109,18 +112,25 @@ class Session:
             limits=deps.limits,
             client=client,
         )
-        out = Sending(
-            self.conversation, limits=deps.limits, metrics=deps.metrics, alive=self.check_alive, background=self._background
+        commands = Commands(
+            alive=self.check_alive,
+            spawn=self._spawn_command,
+            publish=self.conversation.publish,
+            metrics=deps.metrics,
+            limit=deps.limits.commands,
         )
-        updates, texts = Updates(out, deps.profiles), Texts(out)
+        out = Sending(self.conversation, commands, limits=deps.limits, metrics=deps.metrics)
+        speaking = Speaking(out)
+        updates, texts = Updates(out, deps.profiles), Texts(out, speaking)
         # the commands, as callers know them
         self.prompt_view = updates.prompt_view
         self.set_prompt = updates.set_prompt
         self.append_prompt = updates.append_prompt
         self.update = updates.update
         self.inject_user = texts.inject_user
-        self.inject_agent = texts.inject_agent
-        self.say = texts.say
+        self.inject_agent = speaking.inject
+        self.say = speaking.say
+        self.ask = Asking(out, speaking).ask
         self.end_turn = texts.end_turn
         self.interrupt = texts.interrupt
         self.inject_audio = Speech(out).inject_audio
@@ -135,6 +145,7 @@ class Session:
         self._quiet_end: tuple[EndReason, float] | None = None
         self._counted_at = 0.0
         self._commands: set[asyncio.Task[None]] = set()
+        self._to_be_said = commands
         self.client_side = ClientSide(self.conversation)
         self.lifeline = Lifeline(
             self.conversation,
@@ -173,7 +184,10 @@ class Session:
         self._stop.set()
 
     def end_when_quiet(self, reason: EndReason) -> None:
-        """Ask the session to end once the turn in progress is over and was played, at most ``limits.turn_s`` from now."""
+        """Ask the session to end once the turn in progress is over and was played, and what is to be said was said.
+
+        At most ``limits.turn_s`` from now.
+        """
         if self._quiet_end is None:
             self._quiet_end = (reason, self._loop.time() + self._limits.turn_s)
 
@@ -186,6 +200,7 @@ class Session:
                 link.protocol.playback_ended()
             if link.protocol.user_speaking and conversation.feed.silence_s >= UNCONFIRMED_S:
                 link.protocol.nothing_said()
+                conversation.tracker.nothing_said(now)
             conversation.feed.tick(now, silence_due=conversation.silence_due(now))
         conversation.tracker.expire(now, self._limits.turn_s)
         conversation.show_activity(self.state)
@@ -197,8 +212,8 @@ class Session:
             conversation.last_active = now
         if self._quiet_end is not None:
             reason, latest = self._quiet_end
-            quiet = conversation.tracker.current is None and not conversation.playback.playing(now)
-            if quiet or now >= latest:
+            speaking = conversation.user_speaking or conversation.playback.playing(now) or self._to_be_said.saying
+            if (conversation.tracker.idle and not speaking) or now >= latest:
                 self.stop(reason)
         idle_s = self.spec.idle_timeout_s or self._limits.idle_timeout_s
         if now - conversation.last_active >= idle_s:
@@ -225,17 +240,6 @@ class Session:
         self.conversation.tracker.turns.clear()
         self.conversation.journal.erase()
         self.conversation.document = {}
-
-    async def settle(self) -> None:
-        """Return when the turn in progress is over (drain), at most ``limits.turn_s``."""
-        tracker = self.conversation.tracker
-        try:
-            await self.conversation.changes.until(
-                lambda: (tracker.idle and not self.conversation.user_speaking) or self.ended.is_set() or None,
-                timeout_s=self._limits.turn_s,
-            )
-        except TimeoutError:
-            _log.info("drain_gave_up", session_id=self.id)
 
     async def _live(self) -> EndReason:
         if not await self._unless_stopped(self.lifeline.connect(), "connect"):
@@ -300,19 +304,14 @@ class Session:
     async def _unless_stopped(self, work: Coroutine[Any, Any, None], what: str) -> bool:
         return await unless(self._stop, work, name=f"session:{self.id}:{what}")
 
-    def _background(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+    def _spawn_command(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         if self._group is None:
-            raise AssertionError("the session runs")
-
-        async def quiet() -> None:
-            try:
-                await work
-            except AgentdError as error:
-                _log.info("command_failed", session_id=self.id, command=name, code=error.code)
-
-        task = spawn(self._group, quiet(), name=f"session:{self.id}:{name}")
+            work.close()
+            raise SessionEnded(f"Session {self.id} has not begun yet; try again.")
+        task = spawn(self._group, work, name=f"session:{self.id}:{name}")
         self._commands.add(task)
         task.add_done_callback(self._commands.discard)
+        return task
 
     def _become(self, state: State) -> None:
         old, self.state = self.state, advance(self.state, state)

@@ -1,136 +1,173 @@
-"""Texts into a live session: as the user, or for the agent to say; each is followed to its effect.
-
-Upstreams accept and ignore (deepgram-js-sdk issue 463), so accepted, refused and spoken are told apart.
-"""
+"""What is done to a live conversation as its user: a typed text, the end of a turn, silence for the agent."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from agentd.errors import FieldError, InjectionRefused, InvalidRequest
-from agentd.protocol.messages import ForceEndTurn, InjectAgentMessage, InjectUserMessage
-from agentd.sessions.profiles import too_long
+from agentd.errors import InjectionRefused, UpstreamTimeout
+from agentd.protocol.messages import ForceEndTurn, InjectUserMessage
+from agentd.sessions.commands import Command, Outcome
 from agentd.sessions.records import Turn
-from agentd.sessions.sending import Sending, bounded, no_answer
+from agentd.sessions.sending import Sending, no_answer
+from agentd.sessions.speaking import REFUSAL_S, Speaking
 
-Behavior = Literal["default", "queue", "interrupt"]
-
-REFUSAL_S: Final = 1.0
-"""A refusal comes within a round trip; an injection that was not refused by then counts as accepted."""
+UNSUPPORTED: Final = "FORCE_END_TURN_UNSUPPORTED"
+END_TURN_S: Final = 3.0
+"""The words of a turn that was ended come by then."""
+NO_TURN_S: Final = 0.5
+"""Where nobody seems to speak, the upstream may know better: for so long what it says is waited for."""
 
 
 class Texts:
-    """Injects texts into one session."""
+    """Commands in the user's name."""
 
-    def __init__(self, out: Sending) -> None:
+    def __init__(self, out: Sending, speaking: Speaking) -> None:
         self._out = out
+        self._speaking = speaking
         self._loop = asyncio.get_running_loop()
 
     async def inject_user(self, text: str, *, wait: Literal["accepted", "reply"] = "accepted", timeout_s: float = 30.0) -> Turn:
-        """Say ``text`` as the user. Returns its turn, finished with ``wait="reply"``."""
-        self._check_message(text)
-        async with self._out.lines.turn("inject"), bounded("message", timeout_s):
-            await self._out.until_ready()
-            refused = self._out.conversation.refusals
-            turn = self._out.conversation.tracker.user_said(text, self._loop.time(), injected=True)
-            if turn is None:
-                raise AssertionError("an injected text always belongs to a turn")
-            self._out.send(InjectUserMessage(content=text))
-            await self._unless_refused(
-                refused, lambda: (not self._out.conversation.tracker.awaits_echo(text)) or turn.outcome or None
-            )
-        self._out.metrics.command("message", "accepted")
-        return await self._finished(turn, timeout_s) if wait == "reply" else turn
-
-    async def inject_agent(self, text: str, behavior: Behavior = "default", *, timeout_s: float = 30.0) -> None:
-        """Let the agent say ``text``; returns once it was not refused.
+        """Say ``text`` as the user. Returns its turn, finished with ``wait="reply"``.
 
         Raises:
-            InjectionRefused: the user or the agent speaks and ``behavior`` does not allow it.
+            InjectionRefused, SessionEnded.
+            UpstreamTimeout: it could not be sent, or the reply did not come, within ``timeout_s``.
         """
-        await self._inject_agent("message", text, behavior, spoken=False, timeout_s=timeout_s)
-
-    async def say(
-        self, text: str, behavior: Behavior = "queue", *, wait: Literal["spoken", "none"] = "spoken", timeout_s: float = 30.0
-    ) -> dict[str, Any]:
-        """Let the agent say ``text``; with ``wait="spoken"`` returns when it is being spoken."""
-        self._check_message(text)
-        work = self._inject_agent("say", text, behavior, spoken=True, timeout_s=timeout_s)
-        if wait == "none":
-            self._out.background(work, "say")
-            return {"state": "accepted"}
-        await work
-        return {"state": "spoken"}
-
-    async def end_turn(self) -> None:
-        """ForceEndTurn: the user's turn is over now."""
+        self._speaking.check(text, "/content")
         self._out.alive()
-        self._out.send(ForceEndTurn())
+        place = self._out.commands.lines.join("message")
+        turns: list[Turn] = []
 
-    async def interrupt(self) -> None:
-        """Stop the agent's speech here: what was not played yet is thrown away."""
+        async def work(command: Command) -> Outcome:
+            limits = self._out.limits
+            with self._out.noting(command):
+                async with place, asyncio.timeout(limits.turn_s + limits.command_s):
+                    await self._out.until_ready()
+                    turns.append(self._send_user(command, text))
+                    outcome = await self._taken(command, text, turns[0], within_s=REFUSAL_S)
+                return (
+                    outcome
+                    or await self._taken(command, text, turns[0], within_s=limits.turn_s + limits.command_s)
+                    or "no_effect"
+                )
+
+        command = self._out.commands.begin("message", work, place)
+        deadline = self._loop.time() + timeout_s
+        turn = await self._sent(command, turns, timeout_s)
+        return await self._finished(command, turn, deadline) if wait == "reply" else turn
+
+    async def end_turn(self, *, wait: bool = True) -> dict[str, Any]:
+        """ForceEndTurn: the user's turn is over now. ``no_effect`` where there was none, or the upstream cannot do it."""
         self._out.alive()
-        self._out.conversation.cut(self._loop.time())
+        place = self._out.commands.lines.join("end_turn")
 
-    async def _inject_agent(self, kind: str, text: str, behavior: Behavior, *, spoken: bool, timeout_s: float) -> None:
-        self._check_message(text)
+        async def work(command: Command) -> Outcome:
+            with self._out.noting(command):
+                async with place:
+                    return await self._turn_ended(command)
+
+        command = self._out.commands.begin("end_turn", work, place)
+        if wait:
+            await command.over.wait()
+        return command.view()
+
+    async def interrupt(self) -> dict[str, Any]:
+        """Stop the agent's speech here: what was not played yet is thrown away, and what still comes of it is not heard.
+
+        The protocol has no message that only stops the upstream: it goes on until it is done, or the next text is said.
+        """
+        self._out.alive()
+        self._out.conversation.touch()
+        if self._out.conversation.cut(self._loop.time()):
+            return self._out.commands.done("interrupt", "applied").view()
+        return self._out.commands.done("interrupt", "no_effect", "The agent was not speaking.").view()
+
+    def _send_user(self, command: Command, text: str) -> Turn:
+        turn = self._out.conversation.tracker.user_said(text, self._loop.time(), injected=True)
+        if turn is None:
+            raise AssertionError("an injected text always belongs to a turn")
+        turn.command_id = command.id
+        command.turn = turn
+        self._out.send(InjectUserMessage(content=text), command)
+        return turn
+
+    async def _taken(self, command: Command, text: str, turn: Turn, *, within_s: float) -> Outcome | None:
+        """See whether the upstream took the text: by its echo, or by answering it. None when that is not known yet."""
         conversation = self._out.conversation
         tracker = conversation.tracker
-        outcome = "no_effect"
-        try:
-            async with self._out.lines.turn("inject"), bounded(kind, timeout_s):
-                await self._out.until_ready()
-                refused, audio_before = conversation.refusals, conversation.audio_out_bytes
-                was_idle = tracker.current is None and not conversation.playback.playing(self._loop.time())
-                tracker.own_text(text)
-                self._out.send(InjectAgentMessage(message=text, behavior=behavior))
+        with conversation.injecting() as injected:
 
-                def begun() -> bool | None:
-                    heard = was_idle and conversation.audio_out_bytes > audio_before
-                    return not tracker.awaits_own(text) or heard or None
+            def probe() -> Outcome | None:
+                if injected.refusal is not None:
+                    raise InjectionRefused(f"The upstream refused: {injected.refusal}.")
+                answered = turn.calls or turn.first_text_at is not None or turn.first_audio_at is not None
+                if not tracker.awaits_echo(text) or answered:
+                    return "accepted"
+                if turn.outcome is not None:
+                    command.detail = f"The turn ended ({turn.outcome}) before the upstream took the text."
+                    return "superseded" if turn.outcome == "interrupted" else "no_effect"
+                self._out.alive()
+                return None
 
-                try:
-                    await self._unless_refused(refused, begun, bound_s=timeout_s if spoken else REFUSAL_S)
-                except InjectionRefused:
-                    tracker.own_text_refused(text)
-                    outcome = "refused"
-                    raise
-                outcome = "spoken" if spoken else "accepted"
-        finally:
-            self._out.report(kind, outcome)
-
-    async def _unless_refused(
-        self, refusals_before: int, effect: Callable[[], object | None], *, bound_s: float = REFUSAL_S
-    ) -> None:
-        """Wait for the effect; a refusal raises. Without either, ``REFUSAL_S`` counts as accepted, a longer bound times out."""
-        conversation = self._out.conversation
-
-        def probe() -> object | None:
-            self._out.alive()
-            if conversation.refusals > refusals_before:
-                raise InjectionRefused(f"The upstream refused: {conversation.refusal or 'somebody is speaking'}.")
-            return effect()
-
-        try:
-            await conversation.changes.until(probe, timeout_s=bound_s)
-        except TimeoutError:
-            if bound_s > REFUSAL_S:
+            try:
+                return await conversation.changes.until(probe, timeout_s=within_s)
+            except InjectionRefused:
+                tracker.forget_echo(text)
+                tracker.withdraw(turn)
+                command.turn = None
                 raise
+            except TimeoutError:
+                return None
 
-    async def _finished(self, turn: Turn, timeout_s: float) -> Turn:
+    async def _sent(self, command: Command, turns: list[Turn], timeout_s: float) -> Turn:
+        """The turn, once the text was sent and not refused for a round trip."""
+
         def probe() -> Turn | None:
-            if turn.settled:
-                return turn
-            self._out.alive()
-            return None
+            if command.over.is_set():
+                command.view()
+            sent = command.sent_at is not None and self._loop.time() - command.sent_at >= REFUSAL_S
+            return turns[0] if turns and (sent or command.over.is_set()) else None
 
         try:
             return await self._out.conversation.changes.until(probe, timeout_s=timeout_s)
         except TimeoutError:
-            raise no_answer(timeout_s) from None
+            raise UpstreamTimeout(
+                f"The message could not be sent within {timeout_s:g} s; ?timeout_s= waits longer.",
+                extra={"command_id": command.id},
+            ) from None
 
-    def _check_message(self, text: str) -> None:
-        if not text.strip():
-            raise InvalidRequest("The text is empty.", errors=[FieldError("/text", "must not be empty")])
-        if len(text) > self._out.limits.message_chars:
-            raise too_long("text", text, self._out.limits.message_chars, "/text")
+    async def _finished(self, command: Command, turn: Turn, deadline: float) -> Turn:
+        def probe() -> Turn | None:
+            if turn.settled:
+                return turn
+            if command.over.is_set() and command.outcome == "refused":
+                command.view()
+            self._out.alive()
+            return None
+
+        left_s = max(0.0, deadline - self._loop.time())
+        try:
+            return await self._out.conversation.changes.until(probe, timeout_s=left_s)
+        except TimeoutError:
+            error = no_answer(left_s)
+            error.extra["command_id"] = command.id
+            raise error from None
+
+    async def _turn_ended(self, command: Command) -> Outcome:
+        conversation = self._out.conversation
+        link = await self._out.until_ready()
+        speaking, before, complaints = conversation.user_speaking, conversation.turns_ended, conversation.complaint_count
+        self._out.send(ForceEndTurn(), command)
+
+        def probe() -> Outcome | None:
+            if any(complaint.code == UNSUPPORTED for complaint in conversation.complaints_since(complaints)):
+                return "no_effect"
+            if conversation.turns_ended > before:
+                return "applied"
+            self._out.check(link)
+            return None
+
+        try:
+            return await conversation.changes.until(probe, timeout_s=END_TURN_S if speaking else NO_TURN_S)
+        except TimeoutError:
+            command.detail = "The upstream did not end the turn." if speaking else "The user was not speaking."
+            return "no_effect"

@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from agentd.sessions.injected import OwnText, Question
 from agentd.sessions.records import CallRecord, Said, Turn, TurnCause, TurnOutcome
 
 _OWN_TEXTS: Final = 32
-"""Injected agent texts whose ConversationText is awaited; the oldest is forgotten beyond that."""
+"""Injected texts whose ConversationText is awaited; the oldest is forgotten beyond that."""
 
 LONGEST_TURN: Final = 4
 """A single reply is kept up to this multiple of what is kept of a session, so that a long story is not cut."""
@@ -47,7 +48,11 @@ class TurnTracker:
         self._finished = finished
         self._wall = wall
         self.audio_limit_bytes = audio_limit_bytes
-        self._own_texts: deque[str] = deque(maxlen=_OWN_TEXTS)
+        self._own_texts: deque[OwnText] = deque(maxlen=_OWN_TEXTS)
+        self._questions: list[Question] = []
+        self._abandoned: Turn | None = None
+        self._abandoned_owes = False
+        self._abandoned_at = 0.0
         self._expected_echo: deque[str] = deque(maxlen=_OWN_TEXTS)
         self._model_must_speak = False
         self._still_speaking: Turn | None = None
@@ -55,7 +60,18 @@ class TurnTracker:
         self._unsettled: Turn | None = None
         self._reports = True
         self._mid_utterance = False
+        self._utterance_at = 0.0
         self._greeting = ""
+
+    @property
+    def greeting_due(self) -> bool:
+        """The agent has not begun to greet yet, and will."""
+        return bool(self._greeting)
+
+    @property
+    def abandoned(self) -> bool:
+        """We cut the reply that the upstream is still making; it knows nothing of that, and nobody is to hear the rest."""
+        return self._abandoned is not None
 
     @property
     def idle(self) -> bool:
@@ -71,9 +87,53 @@ class TurnTracker:
             now: monotonic seconds.
             played_bytes_left: bytes of agent audio a listener has received and not yet played; 0 when nobody listens.
         """
+        self._mid_utterance, self._utterance_at = True, now
+        self._abandoned = None
+        if self._is_draft(self.current):  # the user goes on: the answer to half a sentence never was
+            return None
+        return self._cut(now, played_bytes_left)
+
+    def cut(self, now: float, played_bytes_left: int) -> Turn | None:
+        """We stop the agent ourselves: what it still says in this turn is for nobody. Returns the turn that was cut."""
+        going_on = self._still_speaking or self.current
+        if going_on is not None:
+            self._abandoned, self._abandoned_at = going_on, now
+            self._abandoned_owes = going_on is self.current and self._model_must_speak
+        if self._still_speaking is not None:  # the text that was typed meanwhile is answered all the same
+            self._end_greeting("interrupted", now)
+            return going_on
+        return self._cut(now, played_bytes_left)
+
+    def nothing_said(self, now: float) -> None:
+        """The utterance that had begun was a noise."""
+        self._mid_utterance = False
+        draft = self.current
+        if draft is None or not self._is_draft(draft):
+            return
+        if any(call.outcome not in (None, "cancelled") for call in draft.calls):
+            self._end("interrupted", now)
+        else:
+            self.withdraw(draft)
+
+    def withdraw(self, turn: Turn) -> None:
+        """The newest turn came to nothing: there is none."""
+        if turn is not self.current or turn.n != self.count:
+            return
+        self.turns.pop()
+        self._kept_bytes -= len(turn.audio)
+        self.count -= 1
+        self.user_turns -= turn.heard is not None
+        self.current = None
+        self._model_must_speak = False
+
+    def _is_draft(self, turn: Turn | None) -> bool:
+        """A turn that is answered ahead of its words (Deepgram docs, "Speculative replies")."""
+        return turn is not None and turn.cause == "speech" and turn.heard is None and not turn.said and not turn.audio_bytes
+
+    def _cut(self, now: float, played_bytes_left: int) -> Turn | None:
         self._settle()
-        self._mid_utterance = True
         self._end_greeting("interrupted", now)
+        self._forget_begun()
         turn = self.current or (self.turns[-1] if self.turns else None)
         if turn is None or (self.current is None and played_bytes_left <= 0):
             return None
@@ -90,11 +150,18 @@ class TurnTracker:
         """A confirmed utterance (ConversationText of the user) or an injected text. None for the echo of an injection."""
         if not injected and text in self._expected_echo:
             self._expected_echo.remove(text)
+            self._abandoned = None
             return None
         if injected:
             self._expected_echo.append(text)
         else:
-            self._mid_utterance = False
+            self._mid_utterance, self._abandoned = False, None
+        turn = self._turn_of(text, now, injected=injected)
+        for question in self._questions:
+            question.offer(turn, text, typed=injected, began_at=now if injected else self._utterance_at)
+        return turn
+
+    def _turn_of(self, text: str, now: float, *, injected: bool) -> Turn:
         current = self.current
         if (
             current is not None
@@ -114,6 +181,11 @@ class TurnTracker:
         self.user_turns += 1
         return turn
 
+    def forget_echo(self, text: str) -> None:
+        """The upstream did not take the injected ``text``."""
+        if text in self._expected_echo:
+            self._expected_echo.remove(text)
+
     def expect_echo(self, text: str) -> None:
         """``text`` is sent once more for the turn that is open: its echo opens no new one."""
         self._expected_echo.append(text)
@@ -128,36 +200,56 @@ class TurnTracker:
         """The agent will say ``text`` first, even if a text of the user's is sent before it has begun."""
         self._greeting = text
 
-    def own_text(self, text: str) -> None:
-        """We injected ``text`` for the agent to say; its ConversationText is ours, not the model's."""
-        self._own_texts.append(text)
+    def expect_own(self, text: str) -> OwnText:
+        """We inject ``text`` for the agent to say; its ConversationText is ours, not the model's."""
+        own = OwnText(text)
+        self._own_texts.append(own)
+        return own
 
-    def own_text_refused(self, text: str) -> None:
-        """The upstream refused the injection."""
-        if text in self._own_texts:
-            self._own_texts.remove(text)
+    def forget_own(self, own: OwnText) -> None:
+        """It is not awaited any more."""
+        if own in self._own_texts:
+            self._own_texts.remove(own)
 
-    def awaits_own(self, text: str) -> bool:
-        """True until the upstream has said the injected ``text``."""
-        return text in self._own_texts
+    def ask(self, question: Question) -> None:
+        """From now on look for its answer."""
+        self._questions.append(question)
+
+    def drop_question(self, question: Question) -> None:
+        """Nobody waits for its answer."""
+        self._questions.remove(question)
 
     def agent_said(self, text: str, now: float) -> bool:
         """ConversationText of the agent; True when it is one of our own injections."""
         if self._greets(text, now):
             return False
+        own = next((pending for pending in self._own_texts if pending.take(text)), None)
+        if own is not None:
+            self._abandoned = None
+            if own.complete:
+                self._own_texts.remove(own)
+        elif self._abandoned is not None:
+            self._abandoned_owes = False
+            return False
         if self._still_speaking is not None and not self._still_speaking.said:
             self._still_speaking.said.append(Said(text, 0))
-            return False
-        own = next((pending for pending in self._own_texts if text in pending), None)
-        if own is not None and own.endswith(text):  # an upstream may say a long text sentence by sentence
-            self._own_texts.remove(own)
+            if own is not None:
+                own.begin(self._still_speaking, now)
+            return own is not None
         turn = self.current or self._open("agent", now)
         turn.said.append(Said(text, turn.audio_bytes))
+        if own is not None:
+            own.begin(turn, now)
         if own is None or turn.cause == "agent":
             self._model_must_speak = False
             turn.first_text_at = turn.first_text_at or now
             self._end_greeting("completed", now)
         return own is not None
+
+    def _forget_begun(self) -> None:
+        """What was being said is over, said to its end or not."""
+        for own in [own for own in self._own_texts if own.begun_at is not None]:
+            self._own_texts.remove(own)
 
     def _greets(self, text: str, now: float) -> bool:
         """Keep a piece of the greeting that is said while a typed text already waits for its answer; True when it was one."""
@@ -185,11 +277,16 @@ class TurnTracker:
     def agent_done(self, now: float) -> Turn | None:
         """AgentAudioDone. Returns the turn when this ends it."""
         self._greeting = ""
+        if self._abandoned is not None:
+            if not self._abandoned_owes and not _calling(self._abandoned):
+                self._abandoned = None
+            return None
+        self._forget_begun()
         if self._still_speaking is not None:
             self._end_greeting("completed", now)
             return None
         turn = self.current
-        if turn is None or self._model_must_speak or any(call.outcome is None for call in turn.calls):
+        if turn is None or self._model_must_speak or _calling(turn):
             return None
         return self._end("completed", now)
 
@@ -200,10 +297,13 @@ class TurnTracker:
 
         Source: Deepgram docs, "Speculative replies": function calls do not wait for the confirmation of the turn.
         """
-        turn = self.current or self._open("speech" if self._mid_utterance else "agent", now)
+        turn = self.current or self._abandoned or self._open("speech" if self._mid_utterance else "agent", now)
         record = CallRecord(call_id, name, arguments, now, client_side)
         turn.calls.append(record)
-        self._model_must_speak = True
+        if turn is self._abandoned:
+            self._abandoned_owes = True
+        else:
+            self._model_must_speak = True
         return record
 
     def call_finished(self, record: CallRecord, outcome: str, result: str | None, now: float) -> None:
@@ -217,7 +317,8 @@ class TurnTracker:
 
     def open_call(self, call_id: str) -> CallRecord | None:
         """The open call of that id in the current turn."""
-        calls = self.current.calls if self.current else []
+        turn = self.current or self._abandoned
+        calls = turn.calls if turn is not None else []
         return next((call for call in calls if call.call_id == call_id and call.outcome is None), None)
 
     # what ends a turn otherwise
@@ -225,6 +326,7 @@ class TurnTracker:
     def failed(self, now: float) -> None:
         """The upstream reported an Error or the run ends."""
         self._settle()
+        self._abandoned = None
         self._end_greeting("error", now)
         if self.current is not None:
             self._end("error", now)
@@ -234,6 +336,8 @@ class TurnTracker:
         if self._unsettled is not None and now - (self._unsettled.ended_at or now) >= REPORT_S:
             self._reports = False
             self._settle()
+        if now - self._abandoned_at >= limit_s:
+            self._abandoned = None
         if self.current is not None and now - self.current.started_at >= limit_s:
             self._end("timeout", now)
 
@@ -295,7 +399,7 @@ class TurnTracker:
         turn = self.current
         if turn is None:
             raise AssertionError("only an open turn can end")
-        turn.outcome, turn.ended_at = outcome, now
+        turn.outcome, turn.ended_at = "interrupted" if turn.hushed and outcome == "completed" else outcome, now
         self.current = None
         self._end_greeting("completed", now)
         self._model_must_speak = False
@@ -304,3 +408,7 @@ class TurnTracker:
         if not report_due or "total_latency" in turn.reported:
             self._settle()
         return turn
+
+
+def _calling(turn: Turn) -> bool:
+    return any(call.outcome is None for call in turn.calls)

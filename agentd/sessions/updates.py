@@ -4,14 +4,16 @@ The effective settings are changed before the message goes out, so a connection 
 them, and the command counts as applied then.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from agentd.errors import InvalidSettings
 from agentd.protocol import settings as documents
 from agentd.protocol.messages import Message, UpdateListen, UpdatePrompt, UpdateSpeak, UpdateThink
+from agentd.sessions.commands import Command, CommandKind, Outcome
 from agentd.sessions.profiles import Profiles, too_long
-from agentd.sessions.sending import Sending, bounded
+from agentd.sessions.sending import Sending
 
 UpdateKind = Literal["think", "speak", "listen"]
 
@@ -63,46 +65,49 @@ class Updates:
 
     async def _apply(
         self,
-        kind: str,
+        kind: CommandKind,
         change: Callable[[dict[str, Any]], dict[str, Any]],
         message: Callable[[dict[str, Any]], Message],
         *,
         wait: bool,
         timeout_s: float,
     ) -> dict[str, Any]:
-        self._out.alive()
-        work = self._tracked_update(kind, change, message, timeout_s)
-        if not wait:
-            self._out.background(work, kind)
-            return {"state": "accepted"}
-        await work
-        return {"state": "applied"}
+        place = self._out.commands.lines.join(kind)
 
-    async def _tracked_update(
+        async def work(command: Command) -> Outcome:
+            with self._out.noting(command):
+                async with place, asyncio.timeout(self._out.limits.command_s):
+                    return await self._acknowledged(command, kind, change, message)
+
+        command = self._out.commands.begin(kind, work, place)
+        if wait:
+            await self._out.commands.wait(command, timeout_s)
+        return command.view()
+
+    async def _acknowledged(
         self,
+        command: Command,
         kind: str,
         change: Callable[[dict[str, Any]], dict[str, Any]],
         message: Callable[[dict[str, Any]], Message],
-        timeout_s: float,
-    ) -> None:
+    ) -> Outcome:
         conversation = self._out.conversation
-        outcome = "no_effect"
-        try:
-            async with self._out.lines.turn(kind), bounded(kind, timeout_s):
-                await self._out.until_ready()
-                conversation.document = change(conversation.document)
-                link, before = conversation.link, conversation.acknowledged[kind]
-                self._out.send(message(conversation.document))
+        link = await self._out.until_ready()
+        conversation.document = change(conversation.document)
+        before = conversation.acknowledged[kind]
+        self._out.send(message(conversation.document), command)
 
-                def probe() -> bool | None:
-                    self._out.alive()
-                    renewed = conversation.link is not link and conversation.link is not None and conversation.link.is_ready
-                    return conversation.acknowledged[kind] > before or renewed or None
+        def probe() -> bool | None:
+            if conversation.acknowledged[kind] > before:
+                return True
+            if self._out.renewed(link):
+                command.detail = "The connection was renewed with it."
+                return True
+            self._out.check(link)
+            return None
 
-                await conversation.changes.until(probe, timeout_s=timeout_s)
-                outcome = "applied"
-        finally:
-            self._out.report(kind, outcome)
+        await conversation.changes.until(probe, timeout_s=self._out.limits.command_s)
+        return "applied"
 
     def _check_prompt(self, text: str) -> None:
         if len(text) > self._out.limits.prompt_chars:

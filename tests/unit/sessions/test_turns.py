@@ -40,7 +40,7 @@ def test_a_turn_ends_at_the_audio_done_of_the_reply(tracker: TurnTracker, ended:
 def test_a_filler_before_a_function_call_is_part_of_the_turn(tracker: TurnTracker, ended: list[Turn]) -> None:
     tracker.user_said("turn on the lamp", 1.0)
     call = tracker.call_started("c1", "set_light", {"on": True}, 1.1, client_side=True)
-    tracker.own_text("One moment.")
+    tracker.expect_own("One moment.")
     tracker.agent_said("One moment.", 1.2)
     tracker.agent_audio(SECOND, 1.2)
     tracker.agent_done(1.3)
@@ -103,7 +103,7 @@ def test_a_call_made_before_the_words_are_confirmed_belongs_to_their_turn(tracke
 
 def test_our_own_injection_alone_does_not_answer_the_user(tracker: TurnTracker, ended: list[Turn]) -> None:
     tracker.user_said("hello", 1.0)
-    tracker.own_text("The doorbell rang.")
+    tracker.expect_own("The doorbell rang.")
     tracker.agent_said("The doorbell rang.", 1.1)
     tracker.agent_done(1.2)
     assert not ended
@@ -111,7 +111,7 @@ def test_our_own_injection_alone_does_not_answer_the_user(tracker: TurnTracker, 
 
 
 def test_an_injection_in_silence_is_a_turn_of_the_agent(tracker: TurnTracker, ended: list[Turn]) -> None:
-    tracker.own_text("The doorbell rang.")
+    tracker.expect_own("The doorbell rang.")
     tracker.agent_said("The doorbell rang.", 1.1)
     tracker.agent_audio(SECOND, 1.1)
     tracker.agent_done(1.2)
