@@ -67,6 +67,8 @@ _CALL_BUCKETS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 10.0)
 _COMMAND_BUCKETS: Final = (0.01, 0.05, 0.2, 1.0, 5.0, 30.0)
 # Plain calls take about a millisecond; those with ?wait= take as long as a turn. Few steps: there are many routes.
 _HTTP_BUCKETS: Final = (0.005, 0.05, 0.5, 5.0)
+# A commit takes a fraction of a millisecond; a busy disk tens, a locked file seconds.
+_COMMIT_BUCKETS: Final = (0.0005, 0.001, 0.005, 0.02, 0.1, 0.5, 2.5, 10.0)
 # Audio goes out every 20 ms: a lag beyond that can be heard.
 _LAG_BUCKETS: Final = (0.001, 0.005, 0.02, 0.05, 0.1, 0.5)
 
@@ -120,6 +122,7 @@ class Metrics:
             "route",
             "status",
         )
+        self._commit_s = histogram("store_commit_seconds", "Time of a commit to the store.", _COMMIT_BUCKETS)
         self._lag = histogram("event_loop_lag_seconds", "How late the event loop ran what was due.", _LAG_BUCKETS)
         self._initialise()
         self.config_loaded()
@@ -177,7 +180,24 @@ class Metrics:
         """Count calls under these names; a name that is not among them is counted as "other"."""
         self._functions = names
 
+    def watch_store(self, figures: Callable[[], Mapping[str, float]]) -> None:
+        """Show the store: ``figures`` gives ``up``, ``waiting_rows``, ``written_rows``, ``dropped_rows``, ``file_bytes``."""
+
+        def families() -> Iterator[Metric]:
+            now = figures()
+            yield GaugeMetricFamily("agentd_store_up", "1 while the disk takes what is written.", value=now["up"])
+            yield GaugeMetricFamily("agentd_store_queue_rows", "Rows that wait for the disk.", value=now["waiting_rows"])
+            yield GaugeMetricFamily("agentd_store_file_bytes", "The database with its log.", value=now["file_bytes"])
+            yield CounterMetricFamily("agentd_store_rows", "Rows committed.", value=now["written_rows"])
+            yield CounterMetricFamily("agentd_store_dropped_rows", "Rows given up.", value=now["dropped_rows"])
+
+        self.registry.register(_Asked(families))
+
     # what is told
+
+    def store_commit(self, duration_s: float) -> None:
+        """A commit is on the disk; told on the writer's thread."""
+        self._commit_s.observe(duration_s)
 
     def config_loaded(self) -> None:
         """The configuration in use was read now."""

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from agentd.ids import is_session_id
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Days = Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 RecogniserName = Literal["moonshine", "vote", "whisper"]
 
@@ -340,7 +341,20 @@ class LimitSettings(Section):
 
 
 class StoreSettings(Section):
-    """What is kept on disk."""
+    """What is kept on disk, in <state_dir>/store.db, and for how long."""
+
+    transcripts: bool = True
+    """Keep what was said, heard and passed to functions. Off: ended runs keep their times, usage and latencies, no words."""
+    transcript_days: Days = 30.0
+    """Words, turns and events of an ended run are deleted after so many days."""
+    recording_days: Days = 7.0
+    """Recordings are deleted after so many days."""
+    run_days: Days = 365.0
+    """What else is known of an ended run is deleted after so many days; sums of usage are kept."""
+    queue_rows: int = Field(default=10_000, ge=100, le=1_000_000)
+    """Rows that wait for the disk; beyond that the oldest events are dropped and counted."""
+    batch_s: float = Field(default=0.05, gt=0, le=1.0)
+    """How long rows are gathered for one commit: what a crash may cost. Commands, starts and ends wait for theirs."""
 
 
 class LogSettings(Section):

@@ -1,5 +1,6 @@
 """Sessions as JSON (api.md, Session). Without ``words`` nothing that was said, heard or passed to a function is shown."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from agentd.clock import rfc3339
@@ -62,10 +63,19 @@ def transcript(session: "Session") -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for turn in session.turns:
         if turn.heard:
-            lines.append(_line(turn.n, "user", turn.heard, turn.started, interrupted=False))
+            lines.append(_line(turn.n, "user", turn.heard, rfc3339(turn.started), interrupted=False))
         if text := turn.said_text:
-            spoken_at = turn.started + ((turn.first_text_at or turn.started_at) - turn.started_at)
-            lines.append(_line(turn.n, "assistant", text, spoken_at, interrupted=turn.interrupted))
+            lines.append(_line(turn.n, "assistant", text, rfc3339(turn.spoken), interrupted=turn.interrupted))
+    return lines
+
+
+def lines_of_turn(view: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The lines of the transcript that a turn's JSON stands for."""
+    lines: list[dict[str, Any]] = []
+    if heard := view.get("heard"):
+        lines.append(_line(view["n"], "user", heard, view["started_at"], interrupted=False))
+    if said := view.get("said"):
+        lines.append(_line(view["n"], "assistant", said, view["spoken_at"] or view["started_at"], interrupted=view["interrupted"]))
     return lines
 
 
@@ -74,8 +84,24 @@ def calls(session: "Session", *, words: bool) -> list[dict[str, Any]]:
     return [{"turn": turn.n} | call.view(words=words) for turn in session.turns for call in turn.calls]
 
 
-def _line(n: int, role: str, text: str, unix_s: float, *, interrupted: bool) -> dict[str, Any]:
-    return {"turn": n, "role": role, "text": text, "time": rfc3339(unix_s), "interrupted": interrupted}
+def wordless_session(view: Mapping[str, Any]) -> dict[str, Any]:
+    """A session's JSON without what was heard and said."""
+    return {key: value for key, value in view.items() if key not in ("last_heard", "last_said")}
+
+
+def wordless_turn(view: Mapping[str, Any]) -> dict[str, Any]:
+    """A turn's JSON without what was heard, said and passed to functions."""
+    kept = {key: value for key, value in view.items() if key not in ("heard", "said", "played")}
+    return kept | {"calls": [wordless_call(call) for call in view["calls"]]}
+
+
+def wordless_call(view: Mapping[str, Any]) -> dict[str, Any]:
+    """A call's JSON without its arguments and result."""
+    return {key: value for key, value in view.items() if key not in ("arguments", "result")}
+
+
+def _line(n: int, role: str, text: str, time: str, *, interrupted: bool) -> dict[str, Any]:
+    return {"turn": n, "role": role, "text": text, "time": time, "interrupted": interrupted}
 
 
 def _audio(encoding: str, sample_rate: int) -> dict[str, Any]:
