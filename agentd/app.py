@@ -40,6 +40,7 @@ from agentd.notify import notify, watchdog_s
 from agentd.sessions.manager import Manager
 from agentd.sessions.profiles import Profiles, UpstreamName
 from agentd.sessions.session import SessionDeps
+from agentd.store import FutureSchema, Store
 from agentd.supervise import unless
 from agentd.upstream.deepgram import UpstreamClient, UpstreamTarget
 from agentd.upstream.transport import install_transport
@@ -79,6 +80,14 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
         hub = Hub()
         metrics = Metrics(CollectorRegistry())
 
+        store = Store(state_dir, settings.store, committed=metrics.store_commit)
+        try:
+            await store.start()
+        except FutureSchema as error:
+            raise ConfigError(str(error)) from None
+        stack.push_async_callback(store.stop)
+        metrics.watch_store(store.figures)
+
         profiles = Profiles(settings)
         engine = _engine(settings, profiles, progress)
         if engine is not None:
@@ -112,8 +121,10 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
                 limits=settings.limits,
                 profiles=profiles,
             ),
+            store,
         )
         managers.append(manager)
+        await manager.recover()
         manager.begin()
         stack.push_async_callback(manager.close, bound_s=settings.limits.shutdown_s)
         metrics.watch_sessions(manager.states, settings.limits.sessions)
@@ -128,7 +139,7 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
             proxies_only=settings.server.proxies_only,
             failures_per_minute=settings.limits.auth_failures_per_minute,
         )
-        readiness = _readiness(profiles, engine, functions)
+        readiness = _readiness(profiles, engine, functions, store)
         app = build_app(
             HttpDeps(
                 settings=settings,
@@ -139,6 +150,7 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
                 metrics=metrics,
                 hub=hub,
                 readiness=readiness,
+                store=store,
             )
         )
         runner = make_runner(app, settings.limits)
@@ -272,7 +284,7 @@ def _target(name: UpstreamName, settings: Settings, engine: EngineChild | None) 
     return UpstreamTarget("engine", ws_url, http_url, key, None)
 
 
-def _readiness(profiles: Profiles, engine: EngineChild | None, functions: Functions) -> Callable[[], Readiness]:
+def _readiness(profiles: Profiles, engine: EngineChild | None, functions: Functions, store: Store) -> Callable[[], Readiness]:
     """What ``/readyz`` answers. It never dials the upstream."""
 
     def ready() -> Readiness:
@@ -282,6 +294,7 @@ def _readiness(profiles: Profiles, engine: EngineChild | None, functions: Functi
                 {"file": str(problem.file), "line": problem.line, "reason": problem.reason}
                 for problem in functions.registry.problems
             ],
+            "store": store.status(),
         }
         if engine is not None:
             details["engine"] = {"state": engine.state, "failure": engine.failure}

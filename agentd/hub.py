@@ -220,6 +220,11 @@ class Hub:
         self._by_run: defaultdict[str | None, set[Mailbox]] = defaultdict(set)
         self._run_of: dict[Mailbox, str | None] = {}
         self._closed = False
+        self._taps: list[Callable[[Envelope], None]] = []
+
+    def tap(self, listener: Callable[[Envelope], None]) -> None:
+        """Tell ``listener`` of every event, before any reader; it must not wait or raise."""
+        self._taps.append(listener)
 
     def next_g(self) -> int:
         """The number of the next event; every number taken must be published."""
@@ -228,6 +233,8 @@ class Hub:
 
     def publish(self, envelope: Envelope) -> None:
         """Hand out one event. Never waits."""
+        for listener in self._taps:
+            listener(envelope)
         for key in (envelope.run_id, None):
             for mailbox in tuple(self._by_run.get(key, ())):
                 if not mailbox.put(envelope):

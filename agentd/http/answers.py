@@ -58,6 +58,11 @@ def page(
     return shown, _encoded(key(shown[-1])) if more else None
 
 
+def position(query: Page) -> str | None:
+    """The key of the last item shown; None at the beginning."""
+    return None if query.cursor is None else _decoded(query.cursor)
+
+
 def _encoded(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 

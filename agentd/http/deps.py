@@ -13,6 +13,7 @@ from agentd.http.rates import StartRate
 from agentd.hub import Hub
 from agentd.metrics import Metrics
 from agentd.sessions.manager import Manager
+from agentd.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class HttpDeps:
     metrics: Metrics
     hub: Hub
     readiness: Callable[[], Readiness]
+    store: Store
 
 
 DEPS: Final = web.AppKey("deps", HttpDeps)

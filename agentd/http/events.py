@@ -18,17 +18,19 @@ from agentd.http.accept import choose
 from agentd.http.deps import DEPS, IDENTITY, HttpDeps, sees_words
 from agentd.http.models import Events
 from agentd.http.queries import MAX_TIMEOUT_S, Number, Parameters, Whole
-from agentd.http.sessions import session_of
+from agentd.http.sessions import run_of
 from agentd.http.table import Example, Media, Route
 from agentd.hub import EVENT_TYPES, Envelope, Mailbox, Transport
 from agentd.ids import is_run_id
-from agentd.sessions.session import Session
+from agentd.sessions.runs import Run
 
 SSE: Final = "text/event-stream"
 RETRY_MS: Final = 2000
 """How long a browser waits before it connects again."""
 
 POLL_LIMIT: Final = 1000
+STORED_LIMIT: Final = 2000
+"""What a resuming stream reads from the store at most; its reader polls for more."""
 _LOOK_S: Final = 5.0
 """How often a quiet stream looks whether its reader is still there: aiohttp does not tell a handler."""
 
@@ -78,7 +80,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a reader of one session begins.
+    """How a reader of one run begins.
 
     Attributes:
         first: ``Snapshot``, and ``Gap`` where events are gone.
@@ -91,22 +93,25 @@ class Opening:
     mailbox: Mailbox
 
     @classmethod
-    def of_session(
+    async def of_run(
         cls,
         deps: HttpDeps,
-        session: Session,
+        run: Run,
         view: View,
         last: str | None,
         *,
         transport: Transport,
         something: asyncio.Event | None = None,
     ) -> Self:
-        """Look and subscribe in one step, without an await in between."""
-        whose = {"session_id": session.id, "run_id": session.run_id}
-        first: list[dict[str, Any]] = [whose | {"type": "Snapshot", "data": session.snapshot(words=view.words)}]
-        past, missed = _after(session, last) if last else ([], 0)
-        mailbox = _subscribe(deps, view, transport, run_id=session.run_id, something=something)
-        if not session.live:
+        """Read what memory has let go of; then look and subscribe in one step, without an await in between."""
+        past, missed = await _after(run, last, limit=STORED_LIMIT) if last else ([], 0)
+        whose = {"session_id": run.id, "run_id": run.run_id}
+        first: list[dict[str, Any]] = [whose | {"type": "Snapshot", "data": run.snapshot(words=view.words)}]
+        if last:
+            since, gone = run.recent(past[-1].seq if past else _sequence(run, last))
+            past, missed = [*past, *since], missed + gone if past and missed is not None else missed
+        mailbox = _subscribe(deps, view, transport, run_id=run.run_id, something=something)
+        if not run.live:
             mailbox.end()
         if missed != 0:
             first.append(whose | {"type": "Gap", "data": {"missed": missed}})
@@ -116,13 +121,13 @@ class Opening:
 async def of_session(request: web.Request) -> web.StreamResponse:
     """``GET …/events``."""
     query = EventParameters.of(request)
-    session = session_of(request)
+    run = await run_of(request)
     view = View(types=types_of_session(query.types, "types"), words=sees_words(request), everything=False)
     if _is_poll(request, query):
-        return await _poll_session(request, query, session, view)
+        return await _poll_run(request, query, run, view)
     deps = request.app[DEPS]
     _admit_reader(deps)
-    opening = Opening.of_session(deps, session, view, request.headers.get("Last-Event-ID"), transport="sse")
+    opening = await Opening.of_run(deps, run, view, request.headers.get("Last-Event-ID"), transport="sse")
     return await _stream(request, view, opening.mailbox, opening.first, opening.past)
 
 
@@ -210,16 +215,20 @@ async def write(request: web.Request, response: web.StreamResponse, data: bytes,
         raise ConnectionResetError("the reader took nothing") from None
 
 
-async def _poll_session(request: web.Request, query: EventParameters, session: Session, view: View) -> web.Response:
+async def _poll_run(request: web.Request, query: EventParameters, run: Run, view: View) -> web.Response:
     after = query.after
     deps = request.app[DEPS]
-    past, missed = _after(session, after or "0")
-    mailbox = _subscribe(deps, view, "poll", run_id=session.run_id)
-    items = await _collect(mailbox, deps, view, past, wait_s=query.wait_s if session.live else 0.0, limit=query.limit)
+    past, missed = await _after(run, after or "0", limit=POLL_LIMIT)
+    # From here to the subscription there is no await.
+    since, gone = run.recent(past[-1].seq if past else _sequence(run, after or "0"))
+    past = past if gone and past else [*past, *since]  # what lies between is read with the next poll
+    mailbox = _subscribe(deps, view, "poll", run_id=run.run_id)
+    wait_s = query.wait_s if run.live and not (gone and past) else 0.0
+    items = await _collect(mailbox, deps, view, past, wait_s=wait_s, limit=query.limit)
     if items or past:  # past without items: nothing of it is wanted, go on behind it
         position = view.id_of(items[-1] if items else past[-1])
     else:
-        position = after if after and missed is not None else f"{session.run_id}:0"
+        position = after if after and missed is not None else f"{run.run_id}:0"
     return _polled(items, view, missed, position)
 
 
@@ -263,15 +272,25 @@ def _polled(items: Sequence[Envelope], view: View, missed: Missed, position: str
     return web.Response(body=b'{"items":[' + body + b"]," + tail[1:] + b"\n", content_type="application/json")
 
 
-def _after(session: Session, position: str) -> tuple[list[Envelope], Missed]:
+async def _after(run: Run, position: str, *, limit: int) -> tuple[list[Envelope], Missed]:
     """Events of this run after ``<run_id>:<seq>`` or ``<seq>``; of another run's position how many are gone is unknown."""
+    since = _sequence(run, position)
+    found, missed = await run.events(since, limit=limit)
+    return found, missed if _is_of(run, position) else None
+
+
+def _sequence(run: Run, position: str) -> int:
+    """The ``seq`` that a position of this run names; 0 for another run's."""
     run_id, colon, seq = position.rpartition(":")
     number = _number(seq, "position")
     if colon and not is_run_id(run_id):
         raise _bad_position("position")
-    if colon and run_id != session.run_id:
-        return session.events_since(0)[0], None
-    return session.events_since(number)
+    return number if _is_of(run, position) else 0
+
+
+def _is_of(run: Run, position: str) -> bool:
+    run_id, colon, _ = position.rpartition(":")
+    return not colon or run_id == run.run_id
 
 
 def _after_g(deps: HttpDeps, g: int) -> tuple[list[Envelope], Missed]:

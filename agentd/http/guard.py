@@ -28,6 +28,7 @@ _log = structlog.get_logger("agentd.http")
 
 CLIENT_GONE: Final = 499
 """The status logged and counted for a caller that left before its answer; nobody receives it."""
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 NO_ROUTE: Final = "none"
 """The route label of paths and methods that do not exist: their paths are free text."""
 
@@ -132,7 +133,10 @@ class Guard:
         if "id" in route.placeholders:
             require_session(request)
         with self._open.admitted(request, identity):
-            return await handler(request)
+            response = await handler(request)
+            if request.method not in _READING:  # what was promised is committed (docs/architecture.md, decision 5)
+                await self._deps.store.flushed()
+            return response
 
     def _identify(self, request: web.Request, route: Route | None) -> Identity | None:
         """Who asks. Paths that do not exist are only told to be so to holders of a token."""

@@ -13,10 +13,9 @@ from agentd.http.models import CallOfTurn, Listing, TranscriptLine
 from agentd.http.models import Turn as TurnModel
 from agentd.http.queries import Page
 from agentd.http.replies import WAV, wav
-from agentd.http.sessions import session_of
+from agentd.http.sessions import run_of, session_of
 from agentd.http.table import Example, Media, Route
-from agentd.sessions.records import Turn
-from agentd.sessions.session import Session
+from agentd.sessions.runs import turn_of
 
 _SPEAKERS = {"user": "User", "assistant": "Agent"}
 _SECONDS_PER_WORD = 0.4
@@ -26,13 +25,13 @@ _SECONDS_PER_WORD = 0.4
 async def transcript(request: web.Request) -> web.Response:
     """``GET …/transcript`` as JSON, text or WebVTT captions."""
     query = Page.of(request)
-    session = session_of(request)
-    lines = session.transcript()
+    run = await run_of(request)
+    lines = await run.transcript()
     match choose(request, ("application/json", "text/plain", "text/vtt")):
         case "text/plain":
             return web.Response(text=_plain(lines), content_type="text/plain", charset="utf-8")
         case "text/vtt":
-            return web.Response(text=_captions(lines, session.started_at), content_type="text/vtt", charset="utf-8")
+            return web.Response(text=_captions(lines, run.started_at), content_type="text/vtt", charset="utf-8")
         case _:
             numbered = list(enumerate(lines))
             shown, cursor = page(numbered, query, key=lambda line: f"{line[0]:08d}")
@@ -42,22 +41,20 @@ async def transcript(request: web.Request) -> web.Response:
 async def turns(request: web.Request) -> web.Response:
     """``GET …/turns``."""
     query = Page.of(request)
-    session = session_of(request)
-    shown, cursor = page(session.turns, query, key=lambda turn: f"{turn.n:08d}")
-    words = sees_words(request)
-    return json_answer({"items": [session.turn_view(turn, words=words) for turn in shown], "next": cursor})
+    turns = await (await run_of(request)).turns(words=sees_words(request))
+    shown, cursor = page(turns, query, key=lambda turn: f"{turn['n']:08d}")
+    return json_answer({"items": shown, "next": cursor})
 
 
 async def turn(request: web.Request) -> web.Response:
     """``GET …/turns/{n}``."""
-    session = session_of(request)
-    return json_answer(session.turn_view(_turn_of(request, session), words=sees_words(request)))
+    return json_answer(await turn_of(await run_of(request), _number_of(request), words=sees_words(request)))
 
 
 async def turn_audio(request: web.Request) -> web.Response:
     """``GET …/turns/{n}/audio``: what the agent said, as WAV."""
     session = session_of(request)
-    found = _turn_of(request, session)
+    found = session.turn(_number_of(request))
     choose(request, (WAV,))
     if not found.audio:
         raise TurnNotFound(f"Turn {found.n} has no audio: nothing was said in it, or it is no longer kept.")
@@ -67,16 +64,16 @@ async def turn_audio(request: web.Request) -> web.Response:
 async def calls(request: web.Request) -> web.Response:
     """``GET …/calls``."""
     query = Page.of(request)
-    numbered = list(enumerate(session_of(request).calls(words=sees_words(request))))
+    numbered = list(enumerate(await (await run_of(request)).calls(words=sees_words(request))))
     shown, cursor = page(numbered, query, key=lambda call: f"{call[0]:08d}")
     return json_answer({"items": [call for _, call in shown], "next": cursor})
 
 
-def _turn_of(request: web.Request, session: Session) -> Turn:
+def _number_of(request: web.Request) -> int:
     n = request.match_info["n"]
     if not (n.isascii() and n.isdigit() and len(n) < 10):
         raise TurnNotFound(f"Turns have numbers; {n[:40]!r} is none.")
-    return session.turn(int(n))
+    return int(n)
 
 
 def _plain(lines: list[dict[str, Any]]) -> str:

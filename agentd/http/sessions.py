@@ -20,7 +20,7 @@ from agentd.errors import (
     TooManySessions,
     Unavailable,
 )
-from agentd.http.answers import json_answer, page
+from agentd.http.answers import json_answer, page, position
 from agentd.http.bodies import Body, read_model
 from agentd.http.deps import DEPS, IDENTITY, STARTS, sees_words
 from agentd.http.models import Listing, SessionView
@@ -28,6 +28,7 @@ from agentd.http.queries import Family, Flag, Page, Parameters
 from agentd.http.reach import require_agent, serves
 from agentd.http.table import UPSTREAM, ErrorType, Example, Route
 from agentd.sessions.manager import Manager
+from agentd.sessions.runs import Run
 from agentd.sessions.session import Session
 from agentd.sessions.spec import StartSpec
 from agentd.sessions.state import State
@@ -81,6 +82,18 @@ def session_of(request: web.Request) -> Session:
     return request.app[DEPS].manager.get(request.match_info["id"])
 
 
+async def run_of(request: web.Request) -> Run:
+    """The run in the path, to be read: also one that only the store has.
+
+    Raises:
+        SessionNotFound: there is none, or it is of an agent that the token is not for.
+    """
+    run = await request.app[DEPS].manager.find(request.match_info["id"])
+    if not serves(request, run.agent):
+        raise SessionNotFound(f"There is no session {request.match_info['id'][:64]!r}.")
+    return run
+
+
 async def start(request: web.Request) -> web.Response:
     """``POST /v1/sessions``."""
     waits = StartParameters.of(request).wait == "ready"
@@ -113,16 +126,22 @@ async def ensure(request: web.Request) -> web.Response:
 async def index(request: web.Request) -> web.Response:
     """``GET /v1/sessions``."""
     query = ListParameters.of(request)
-    sessions = request.app[DEPS].manager.list(state=query.state, agent=query.agent, metadata=query.metadata)
-    sessions = [session for session in sessions if serves(request, session.agent)]
-    shown, cursor = page(sessions, query, key=lambda session: session.run_id, descending=True)
+    manager = request.app[DEPS].manager
+    runs: list[Session | Run] = [*manager.list(state=query.state, agent=query.agent, metadata=query.metadata)]
+    if query.state in (None, State.ENDED):
+        before, limit = position(query), query.limit + 1
+        agents = {query.agent} if query.agent is not None else request[IDENTITY].agents
+        runs += await manager.past(agents=agents, metadata=query.metadata, before=before, limit=limit)
+        runs.sort(key=lambda run: run.run_id, reverse=True)
+    runs = [run for run in runs if serves(request, run.agent)]
+    shown, cursor = page(runs, query, key=lambda run: run.run_id, descending=True)
     words = sees_words(request)
-    return json_answer({"items": [session.view(words=words) for session in shown], "next": cursor})
+    return json_answer({"items": [run.view(words=words) for run in shown], "next": cursor})
 
 
 async def show(request: web.Request) -> web.Response:
     """``GET /v1/sessions/{id}``."""
-    return json_answer(session_of(request).view(words=sees_words(request)))
+    return json_answer((await run_of(request)).view(words=sees_words(request)))
 
 
 async def stop(request: web.Request) -> web.Response:
@@ -131,10 +150,9 @@ async def stop(request: web.Request) -> web.Response:
     wait = query.wait == "ended"
     if query.purge:
         require(request[IDENTITY], "admin")
-    session = await request.app[DEPS].manager.stop(
-        request.match_info["id"], drain=query.drain, purge=query.purge, wait=wait or query.purge
-    )
-    return json_answer(session.view(words=sees_words(request)), status=200 if wait or not session.live else 202)
+    run = await request.app[DEPS].manager.stop((await run_of(request)).run_id, drain=query.drain, purge=query.purge, wait=wait)
+    words = sees_words(request) and not query.purge
+    return json_answer(run.view(words=words), status=202 if run.live else 200)
 
 
 def _is_live(manager: Manager, id_: str) -> bool:
@@ -229,9 +247,13 @@ ROUTES: Final = (
     Route(
         "DELETE", "/v1/sessions/{id}", stop, "control",
         summary="Stop a session",
-        description="Idempotent. Answers the final session with its usage.",
+        description=(
+            "Idempotent. Answers the final session with its usage. `purge` (scope `admin`) also erases the run, in memory and "
+            "on the disk, without a trace; afterwards it is not found."
+        ),
         query=StopParameters,
         answers={200: SessionView, 202: SessionView},
+        errors=(Unavailable,),
         example=Example(query="?drain=true"),
     ),
 )  # fmt: skip

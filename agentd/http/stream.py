@@ -25,6 +25,7 @@ from agentd.http.stream_out import StreamOut
 from agentd.http.table import Example, Route, Upgrade
 from agentd.protocol.codec import ProtocolError, parse_client
 from agentd.sessions.client_messages import perform
+from agentd.sessions.runs import KeptRun
 from agentd.sessions.session import Session
 from agentd.supervise import spawn
 
@@ -135,9 +136,9 @@ async def stream(request: web.Request) -> web.StreamResponse:
     types = frozenset[str]() if quiet else types_of_session(query.events, "events")
     view = View(types=types, words=sees_words(request), everything=False)
     spoken, heard = query.format(session.input_format), query.format(session.output_format)
-    # From here to the listener there is no await: nothing is missed, nothing comes twice.
     something = asyncio.Event()
-    opening = Opening.of_session(deps, session, view, query.after, transport="ws", something=something)
+    opening = await Opening.of_run(deps, KeptRun(session, deps.store), view, query.after, transport="ws", something=something)
+    # From the subscription to the listener there is no await: nothing is missed, nothing comes twice.
     out = StreamOut(deps, session, opening.mailbox, something, target=heard, hears=hears, words=view.words)
     detach = session.listeners.attach(out, hears=hears)
     microphone = Microphone(session, spoken, out) if speaks else None

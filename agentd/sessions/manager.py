@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import structlog
@@ -17,14 +17,19 @@ from agentd.errors import (
     SessionExists,
     SessionNotFound,
     TooManySessions,
+    Unavailable,
 )
 from agentd.ids import RunIds, is_run_id, is_session_id, new_session_id
 from agentd.sessions.actions import Actions
 from agentd.sessions.feed import TICK_S
 from agentd.sessions.profiles import PASSTHROUGH, Profiles, UpstreamName
+from agentd.sessions.recorder import Recorder
+from agentd.sessions.recovery import recover
+from agentd.sessions.runs import KeptRun, Run, StoredRun
 from agentd.sessions.session import Session, SessionDeps
 from agentd.sessions.spec import PassthroughClient, StartSpec
 from agentd.sessions.state import EndReason
+from agentd.store import Store, StoreUnavailable
 from agentd.supervise import Nursery
 
 _log = structlog.get_logger("agentd.sessions")
@@ -33,14 +38,18 @@ IDEMPOTENCY_KEYS: Final = 1000
 ENDED_WITH_AUDIO: Final = 8
 """The sessions that ended last keep their replies' audio a little longer; memory must not grow with calls made."""
 Sessions = list[Session]
+Runs = list[Run]
 Views = list[dict[str, Any]]
 
 
 class Manager:
     """Every session of the daemon, live and lately ended."""
 
-    def __init__(self, settings: Settings, deps: SessionDeps) -> None:
+    def __init__(self, settings: Settings, deps: SessionDeps, store: Store) -> None:
         self._settings = settings
+        self._store = store
+        self._recorder = Recorder(store)
+        deps.hub.tap(self._recorder.event)
         self._deps = deps
         self._profiles: Profiles = deps.profiles
         self._run_ids = RunIds()
@@ -59,6 +68,11 @@ class Manager:
     def begin(self) -> None:
         """Start the ticker."""
         self._nursery.start(self._tick(), name="sessions:ticker")
+        self._nursery.start(self._recorder.checkpoints(), name="sessions:checkpoints")
+
+    async def recover(self) -> None:
+        """Mark the runs that an earlier daemon left open as ``interrupted``; before anything is started."""
+        await recover(self._store)
 
     async def close(self, *, bound_s: float) -> None:
         """End every session as ``daemon_shutdown``, within ``bound_s`` seconds."""
@@ -126,22 +140,69 @@ class Manager:
         await self._until_started(session, wait=True)
         return session
 
-    async def stop(self, key: str, *, drain: bool = False, purge: bool = False, wait: bool = True) -> Session:
-        """End a session; an ended one stays as it is. ``purge`` also forgets its words, audio and events."""
-        session = self.get(key)
-        if session.live:
+    async def stop(self, key: str, *, drain: bool = False, purge: bool = False, wait: bool = True) -> Run:
+        """End a session; an ended one stays as it is. ``purge`` also erases it: words, audio, events, and that it was.
+
+        Raises:
+            Unavailable: it could not be erased from the disk now.
+        """
+        run = await self.find(key)
+        session = self._by_run.get(run.run_id)
+        if session is not None and session.live:
             if drain:
                 session.end_when_quiet(EndReason.STOPPED)
             else:
                 session.stop(EndReason.STOPPED)
-            if wait:
+            if wait or purge:
                 await session.ended.wait()
         if purge:
-            await session.ended.wait()
+            await self._purge(run.run_id, session)
+        return run
+
+    async def _purge(self, run_id: str, session: Session | None) -> None:
+        try:
+            await self._store.purge(run_id)
+        except StoreUnavailable as error:
+            raise Unavailable(f"The session could not be erased from the disk: {error}.", retry_after_s=5) from None
+        if session is not None:
             session.erase()
-        return session
+            self._by_run.pop(run_id, None)
+            if session in self._ended:
+                self._ended.remove(session)
+            if self._latest.get(session.id) is session:
+                del self._latest[session.id]
+                others = [other for other in self._by_run.values() if other.id == session.id]
+                if others:
+                    self._latest[session.id] = max(others, key=lambda other: other.run_id)
 
     # find
+
+    async def find(self, key: str) -> Run:
+        """A run in memory or in the store, to be read: by id (its latest run) or by run id.
+
+        Raises:
+            SessionNotFound: unknown, erased, or ended longer ago than runs are kept.
+        """
+        try:
+            return KeptRun(self.get(key), self._store)
+        except SessionNotFound:
+            row = await (self._store.run(key) if is_run_id(key) else self._store.latest(key))
+            if row is None or row.state != "ended":
+                raise
+            last = await self._store.last_event(row.run_id)
+            return StoredRun(row, self._store, last[0] if last is not None else 0)
+
+    async def past(
+        self,
+        *,
+        agents: Collection[str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        before: str | None = None,
+        limit: int,
+    ) -> "Runs":
+        """Ended runs that only the store has, the newest first, at most ``limit`` from those before the run id ``before``."""
+        rows = await self._store.ended(agents=agents, metadata=metadata, before=before, limit=limit)
+        return [StoredRun(row, self._store) for row in rows if row.run_id not in self._by_run]
 
     def get(self, key: str) -> Session:
         """By id (its latest run) or by run id.
@@ -226,6 +287,7 @@ class Manager:
         )
         self._live[session.id] = self._latest[session.id] = self._by_run[session.run_id] = session
         self._awake.set()
+        self._recorder.started(session)
         self._deps.metrics.session_started(upstream)
         self._nursery.start(self._run(session), name=f"session:{session.id}")
         return session

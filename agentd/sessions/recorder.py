@@ -3,14 +3,17 @@
 The recorder hears every event as it is published and looks at the session it came from; sessions do not know it.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from agentd.clock import rfc3339
 from agentd.hub import Envelope
 from agentd.protocol import settings as documents
 from agentd.sessions.records import Turn
 from agentd.sessions.session import Session
+from agentd.sessions.views import SPOKEN_AT
 from agentd.store import RunRow, Store
 from agentd.store.usage import SUMS
 
@@ -84,6 +87,12 @@ class Recorder:
         for session in list(self._sessions.values()):
             self.checkpoint(session)
 
+    async def checkpoints(self) -> None:
+        """Write every session in progress once a minute, until cancelled."""
+        while True:
+            await asyncio.sleep(CHECKPOINT_S)
+            self.checkpoint_all()
+
     def _ended(self, session: Session) -> None:
         for turn in session.turns[-1:]:
             self._write_turn(session, turn)
@@ -104,7 +113,8 @@ class Recorder:
     def _write_turn(self, session: Session, turn: Turn) -> None:
         if turn.outcome is None:
             return
-        view = session.turn_view(turn, words=self._store.settings.transcripts) | {"audio": None}
+        view = session.turn_view(turn, words=self._store.settings.transcripts)
+        view |= {"audio": None, SPOKEN_AT: rfc3339(turn.spoken)}
         if self._written.get(session.run_id) == (turn.n, view):
             return
         self._written[session.run_id] = (turn.n, view)

@@ -104,6 +104,11 @@ class Turn:
         return " ".join(piece.text for piece in self.said) or None
 
     @property
+    def spoken(self) -> float:
+        """Unix seconds at which the agent's text came; the turn's beginning where that is not known."""
+        return self.started + ((self.first_text_at or self.started_at) - self.started_at)
+
+    @property
     def played_text(self) -> str | None:
         """What was delivered: all of it, or, after a barge-in, the words whose audio was played by then."""
         if self.played_bytes is None:

@@ -1,9 +1,12 @@
 """Sessions as JSON (api.md, Session). Without ``words`` nothing that was said, heard or passed to a function is shown."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from agentd.clock import rfc3339
+
+SPOKEN_AT: Final = "spoken_at"
+"""Kept with a stored turn for its transcript; no member of the API's turn."""
 
 if TYPE_CHECKING:
     from agentd.sessions.session import Session
@@ -75,7 +78,7 @@ def lines_of_turn(view: Mapping[str, Any]) -> list[dict[str, Any]]:
     if heard := view.get("heard"):
         lines.append(_line(view["n"], "user", heard, view["started_at"], interrupted=False))
     if said := view.get("said"):
-        lines.append(_line(view["n"], "assistant", said, view["spoken_at"] or view["started_at"], interrupted=view["interrupted"]))
+        lines.append(_line(view["n"], "assistant", said, view[SPOKEN_AT], interrupted=view["interrupted"]))
     return lines
 
 
@@ -93,6 +96,12 @@ def wordless_turn(view: Mapping[str, Any]) -> dict[str, Any]:
     """A turn's JSON without what was heard, said and passed to functions."""
     kept = {key: value for key, value in view.items() if key not in ("heard", "said", "played")}
     return kept | {"calls": [wordless_call(call) for call in view["calls"]]}
+
+
+def turns_shown(stored: Iterable[Mapping[str, Any]], *, words: bool) -> list[dict[str, Any]]:
+    """Stored turns as the API shows them."""
+    turns = [{key: value for key, value in turn.items() if key != SPOKEN_AT} for turn in stored]
+    return turns if words else [wordless_turn(turn) for turn in turns]
 
 
 def wordless_call(view: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What is written and read: plain rows, and the SQL for each. Functions that take a connection run on a store thread."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -92,7 +92,7 @@ def live(connection: sqlite3.Connection) -> list[RunRow]:
 def ended(
     connection: sqlite3.Connection,
     *,
-    agent: str | None,
+    agents: Collection[str] | None,
     metadata: Mapping[str, str],
     before: str | None,
     limit: int,
@@ -101,15 +101,15 @@ def ended(
 
     Args:
         connection: of the calling thread.
-        agent: only of this agent.
+        agents: only of these agents; None: of all.
         metadata: only those with these values.
         before: only run ids that sort before this one.
         limit: at most so many.
     """
     where, values = ["state = 'ended'"], list[Any]()
-    if agent is not None:
-        where.append("agent = ?")
-        values.append(agent)
+    if agents is not None:
+        where.append(f"agent IN ({', '.join('?' * len(agents))})")
+        values += agents
     if before is not None:
         where.append("run_id < ?")
         values.append(before)

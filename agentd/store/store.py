@@ -8,7 +8,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -146,12 +146,17 @@ class Store:
         return await self._read(rows.live, [])
 
     async def ended(
-        self, *, agent: str | None = None, metadata: Mapping[str, str] | None = None, before: str | None = None, limit: int
+        self,
+        *,
+        agents: Collection[str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        before: str | None = None,
+        limit: int,
     ) -> list[RunRow]:
         """Ended runs that fit, the newest first; ``before`` is the run id to go on behind."""
         wanted = metadata or {}
         return await self._read(
-            lambda connection: rows.ended(connection, agent=agent, metadata=wanted, before=before, limit=limit), []
+            lambda connection: rows.ended(connection, agents=agents, metadata=wanted, before=before, limit=limit), []
         )
 
     async def turns(self, run_id: str) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from agentd.sessions.manager import Manager
 from agentd.sessions.profiles import Profiles
 from agentd.sessions.session import Session, SessionDeps
 from agentd.sessions.spec import StartSpec
+from agentd.store import Store
 from agentd.upstream.deepgram import UpstreamClient, UpstreamTarget
 from agentd.upstream.transport import install_transport
 from tests.support.scripted import ScriptedEngine, scripted_engine
@@ -37,6 +38,7 @@ class World:
     functions: Functions
     hub: Hub
     registry: CollectorRegistry
+    store: Store
 
     async def session(self, **spec: Any) -> Session:
         """Start a session and wait until it is active."""
@@ -93,6 +95,8 @@ async def world(
             actions=lambda session_id: managers[0].actions(session_id),  # noqa: PLW0108 - made after this
         )
         await functions.start()
+        store = Store(folder / "state", settings.store)
+        await store.start()
         manager = Manager(
             settings,
             SessionDeps(
@@ -104,12 +108,15 @@ async def world(
                 limits=settings.limits,
                 profiles=Profiles(settings),
             ),
+            store,
         )
         managers.append(manager)
+        await manager.recover()
         manager.begin()
         try:
-            yield World(manager, peer, functions, hub, registry)
+            yield World(manager, peer, functions, hub, registry, store)
         finally:
             await manager.close(bound_s=5)
             await functions.close()
+            await store.stop()
             await client.close()

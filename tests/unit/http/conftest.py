@@ -190,6 +190,7 @@ async def _serve(aiohttp_client: AiohttpClient, made: World, folder: Path) -> Ap
         metrics=metrics,
         hub=made.hub,
         readiness=lambda: readiness[0],
+        store=made.store,
     )
     runner = make_runner(build_app(deps), settings.limits)
     client: TestClient[web.Request, None] = await aiohttp_client(_Server(runner), timeout=aiohttp.ClientTimeout(total=20))

@@ -122,11 +122,10 @@ async def test_a_session_that_is_stopped_closes_its_client(api: Api) -> None:
         await socket.send_json(SETTINGS)
         await text(socket, "SettingsApplied")
         (session,) = api.world.manager.list()
-        assert (await api.call("DELETE", f"/v1/sessions/{session.id}")).json["end_reason"] == "stopped"
         async with asyncio.timeout(5):
-            async for _ in socket:
-                pass
-        assert socket.close_code == 1000
+            stopped, closed = await asyncio.gather(api.call("DELETE", f"/v1/sessions/{session.id}"), socket.receive())
+        assert stopped.json["end_reason"] == "stopped"
+        assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 1000)
 
 
 async def test_a_client_whose_connection_breaks_leaves_nothing_behind(api: Api) -> None:

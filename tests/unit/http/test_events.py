@@ -109,6 +109,7 @@ async def test_what_is_gone_is_told_as_a_gap(api_of: ApiOf) -> None:
     api = await api_of(event_ring=3)
     session = await api.session()
     await say(api)
+    await api.world.store.writer.do(lambda connection: connection.execute("DELETE FROM events"))
     newest = session.conversation.journal.seq
     async with stream(api, **{"Last-Event-ID": f"{session.run_id}:0"}) as events:
         assert (await events.event() or {})["event"] == "Snapshot"

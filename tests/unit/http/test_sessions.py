@@ -81,11 +81,13 @@ async def test_stopping_answers_the_final_session_with_its_usage_and_is_idempote
     (await api.call("DELETE", "/v1/sessions/nobody")).problem(404, "session-not-found")
 
 
-async def test_erasing_needs_admin(api: Api) -> None:
+async def test_erasing_needs_admin_and_leaves_nothing_to_find(api: Api) -> None:
     await api.session()
     (await api.call("DELETE", "/v1/sessions/kitchen?purge=true", headers=api.auth("control"))).problem(403, "forbidden")
     assert (await api.call("DELETE", "/v1/sessions/kitchen?purge=true")).status == 200
-    assert (await api.call("GET", "/v1/sessions/kitchen/turns")).json["items"] == []
+    (await api.call("GET", "/v1/sessions/kitchen/turns")).problem(404, "session-not-found")
+    (await api.call("GET", "/v1/sessions/kitchen")).problem(404, "session-not-found")
+    assert (await api.call("GET", "/v1/sessions")).json["items"] == []
 
 
 async def test_a_run_id_addresses_any_run_and_the_name_the_latest(api: Api) -> None:

@@ -1,0 +1,230 @@
+"""Runs as readers see them: in memory or in the store, with the same answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agentd.errors import TurnNotFound
+from agentd.hub import Envelope
+from agentd.protocol import settings as documents
+from agentd.sessions import views
+from agentd.sessions.session import Session
+from agentd.store import RunRow, Store
+
+
+class Run(Protocol):
+    """What can be read of a run. Everything but ``view`` may ask the disk."""
+
+    @property
+    def id(self) -> str:
+        """The session's name."""
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+
+    @property
+    def agent(self) -> str:
+        """The agent."""
+
+    @property
+    def live(self) -> bool:
+        """True until it has ended."""
+
+    @property
+    def started_at(self) -> float:
+        """Unix seconds."""
+
+    @property
+    def settings(self) -> Mapping[str, Any] | None:
+        """The effective Settings without secrets; None when words are not kept."""
+
+    def view(self, *, words: bool) -> dict[str, Any]:
+        """The session object of the API."""
+
+    def snapshot(self, *, words: bool) -> dict[str, Any]:
+        """What a new reader of events is told first; ``seq`` is the last event it contains."""
+
+    def recent(self, seq: int) -> tuple[list[Envelope], int]:
+        """Events after ``seq`` that memory still has, and how many of them it has not."""
+
+    async def turns(self, *, words: bool) -> list[dict[str, Any]]:
+        """The turns, oldest first."""
+
+    async def transcript(self) -> list[dict[str, Any]]:
+        """What was said, in order."""
+
+    async def calls(self, *, words: bool) -> list[dict[str, Any]]:
+        """The function calls, oldest first."""
+
+    async def events(self, seq: int, *, limit: int) -> tuple[list[Envelope], int]:
+        """Events after ``seq``, at most ``limit``, and how many before the first of them are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run that is over and no longer in memory.
+
+    Attributes:
+        seq: its last event.
+    """
+
+    row: RunRow
+    store: Store
+    seq: int = 0
+
+    @property
+    def id(self) -> str:
+        """The session's name."""
+        return self.row.id
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self.row.run_id
+
+    @property
+    def agent(self) -> str:
+        """The agent."""
+        return self.row.agent
+
+    @property
+    def live(self) -> bool:
+        """False: nothing can be sent to it."""
+        return False
+
+    @property
+    def started_at(self) -> float:
+        """Unix seconds."""
+        return self.row.started_at
+
+    @property
+    def settings(self) -> Mapping[str, Any] | None:
+        """The effective Settings without secrets; None when words are not kept."""
+        return self.row.settings
+
+    def view(self, *, words: bool) -> dict[str, Any]:
+        """The session object of the API."""
+        return dict(self.row.view) if words else views.wordless_session(self.row.view)
+
+    def snapshot(self, *, words: bool) -> dict[str, Any]:
+        """What a new reader of events is told first; ``seq`` is the last event it contains."""
+        return {"seq": self.seq, "session": self.view(words=words)}
+
+    def recent(self, seq: int) -> tuple[list[Envelope], int]:
+        """Nothing: memory has let go of it."""
+        del seq
+        return [], 0
+
+    async def turns(self, *, words: bool) -> list[dict[str, Any]]:
+        """The turns, oldest first."""
+        return views.turns_shown(await self.store.turns(self.run_id), words=words)
+
+    async def transcript(self) -> list[dict[str, Any]]:
+        """What was said, in order."""
+        return [line for turn in await self.store.turns(self.run_id) for line in views.lines_of_turn(turn)]
+
+    async def calls(self, *, words: bool) -> list[dict[str, Any]]:
+        """The function calls, oldest first."""
+        calls = await self.store.calls(self.run_id)
+        return calls if words else [views.wordless_call(call) for call in calls]
+
+    async def events(self, seq: int, *, limit: int) -> tuple[list[Envelope], int]:
+        """Events after ``seq``, at most ``limit``, and how many before the first of them are gone."""
+        found = await self.store.events(self.id, self.run_id, after=seq, limit=limit)
+        return found, max(0, found[0].seq - seq - 1) if found else 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """A run in memory, live or lately ended; what its memory has let go of comes from the store."""
+
+    session: Session
+    store: Store
+
+    @property
+    def id(self) -> str:
+        """The session's name."""
+        return self.session.id
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self.session.run_id
+
+    @property
+    def agent(self) -> str:
+        """The agent."""
+        return self.session.agent
+
+    @property
+    def live(self) -> bool:
+        """True until it has ended."""
+        return self.session.live
+
+    @property
+    def started_at(self) -> float:
+        """Unix seconds."""
+        return self.session.started_at
+
+    @property
+    def settings(self) -> Mapping[str, Any] | None:
+        """The effective Settings without secrets."""
+        return documents.masked(self.session.conversation.document)
+
+    def view(self, *, words: bool) -> dict[str, Any]:
+        """The session object of the API."""
+        return self.session.view(words=words)
+
+    def snapshot(self, *, words: bool) -> dict[str, Any]:
+        """What a new reader of events is told first; ``seq`` is the last event it contains."""
+        return self.session.snapshot(words=words)
+
+    def recent(self, seq: int) -> tuple[list[Envelope], int]:
+        """Events after ``seq`` that memory still has, and how many of them it has not."""
+        return self.session.events_since(seq)
+
+    async def turns(self, *, words: bool) -> list[dict[str, Any]]:
+        """The turns, oldest first."""
+        older = views.turns_shown(await self._older(), words=words)
+        return older + [self.session.turn_view(turn, words=words) for turn in self.session.turns]
+
+    async def transcript(self) -> list[dict[str, Any]]:
+        """What was said, in order."""
+        older = [line for turn in await self._older() for line in views.lines_of_turn(turn)]
+        return older + self.session.transcript()
+
+    async def calls(self, *, words: bool) -> list[dict[str, Any]]:
+        """The function calls, oldest first."""
+        older = [{"turn": turn["n"]} | call for turn in await self._older() for call in turn["calls"]]
+        return [call if words else views.wordless_call(call) for call in older] + self.session.calls(words=words)
+
+    async def events(self, seq: int, *, limit: int) -> tuple[list[Envelope], int]:
+        """Events after ``seq``, at most ``limit``, and how many before the first of them are gone."""
+        kept, missed = self.session.events_since(seq)
+        if missed == 0:
+            return kept[:limit], 0
+        until = kept[0].seq if kept else None
+        older = await self.store.events(self.id, self.run_id, after=seq, until=until, limit=limit)
+        if not older:
+            return kept[:limit], missed
+        return (older + kept if len(older) < limit else older)[:limit], older[0].seq - seq - 1
+
+    async def _older(self) -> list[dict[str, Any]]:
+        """Stored turns from before the first that memory still has."""
+        kept = self.session.turns
+        first = kept[0].n if kept else 1
+        return [turn for turn in await self.store.turns(self.run_id) if turn["n"] < first] if first > 1 else []
+
+
+async def turn_of(run: Run, n: int, *, words: bool) -> dict[str, Any]:
+    """The turn with that number.
+
+    Raises:
+        TurnNotFound: there is none, or it is no longer kept.
+    """
+    turns = await run.turns(words=words)
+    for turn in turns:
+        if turn["n"] == n:
+            return turn
+    raise TurnNotFound(f"Session {run.id} has no turn {n}; it has {len(turns)}.")
