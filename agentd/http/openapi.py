@@ -162,6 +162,7 @@ def _operation(route: Route, schemas: _Components, responses: dict[str, Any]) ->
         "summary": route.summary,
         "description": _description(route),
         "x-scope": route.scope,
+        **({"x-stream": True} if route.stream else {}),
         "security": [] if route.scope is None else [{"bearer": [] if route.scope == ANY else [route.scope]}],
         "parameters": [*_path_parameters(route), *_query_parameters(route.query), *_header_parameters(route)],
     }
@@ -247,13 +248,13 @@ def _request_content(route: Route, schemas: _Components) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for form in route.bodies:
         if isinstance(form, Media):
-            content[form.name] = {"schema": {"description": form.description}}
+            content[form.name] = {"schema": _bytes(form) | {"minLength": 1}}
             continue
         content[JSON] = {"schema": schemas.of(form)}
         if route.example is not None and route.example.body is not None:
             content[JSON]["example"] = route.example.body
         if issubclass(form, Body) and form.text_member is not None:
-            content[TEXT] = {"schema": {"type": "string", "description": f"The `{form.text_member}` itself."}}
+            content[TEXT] = {"schema": {"type": "string", "minLength": 1, "description": f"The `{form.text_member}` itself."}}
     return content
 
 
@@ -265,7 +266,7 @@ def _answer(route: Route, status: int, schemas: _Components) -> dict[str, Any]:
         if isinstance(shape, Upgrade):
             description = shape.description
         elif isinstance(shape, Media):
-            content[shape.name] = {"schema": schemas.of(shape.model) if shape.model else {"description": shape.description}}
+            content[shape.name] = {"schema": schemas.of(shape.model) if shape.model is not None else _bytes(shape)}
         elif shape is not None:
             models.append(schemas.of(shape))
     if models:
@@ -274,6 +275,10 @@ def _answer(route: Route, status: int, schemas: _Components) -> dict[str, Any]:
     if status == 201:
         answer["headers"] |= _headers("Location")
     return answer | ({"content": content} if content else {})
+
+
+def _bytes(form: Media) -> dict[str, Any]:
+    return {"description": form.description} | ({} if form.name == JSON else {"type": "string", "format": "binary"})
 
 
 def _problem(status: int, kinds: Sequence[ErrorType]) -> dict[str, Any]:

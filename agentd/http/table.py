@@ -112,7 +112,11 @@ class PathParameter:
 
 
 PATH_PARAMETERS: Final[Mapping[str, PathParameter]] = {
-    "id": PathParameter("A session: its name stands for the latest run of that name, a `run_id` for any run.", "kitchen"),
+    "id": PathParameter(
+        "A session: its name stands for the latest run of that name, a `run_id` for any run.",
+        "kitchen",
+        {"type": "string", "pattern": "^([a-z0-9][a-z0-9_-]{0,63}|[0-9A-HJKMNP-TV-Z]{26})$"},
+    ),
     "n": PathParameter("The number of a turn, from 1.", "1", {"type": "integer", "minimum": 1}),
     "call_id": PathParameter("The id of a function call.", "call_1"),
     "name": PathParameter("A name from the list.", "default"),

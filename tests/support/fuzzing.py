@@ -1,0 +1,92 @@
+"""Schemathesis over the daemon's own OpenAPI document, as a process of its own.
+
+A scripted peer is the upstream, so that what gets through to a conversation costs nothing.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.daemon import DaemonProcess, daemon_process
+from tests.support.scripted import scripted_engine
+
+FILES = Path(__file__).parent / "fuzz"
+
+CONFIG = """
+[deepgram]
+api_key = "{key}"
+agent_url = "{ws}"
+rest_url = "{http}"
+
+[agents.default]
+upstream = "deepgram"
+
+[engine]
+mode = "never"
+
+[limits]
+connections_per_token = 200
+starts_per_minute = 100000
+auth_failures_per_minute = 100000
+"""
+
+SCRIPT = {"greeting_audio_s": 0.0, "default": {"say": "I heard: {text}", "audio_s": 0.1}}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What became of a run.
+
+    Attributes:
+        status: of the process; 0: nothing was found.
+        report: what it printed.
+    """
+
+    status: int
+    report: str
+
+
+@asynccontextmanager
+async def fuzzed_daemon(folder: Path) -> AsyncIterator[DaemonProcess]:
+    """A daemon to be asked anything."""
+    async with scripted_engine(SCRIPT) as peer:
+        config = CONFIG.format(key=peer.key, ws=peer.url, http=peer.http_url)
+        async with daemon_process(folder, config) as daemon:
+            yield daemon
+
+
+async def fuzz(daemon: DaemonProcess, *, examples: int, seed: int = 1, token: str | None = None, phases: str) -> Run:
+    """Ask the daemon everything its document allows, and much that it does not.
+
+    Args:
+        daemon: a running one.
+        examples: requests per operation and phase, at most.
+        seed: the same seed asks the same.
+        token: sent with every request; the daemon's first token otherwise.
+        phases: of schemathesis, divided by commas.
+    """
+    document = daemon.state_dir / "openapi.json"
+    document.write_bytes((await daemon.call("GET", "/openapi.json")).body)
+    await daemon.call("PUT", "/v1/sessions/kitchen")
+    environment = os.environ | {
+        "AGENTD_FUZZ_TOKEN": daemon.token if token is None else token,
+        "SCHEMATHESIS_HOOKS": "fuzz_hooks",
+        "PYTHONPATH": str(FILES),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "schemathesis.cli", "--config-file", str(FILES / "schemathesis.toml"),
+        "run", str(document), "--url", daemon.url, "--phases", phases, "--max-examples", str(examples), "--seed", str(seed),
+        "--request-timeout", "10", "--continue-on-failure", "--warnings", "off", "--no-color",
+        cwd=daemon.state_dir, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return Run(process.returncode or 0, out.decode(errors="replace"))
