@@ -200,6 +200,6 @@ ROUTES: Final = (
         body=InvokeBody,
         answers={200: Invoked},
         errors=(FunctionNotFound,),
-        example=Example(path={"name": "set_light"}, body={"arguments": {"room": "living room", "state": "on"}}),
+        example=Example(path={"name": "set_light"}, body={"arguments": {"room": "living room", "on": True}}),
     ),
 )  # fmt: skip

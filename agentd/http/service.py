@@ -139,6 +139,7 @@ ROUTES: Final = (
         summary="Show an agent",
         answers={200: Agent},
         errors=(AgentNotFound,),
+        example=Example(path={"name": "home"}),
     ),
     Route(
         "GET", "/v1/agent/settings/think/models", think_models, "read",

@@ -1,0 +1,43 @@
+"""Every command that the OpenAPI document shows runs, as it stands, against a real daemon with the embedded engine."""
+
+from pathlib import Path
+
+import pytest
+
+from agentd.http.openapi import command
+from agentd.http.routes import ROUTES
+from agentd.http.table import Route
+from tests.support.daemon import daemon_process
+from tests.support.shell import Shell
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.slow]
+
+FIRST = ["PUT /v1/sessions/{id}", "POST /v1/sessions/{id}/messages"]
+"""A session, and a turn of it, which the other examples look at."""
+LAST = ["DELETE /v1/sessions/{id}", "POST /v1/admin/reload", "POST /v1/admin/drain", "POST /v1/admin/undrain"]
+PROGRAMS = {"curl", "arecord"}
+"""The rest are a browser and a WebSocket client, which not every machine has."""
+
+
+def label(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def in_order() -> list[Route]:
+    rows = {label(route): route for route in ROUTES if command(route).split()[0] in PROGRAMS}
+    ends = [name for name in (*FIRST, *LAST) if name in rows]
+    middle = [name for name in rows if name not in ends and name != "POST /v1/sessions"]
+    return [rows[name] for name in (*FIRST, *middle, *(name for name in LAST if name in rows), "POST /v1/sessions")]
+
+
+def test_only_browsers_and_websocket_clients_are_left_out() -> None:
+    left_out = {command(route).split()[0] for route in ROUTES} - PROGRAMS
+    assert left_out <= {"xdg-open", "websocat"}
+
+
+async def test_every_command_of_the_document_runs(tmp_path: Path) -> None:
+    async with daemon_process(tmp_path, "") as daemon:
+        shell = Shell(daemon, tmp_path)
+        for route in in_order():
+            await shell.run(command(route))
+        assert (shell.home / "reply.wav").read_bytes().startswith(b"RIFF")
