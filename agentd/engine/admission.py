@@ -8,24 +8,12 @@ from aiohttp import web
 
 from agentd.door import Door, Grants, Identity, fixed_key
 from agentd.errors import AgentdError, ForbiddenHost, ForbiddenOrigin, RequestError
+from agentd.protocol.refusals import ERR_CODES
 
 SCHEMES: Final = frozenset({"token", "bearer"})
 GRANT: Final = "/v1/auth/grant"
 OPEN_PATHS: Final = frozenset({"/healthz", "/v1/agent/settings/think/models"})
 """Asked for without a key: @deepgram/sdk leaves it out for the list of think models, which Deepgram gives to everybody."""
-
-ERR_CODES: Final[Mapping[int, str]] = MappingProxyType(
-    {
-        400: "BAD_REQUEST",
-        401: "INVALID_AUTH",
-        402: "ASR_PAYMENT_REQUIRED",
-        403: "INSUFFICIENT_PERMISSIONS",
-        429: "TOO_MANY_REQUESTS",
-        500: "INTERNAL_SERVER_ERROR",
-        503: "SERVICE_UNAVAILABLE",
-    }
-)
-"""Deepgram's ``err_code`` by status (docs, "Errors"). Nothing costs money here: only a script refuses with 402."""
 
 _GRANTED: Final = Identity("granted", frozenset())
 

@@ -17,11 +17,12 @@ from aiohttp import WSCloseCode, web
 from agentd.config import EngineSettings
 from agentd.door.grants import ttl_of
 from agentd.engine import early_access
-from agentd.engine.admission import ERR_CODES, GRANT, Admission, Refusal
+from agentd.engine.admission import GRANT, Admission, Refusal
 from agentd.engine.exchange import hold
 from agentd.engine.line import Hangup, Line
 from agentd.engine.reception import Receive, Reception
 from agentd.protocol.messages import Error
+from agentd.protocol.refusals import ERR_CODES
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 """Longest frame taken from a client; the SDKs take as much from us."""

@@ -108,9 +108,8 @@ class Guard:
             if request.transport is not None:
                 request.transport.abort()
             return started, error.code
-        if route is not None and route.compatible:
-            headers |= {"dg-error": _header(error.detail), "dg-request-id": request[REQUEST_ID]}
-        return problems.response(error, request[REQUEST_ID], headers), error.code
+        deepgrams = route is None or route.compatible  # paths that do not exist here may exist there
+        return problems.response(error, request[REQUEST_ID], headers, compatible=deepgrams), error.code
 
     async def _admitted(self, request: web.Request, handler: Handler, route: Route | None) -> web.StreamResponse:
         self._deps.door.admit(request)
@@ -143,7 +142,7 @@ class Guard:
         is_open = route is not None and route.scope is None
         if is_open and "Authorization" not in request.headers:
             return None
-        identity = self._deps.door.identify(request, compatible=route is not None and route.compatible)
+        identity = self._deps.door.identify(request, compatible=route is None or route.compatible)
         request[IDENTITY] = identity
         return identity
 
@@ -158,8 +157,3 @@ def _check_body(request: web.Request, route: Route) -> None:
         raise MalformedRequest(f"A {request.method} request has no body here.")
     if not route.bodies:
         require_json(request)
-
-
-def _header(text: str) -> str:
-    """``text`` as a header value: one line of printable ASCII."""
-    return "".join(character if " " <= character <= "~" else "?" for character in text)[:500]

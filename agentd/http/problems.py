@@ -24,6 +24,7 @@ from agentd.http.advice import ADVICE
 from agentd.http.models import Answer
 from agentd.http.queries import Anything
 from agentd.http.table import Example, Media, Route
+from agentd.protocol.refusals import refusal_body, refusal_headers
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 5.0
@@ -56,14 +57,23 @@ def document(error: AgentdError, request_id: str) -> dict[str, Any]:
     return problem | {key: value for key, value in error.extra.items() if key not in problem}
 
 
-def response(error: AgentdError, request_id: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """The answer for an error."""
-    answer = web.Response(
-        status=error.status,
-        body=orjson.dumps(document(error, request_id), default=str),
-        content_type=MEDIA_TYPE,
-        headers=dict(headers or {}),
-    )
+def response(
+    error: AgentdError, request_id: str, headers: Mapping[str, str] | None = None, *, compatible: bool = False
+) -> web.Response:
+    """The answer for an error.
+
+    Args:
+        error: what happened.
+        request_id: of the request.
+        headers: further ones.
+        compatible: the caller may be a Voice Agent client, which looks for Deepgram's members and headers.
+    """
+    problem = document(error, request_id)
+    more = dict(headers or {})
+    if compatible:
+        problem |= refusal_body(error.status, error.detail)
+        more |= refusal_headers(error.detail, request_id)
+    answer = web.Response(status=error.status, body=orjson.dumps(problem, default=str), content_type=MEDIA_TYPE, headers=more)
     retry_after_s = error.retry_after_s
     if retry_after_s is None and error.status in (429, 503):
         retry_after_s = RETRY_AFTER_S

@@ -4,6 +4,7 @@ from typing import Final
 
 from agentd.http import (
     audio,
+    catalogue,
     compatible,
     console,
     docs,
@@ -30,6 +31,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *records.ROUTES,
     *functions.ROUTES,
     *service.ROUTES,
+    *catalogue.ROUTES,
     *grants.ROUTES,
     *compatible.ROUTES,
     *docs.ROUTES,

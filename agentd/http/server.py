@@ -11,6 +11,7 @@ from agentd.http.guard import Guard, expect
 from agentd.http.openapi import render
 from agentd.http.rates import StartRate
 from agentd.http.routes import ROUTES
+from agentd.http.table import ROUTE
 
 __all__ = ["HttpDeps", "Readiness", "build_app"]
 
@@ -56,6 +57,8 @@ async def _complete_headers(request: web.Request, response: web.StreamResponse) 
     request_id = request.get(REQUEST_ID)
     if request_id is not None:
         response.headers.setdefault("X-Request-ID", request_id)
+        if ROUTE in request and request[ROUTE].compatible:
+            response.headers.setdefault("dg-request-id", request_id)
     request[STARTED] = response
 
 

@@ -15,20 +15,6 @@ from agentd.http.table import Example, Media, Route
 
 _PROMPTS: Final = frozenset({"prompt", "greeting", "messages", "instructions"})
 
-THINK_MODELS: Final[list[dict[str, Any]]] = [
-    {"id": "gpt-4o-mini", "name": "GPT-4o mini", "provider": "open_ai"},
-    {"id": "gpt-4.1-mini", "name": "GPT-4.1 mini", "provider": "open_ai"},
-    {"id": "claude-haiku-4-5", "name": "Claude Haiku 4.5", "provider": "anthropic"},
-]
-MODELS: Final[dict[str, Any]] = {
-    "stt": [
-        {"name": "general", "canonical_name": "nova-3", "architecture": "nova-3", "languages": ["en"], "streaming": True},
-        {"name": "flux", "canonical_name": "flux-general-en", "architecture": "flux", "languages": ["en"], "streaming": True},
-    ],
-    "tts": [{"name": "thalia", "canonical_name": "aura-2-thalia-en", "architecture": "aura-2", "languages": ["en"]}],
-}
-"""What clients need to begin: the names that profiles use. The engine maps them to its own models."""
-
 
 class Health(Answer):
     """The process serves."""
@@ -53,19 +39,6 @@ class Agent(Answer):
     functions: list[str]
     missing_functions: list[str] = Field(description="What the profile names and no file declares.")
     settings: dict[str, Any] = Field(description="Prompts and greetings are left out without scope `transcripts`.")
-
-
-class ThinkModels(Answer):
-    """As Deepgram answers."""
-
-    models: list[dict[str, Any]]
-
-
-class Models(Answer):
-    """As Deepgram answers."""
-
-    stt: list[dict[str, Any]]
-    tts: list[dict[str, Any]]
 
 
 async def health(request: web.Request) -> web.Response:
@@ -104,18 +77,6 @@ async def agent(request: web.Request) -> web.Response:
     return json_answer(_seen(request, request.app[DEPS].manager.agent(request.match_info["name"])))
 
 
-async def think_models(request: web.Request) -> web.Response:
-    """``GET /v1/agent/settings/think/models``."""
-    del request
-    return json_answer({"models": THINK_MODELS})
-
-
-async def models(request: web.Request) -> web.Response:
-    """``GET /v1/models``."""
-    del request
-    return json_answer(MODELS)
-
-
 def _seen(request: web.Request, profile: dict[str, Any]) -> dict[str, Any]:
     return profile if sees_words(request) else _without_prompts(profile)
 
@@ -140,20 +101,6 @@ ROUTES: Final = (
         answers={200: Agent},
         errors=(AgentNotFound,),
         example=Example(path={"name": "home"}),
-    ),
-    Route(
-        "GET", "/v1/agent/settings/think/models", think_models, "read",
-        summary="Models that think, as Voice Agent clients ask for them",
-        query=Anything,
-        answers={200: ThinkModels},
-        compatible=True,
-    ),
-    Route(
-        "GET", "/v1/models", models, "read",
-        summary="Models that listen and speak, as Voice Agent clients ask for them",
-        query=Anything,
-        answers={200: Models},
-        compatible=True,
     ),
     Route(
         "GET", "/metrics", metrics, "metrics",

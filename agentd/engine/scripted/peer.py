@@ -7,7 +7,7 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
-from agentd.engine.admission import ERR_CODES, Refusal
+from agentd.engine.admission import Refusal
 from agentd.engine.line import Dialogue, Hangup, Line
 from agentd.engine.reception import Reception
 from agentd.engine.scripted.conversation import results_of
@@ -16,6 +16,7 @@ from agentd.engine.scripted.report import Played, Report
 from agentd.engine.scripted.rules import Rules
 from agentd.engine.scripted.scenario import Scenario, Script, Select
 from agentd.protocol.messages import Welcome
+from agentd.protocol.refusals import ERR_CODES
 
 SCENARIO_PARAMETER: Final = "scenario"
 """Parameter of the URL that names the scenario to be played."""
