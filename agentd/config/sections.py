@@ -297,9 +297,11 @@ class LimitSettings(Section):
     ws_heartbeat_s: Seconds = 20.0
     """Ping interval on our WebSockets."""
     ws_messages_per_second: Count = 50
-    """Messages of one client of our own WebSocket; those beyond are answered by an Error and have no effect."""
+    """Messages of one WebSocket client; those beyond have no effect: an Error says so, and ends a compatible client's."""
     playback_buffer_s: Seconds = 120.0
     """Agent audio that waits for one listener before its oldest is dropped: upstreams send a reply faster than it plays."""
+    client_function_s: Seconds = 10.0
+    """Time a client of the compatible endpoint has to answer a call of its own function, as handlers have by default."""
     upstream_connect_s: Seconds = 10.0
     """Time for the upstream's handshake."""
     upstream_settings_s: Seconds = 5.0

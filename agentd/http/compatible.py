@@ -12,9 +12,11 @@ import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import Field
 
-from agentd.errors import AgentdError, Draining, EngineNotReady, MalformedRequest, TooManySessions, Unavailable
+from agentd.engine import early_access
+from agentd.errors import AgentNotFound, Draining, EngineNotReady, MalformedRequest, TooManySessions, Unavailable
 from agentd.http.deps import DEPS, IDENTITY, REQUEST_ID, STARTS, HttpDeps
 from agentd.http.queries import Anything
+from agentd.http.rates import MessageRate
 from agentd.http.reach import require_agent
 from agentd.http.table import UPSTREAM, Example, Route, Upgrade
 from agentd.protocol.codec import ProtocolError, encode
@@ -126,10 +128,12 @@ async def converse(request: web.Request) -> web.StreamResponse:
     """``GET /v1/agent/converse``."""
     deps = request.app[DEPS]
     offered = [part.strip() for part in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
-    socket = web.WebSocketResponse(
+    kind = early_access.EarlyAccessSocket if request.path == early_access.PATH else web.WebSocketResponse
+    socket = kind(
         protocols=[name for name in offered if name.lower() in ("token", "bearer")],
         max_msg_size=MAX_MESSAGE_BYTES,
         compress=False,
+        decode_text=False,  # text that is not UTF-8 is refused in words
         heartbeat=deps.settings.limits.ws_heartbeat_s,
         timeout=CLOSE_S,
         autoclose=False,
@@ -145,7 +149,7 @@ async def converse(request: web.Request) -> web.StreamResponse:
         await socket.prepare(request)
         deps.hub.subscribers["ws"] += 1
         try:
-            await _relay(socket, outbox, session)
+            await _relay(socket, outbox, session, MessageRate(deps.settings.limits.ws_messages_per_second))
         finally:
             deps.hub.subscribers["ws"] -= 1
     finally:
@@ -153,12 +157,12 @@ async def converse(request: web.Request) -> web.StreamResponse:
     return socket
 
 
-async def _relay(socket: web.WebSocketResponse, outbox: Outbox, session: Session) -> None:
+async def _relay(socket: web.WebSocketResponse, outbox: Outbox, session: Session, rate: MessageRate) -> None:
     """Carry frames both ways until the client leaves or the session ends."""
     async with asyncio.TaskGroup() as group:
         writer = spawn(group, _write(socket, outbox), name=f"session:{session.id}:client_out")
         try:
-            await _read(socket, outbox, session)
+            await _read(socket, outbox, session, rate)
         finally:
             session.client_left()
             # What was said before the end still goes out, then the close frame.
@@ -167,21 +171,21 @@ async def _relay(socket: web.WebSocketResponse, outbox: Outbox, session: Session
             await socket.close(code=WSCloseCode.OK)
 
 
-async def _read(socket: web.WebSocketResponse, outbox: Outbox, session: Session) -> None:
+async def _read(socket: web.WebSocketResponse, outbox: Outbox, session: Session, rate: MessageRate) -> None:
     while True:
         message = await socket.receive()
         try:
             if message.type is WSMsgType.BINARY:
                 session.client_side.audio(message.data)
             elif message.type is WSMsgType.TEXT:
-                session.client_side.text(message.data.encode())
+                if not rate.admits():
+                    _refuse(outbox, "TOO_MANY_MESSAGES", "Too many messages in a second (limits.ws_messages_per_second).")
+                    return
+                session.client_side.text(message.data)
             else:  # CLOSE, CLOSING, CLOSED, ERROR
                 return
         except ProtocolError as error:
             _refuse(outbox, error.code, error.description)
-            return
-        except AgentdError as error:
-            _refuse(outbox, error.code.upper().replace("-", "_"), error.detail)
             return
 
 
@@ -218,7 +222,7 @@ def _route(path: str) -> Route:
         "connection is a session, which the other calls list, show and steer.",
         query=ConverseParameters,
         answers={101: Upgrade("The Voice Agent protocol: text frames are its JSON messages, binary frames are audio.")},
-        errors=(TooManySessions, Draining, EngineNotReady, Unavailable, *UPSTREAM),
+        errors=(AgentNotFound, TooManySessions, Draining, EngineNotReady, Unavailable, *UPSTREAM),
         compatible=True,
         stream=True,
         example=Example(curl='websocat -H "Authorization: Token $(cat $S/token)" ws://127.0.0.1:8690' + path),

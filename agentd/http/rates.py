@@ -43,3 +43,28 @@ class StartRate:
                 retry_after_s=_WINDOW_S - (now - times[0]),
             )
         times.append(now)
+
+
+class MessageRate:
+    """Messages of one client: so many per second, and as many at once after a quiet second.
+
+    Args:
+        per_second: how many.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, per_second: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._left = float(per_second)
+        self._at = clock()
+
+    def admits(self) -> bool:
+        """Count one message; False when it is one too many."""
+        now = self._clock()
+        self._left = min(float(self._per_second), self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

@@ -22,9 +22,24 @@ def merge(base: Document, patch: Document) -> Document:
     return merged
 
 
+def overlay(settings: Document, patch: Document) -> Document:
+    """``patch`` over ``settings`` by ``merge``, but a block of another provider is not mixed with the old one's options."""
+    merged = merge(settings, patch)
+    for kind in ("listen", "think", "speak"):
+        before, given = agent_of(settings).get(kind), agent_of(patch).get(kind)
+        if isinstance(before, dict) and isinstance(given, dict):
+            merged = with_agent(merged, **{kind: _over(before, given)})
+    return merged
+
+
 def with_prompt(settings: Document, text: str) -> Document:
     """The document with ``text`` as the prompt of every think entry."""
     return map_think(settings, lambda block: block | {"prompt": text})
+
+
+def with_default_prompt(settings: Document, text: str) -> Document:
+    """The document with ``text`` as the prompt of every think entry that has none."""
+    return map_think(settings, lambda block: block if isinstance(block.get("prompt"), str) else block | {"prompt": text})
 
 
 def append_prompt(settings: Document, text: str) -> Document:
@@ -40,6 +55,18 @@ def append_prompt(settings: Document, text: str) -> Document:
 def with_functions(settings: Document, functions: list[Document]) -> Document:
     """The document with ``functions`` as what every think entry offers."""
     return map_think(settings, lambda block: block | {"functions": list(functions)})
+
+
+def add_functions(settings: Document, functions: list[Document]) -> Document:
+    """The document with ``functions`` before what every think entry offers itself; of two with one name ours counts."""
+    ours = {function.get("name") for function in functions}
+
+    def add(block: Document) -> Document:
+        own = block.get("functions")
+        kept = [item for item in own if object_of(item).get("name") not in ours] if isinstance(own, list) else []
+        return block | {"functions": [*functions, *kept]}
+
+    return map_think(settings, add) if functions else settings
 
 
 def with_think(settings: Document, partial_block: Document | list[Document]) -> Document:
@@ -112,8 +139,14 @@ def _over(block: Document, patch: Document) -> Document:
     """``patch`` over a think, speak or listen block.
 
     Another provider (``type``, or ``version``, v1 by default) is taken as given and not mixed with the old one's model and
-    options, which would not fit; with another ``type`` the old one's endpoint and keys are not passed on either.
+    options, which would not fit; with another ``type`` the old one's endpoint and keys are not passed on either. Nor do the
+    headers of one endpoint go to another: they hold its key.
     """
+    endpoint = object_of(patch.get("endpoint"))
+    if endpoint and endpoint.get("url", object_of(block.get("endpoint")).get("url")) != object_of(block.get("endpoint")).get(
+        "url"
+    ):
+        block = {key: value for key, value in block.items() if key != "endpoint"}
     before, after = object_of(block.get("provider")), object_of(patch.get("provider"))
     if before and after.get("type", before.get("type")) != before.get("type"):
         block = {key: value for key, value in block.items() if key not in ("provider", "endpoint")}

@@ -7,11 +7,14 @@ read or to change: the readers find nothing and the changers return the document
 """
 
 from agentd.protocol.changing import (
+    add_functions,
     append_prompt,
     map_think,
     merge,
+    overlay,
     with_agent,
     with_context,
+    with_default_prompt,
     with_functions,
     with_listen,
     with_listen_update,
@@ -42,6 +45,7 @@ from agentd.protocol.validation import block_faults, encoding_faults, validate
 
 __all__ = [
     "Document",
+    "add_functions",
     "agent_id",
     "append_prompt",
     "block_faults",
@@ -58,13 +62,16 @@ __all__ = [
     "masked",
     "merge",
     "output_format",
+    "overlay",
     "prompt",
     "resolve",
     "speak_blocks",
     "think_blocks",
     "update_endpoint_faults",
     "validate",
+    "with_agent",
     "with_context",
+    "with_default_prompt",
     "with_functions",
     "with_listen",
     "with_listen_update",
@@ -95,7 +102,7 @@ def resolve(
         A document with ``type``, ``audio`` and ``agent``, encodings and rates filled in, and history asked for (renewal needs it)
         unless the fragments say otherwise.
     """
-    document = merge(profile_settings, settings)
+    document = overlay(profile_settings, settings)
     if prompt is not None:
         document = with_prompt(document, prompt)
     if functions is not None:

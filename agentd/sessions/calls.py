@@ -1,13 +1,13 @@
-"""The function calls of one session: each is run through the gate and settled exactly once.
+"""The function calls of one session: each is run by the daemon or by a compatible client, and settled exactly once.
 
 Settled means: answered to the connection that asked, or closed without an answer because the upstream cancelled it,
 its connection is gone or the session ended (docs/architecture.md, decision 6).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -33,29 +33,81 @@ class Caller:
     metadata: dict[str, str]
 
 
+class CallOwner(Protocol):
+    """The conversation, as its calls see it. Called on the event loop; must not block."""
+
+    def call_settled(self, record: CallRecord, outcome: str, result: str | None) -> None:
+        """A call has its outcome; called once per call."""
+
+    def call_answered(self, response: FunctionCallResponse) -> None:
+        """The daemon answered a call to the upstream, in place of a client if it was the client's."""
+
+    def client_silent(self, call: FunctionCall) -> None:
+        """The client did not answer its call in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _AtClient:
+    """A call the client was asked for."""
+
+    link: Link
+    call: FunctionCall
+    record: CallRecord
+    answered: asyncio.Future[None]
+
+
 class Calls:
     """Runs calls as children of the session's task group.
 
     Args:
-        settled: called once per call with its record.
+        client_s: seconds the client has to answer a call of its own.
     """
 
-    def __init__(self, functions: Functions, caller: Caller, settled: Callable[[CallRecord, str, str | None], None]) -> None:
+    def __init__(self, functions: Functions, caller: Caller, owner: CallOwner, *, client_s: float) -> None:
         self.group: asyncio.TaskGroup | None = None
         self._functions = functions
         self._caller = caller
-        self._settled = settled
+        self._owner = owner
+        self._client_s = client_s
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._at_client: dict[str, _AtClient] = {}
         self._answers: dict[bytes, str] = {}
 
+    def is_open(self, call_id: str) -> bool:
+        """True while a call of that id is not settled."""
+        return call_id in self._running
+
+    def is_known(self, call: FunctionCall, record: CallRecord) -> bool:
+        """True when ``call`` was made before the turn was asked anew: ``start`` answers it without running anything."""
+        return _key(call.name, record.arguments) in self._answers
+
     def start(self, link: Link, call: FunctionCall, record: CallRecord) -> None:
-        """Run ``call`` and answer it to ``link``."""
-        if self.group is None:
-            raise AssertionError("calls start while the session runs")
-        name = f"session:{self._caller.session_id}:call:{call.name}"
-        task = spawn(self.group, self._run(link, call, record), name=name)
-        self._running[call.id] = task
-        task.add_done_callback(lambda _: self._running.pop(call.id, None))
+        """Run ``call`` here and answer it to ``link``."""
+        self._spawn(call, self._run(link, call, record))
+
+    def delegate(self, link: Link, call: FunctionCall, record: CallRecord) -> None:
+        """Wait for the client to answer ``call``; its silence is answered for it."""
+        asked = _AtClient(link, call, record, asyncio.get_running_loop().create_future())
+        self._at_client[call.id] = asked
+        self._spawn(call, self._ask(asked))
+
+    def client_answered(self, response: FunctionCallResponse, frame: bytes) -> bool:
+        """The client answers a call: the first answer goes on as it came. False: no such call waits for the client.
+
+        Without an id it is for the oldest open call of its name (the schema allows that).
+        """
+        asked = self._at_client.get(response.id or "") or (
+            next((one for one in self._at_client.values() if one.call.name == response.name), None)
+            if response.id is None
+            else None
+        )
+        if asked is None or asked.answered.done():
+            return False
+        self._owner.call_settled(asked.record, "ok", response.content)
+        if asked.call.id in asked.link.protocol.open_calls and asked.link.is_ready:
+            asked.link.send(response.model_copy(update={"id": asked.call.id}), frame)
+        asked.answered.set_result(None)
+        return True
 
     def cancel(self, call_id: str) -> None:
         """The upstream cancelled this call: stop the handler, send no answer."""
@@ -67,6 +119,12 @@ class Calls:
         """Cancel everything that runs."""
         for task in list(self._running.values()):
             task.cancel()
+
+    def withdraw(self) -> list[FunctionCall]:
+        """Cancel everything that runs, because its connection is gone; the calls the client was asked for."""
+        asked = [one.call for one in self._at_client.values() if not one.answered.done()]
+        self.close()
+        return asked
 
     async def in_progress(self) -> None:
         """Wait for what runs now, at most two seconds."""
@@ -102,11 +160,43 @@ class Calls:
                     )
                 )
             except asyncio.CancelledError:
-                self._settled(record, "cancelled", None)
+                self._owner.call_settled(record, "cancelled", None)
                 raise
-        self._settled(record, outcome.outcome, outcome.content)
+        self._settle(link, call, record, outcome.outcome, outcome.content)
+
+    async def _ask(self, asked: _AtClient) -> None:
+        try:
+            async with asyncio.timeout(self._client_s):
+                await asked.answered
+        except TimeoutError:
+            self._owner.client_silent(asked.call)
+            text = f"The function {asked.call.name} did not answer in time; whether it had an effect is unknown."
+            self._settle(asked.link, asked.call, asked.record, "timeout", text)
+        except asyncio.CancelledError:
+            self._owner.call_settled(asked.record, "cancelled", None)
+            raise
+        finally:
+            if self._at_client.get(asked.call.id) is asked:
+                del self._at_client[asked.call.id]
+
+    def _settle(self, link: Link, call: FunctionCall, record: CallRecord, outcome: str, content: str) -> None:
+        self._owner.call_settled(record, outcome, content)
         if call.id in link.protocol.open_calls and link.is_ready:
-            link.send(FunctionCallResponse(id=call.id, name=call.name, content=outcome.content))
+            response = FunctionCallResponse(id=call.id, name=call.name, content=content)
+            link.send(response)
+            self._owner.call_answered(response)
+
+    def _spawn(self, call: FunctionCall, work: Coroutine[Any, Any, None]) -> None:
+        if self.group is None:
+            raise AssertionError("calls start while the session runs")
+        task = spawn(self.group, work, name=f"session:{self._caller.session_id}:call:{call.name}")
+        self._running[call.id] = task
+
+        def forget(done: asyncio.Task[None]) -> None:
+            if self._running.get(call.id) is done:
+                del self._running[call.id]
+
+        task.add_done_callback(forget)
 
 
 def _key(name: str, arguments: Any) -> bytes:

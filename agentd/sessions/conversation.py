@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
 import structlog
 
 from agentd.audio.formats import AudioFormat, Encoding
@@ -36,19 +35,19 @@ from agentd.protocol.messages import (
     KeepAlive,
     LatencyReport,
     Message,
-    SettingsApplied,
     UserStartedSpeaking,
     Warn,
-    Welcome,
 )
-from agentd.sessions.calls import Caller, Calls
+from agentd.sessions.calls import Caller
+from agentd.sessions.client_view import ClientView
+from agentd.sessions.dispatch import Dispatch
 from agentd.sessions.dropping import Dropped
 from agentd.sessions.feed import Feed
 from agentd.sessions.journal import Journal
 from agentd.sessions.link import Link
 from agentd.sessions.listeners import Listeners
 from agentd.sessions.playback import Playback
-from agentd.sessions.records import CallRecord, Turn
+from agentd.sessions.records import Turn
 from agentd.sessions.spec import PassthroughClient
 from agentd.sessions.turns import TurnTracker
 from agentd.sessions.waiting import Changes
@@ -82,10 +81,12 @@ class Conversation:
 
     Attributes:
         document: the effective Settings: with every update, as a renewed connection gets them.
-        acknowledged: how often each kind of update was acknowledged.
+        acknowledged: how often each kind of update was acknowledged that was not the client's.
         complaint_count: Warnings and Errors of the upstream.
         injections: texts that were sent, whose effect is awaited.
         turns_ended: how often the upstream said that the user's turn was over; it may say so twice.
+        view: what a client of the compatible endpoint is shown; None when there is none.
+        dispatch: who runs which function call.
         turned_away: audio frames that came after a barge-in and were not handed on.
         dropped: audio that did not get where it should, until it is told.
     """
@@ -115,9 +116,8 @@ class Conversation:
         self._counted_in = self._counted_out = 0
         self._counted_dropped = 0
         self.dropped = Dropped()
-        self.function_calls = 0
         self.last_active = asyncio.get_running_loop().time()
-        self.client = client
+        self.view = ClientView(client) if client is not None else None
         self.listeners = Listeners()
         if client is not None:
             self.listeners.attach(client)
@@ -134,7 +134,10 @@ class Conversation:
             max_bytes=limits.event_ring_bytes,
         )
         self.tracker = TurnTracker(finished=self._turn_finished, wall=time.time, kept=limits.turns_kept)
-        self.calls = Calls(functions, caller, self._call_settled)
+        self.dispatch = Dispatch(
+            functions, caller, tracker=self.tracker, view=self.view, metrics=metrics, limits=limits, publish=self.publish
+        )
+        self.calls = self.dispatch.calls
         self.adopt(document)
 
     def adopt(self, document: dict[str, Any]) -> None:
@@ -150,7 +153,7 @@ class Conversation:
             queue=self._limits.audio_queue,
             send_audio=self._send_audio,
             send_keepalive=self._send_keepalive,
-            own_silence=self.client is None,
+            own_silence=self.view is None,
         )
 
     # what others ask
@@ -164,6 +167,11 @@ class Conversation:
     def user_speaking(self) -> bool:
         """An utterance has begun and is not confirmed."""
         return self.link is not None and self.link.protocol.user_speaking
+
+    @property
+    def function_calls(self) -> int:
+        """Calls that the upstream did not run itself."""
+        return self.dispatch.count
 
     def silence_due(self, now: float) -> bool:
         """Silence is sent until the turn is over, agent speech included, and for a while after a recording."""
@@ -180,6 +188,8 @@ class Conversation:
         self._silence(now)
         if self.link is not None:
             self.link.protocol.interrupt()
+        if self.view is not None and speaking:
+            self.view.interrupted()
         return speaking
 
     def count_audio(self) -> None:
@@ -234,7 +244,8 @@ class Conversation:
             return
         now = self._loop.time()
         self._metrics.upstream_message(self.upstream, "in", message.type)
-        self._relay(link, message, frame)
+        by_client = self._asked_by_client(link, message, now)
+        self._pass_on(link, message, frame, by_client=by_client)
         if not isinstance(message, LatencyReport):  # before what follows from it
             body = message.wire()
             body.pop("type", None)
@@ -253,12 +264,12 @@ class Conversation:
                 self.touch()
                 self.tracker.agent_said(message.content, now)
             case FunctionCallRequest():
-                self._calls_requested(link, message, now)
+                self.dispatch.requested(link, message, frame)
             case FunctionCallResponse():
-                self.answered(message)
+                self.dispatch.answered(message)
             case FunctionCallCancelled():
                 for cancelled in message.functions:
-                    self._cancelled(cancelled.id)
+                    self.calls.cancel(cancelled.id)
             case EndOfTurn():
                 self.turns_ended += 1
             case AgentAudioDone():
@@ -266,7 +277,7 @@ class Conversation:
                     link.protocol.playback_ended()
             case LatencyReport() | AgentStartedSpeaking():
                 self.tracker.report(message.wire())
-            case InjectionRefused():
+            case InjectionRefused() if not by_client:
                 self._refused(message.message, now)
             case Error():
                 self._complained(message)
@@ -284,7 +295,7 @@ class Conversation:
             case _:
                 pass
         kind = ACKNOWLEDGEMENTS.get(message.type)
-        if kind is not None:
+        if kind is not None and not by_client:
             self.acknowledged[kind] += 1
         self.changes.notify()
 
@@ -303,6 +314,8 @@ class Conversation:
         self.playback.received(len(frame), now)
         self.tracker.agent_audio(frame, now, delivered=self.listeners.present)
         self.listeners.agent_audio(frame)
+        if self.view is not None:
+            self.view.audio_passed()
 
     def on_lost(self, link: Link, closed: Closed) -> None:
         """The connection is gone."""
@@ -340,49 +353,31 @@ class Conversation:
         if waiting:
             (recent or waiting)[0].refusal = reason or "somebody is speaking"
 
-    def _relay(self, link: Link, message: Message, frame: bytes) -> None:
+    def _pass_on(self, link: Link, message: Message, frame: bytes, *, by_client: bool) -> None:
         if isinstance(message, AgentAudioDone):
             self.listeners.reply_ended()  # before it is told, so that the audio is complete then
-        renewed = link.n > 1 and isinstance(message, Welcome | SettingsApplied)
-        if self.client is not None and not renewed:
-            self.client.send_text(frame)
+        if self.view is not None:
+            self.view.show(link, message, frame, asked_by_client=by_client)
+
+    def _asked_by_client(self, link: Link, message: Message, now: float) -> bool:
+        """Whether ``message`` answers what the client asked for."""
+        if isinstance(message, InjectionRefused):
+            return link.asked.refused(now)
+        if isinstance(message, ConversationText):
+            link.asked.said(message.content)
+        return link.asked.acknowledged(message.type)
 
     def _send_audio(self, frame: bytes) -> None:
         if self.link is not None:
             self.link.send_audio(frame)
 
     def _send_keepalive(self) -> None:
-        if self.link is not None and self.link.is_ready and self.client is None:
+        if self.link is not None and self.link.is_ready and self.view is None:
             self.link.send(KeepAlive())
 
-    def _calls_requested(self, link: Link, request: FunctionCallRequest, now: float) -> None:
-        for call in request.functions:
-            record = self.tracker.call_started(call.id, call.name, _arguments(call.arguments), now, client_side=call.client_side)
-            if not call.client_side:
-                continue
-            self.function_calls += 1
-            self.publish("FunctionCallStarted", {"call_id": call.id, "name": call.name, "arguments": record.arguments})
-            if self.client is None:
-                self.calls.start(link, call, record)
-
-    def answered(self, response: FunctionCallResponse) -> None:
-        """A call was answered by others: by the upstream itself, or by the client."""
-        record = self.tracker.open_call(response.id or "")
-        if record is not None and (not record.client_side or self.client is not None):
-            self._call_settled(record, "ok", response.content)
-
-    def _cancelled(self, call_id: str) -> None:
-        self.calls.cancel(call_id)
-        record = self.tracker.find_call(call_id)
-        if record is not None and self.client is not None:
-            self._call_settled(record, "cancelled", None)
-
-    def _call_settled(self, record: CallRecord, outcome: str, result: str | None) -> None:
-        if record.outcome is not None:
-            return
-        self.tracker.call_finished(record, outcome, result, self._loop.time())
-        self._metrics.function_call(record.name, outcome, record.duration_s or 0.0)
-        self.publish("FunctionCallFinished", record.view(words=True))
+    def count_message(self, message: Message) -> None:
+        """A message of the client's went upstream."""
+        self._metrics.upstream_message(self.upstream, "out", message.type)
 
     def _turn_finished(self, turn: Turn) -> None:
         self.calls.forget()
@@ -398,11 +393,3 @@ def audio_format(encoding: str, sample_rate: int) -> AudioFormat:
     """The format as a value; encodings that only pass through a compatible client are counted as linear16."""
     known: dict[str, Encoding] = {"linear16": "linear16", "mulaw": "mulaw", "alaw": "alaw"}
     return AudioFormat(known.get(encoding, "linear16"), sample_rate)
-
-
-def _arguments(text: str) -> Any:
-    """Arguments as JSON where they are JSON, else the text as it came."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text

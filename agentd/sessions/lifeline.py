@@ -13,8 +13,10 @@ from agentd.config import LimitSettings
 from agentd.errors import AgentdError, UpstreamRefused, UpstreamTimeout
 from agentd.metrics import Metrics
 from agentd.protocol import settings as documents
-from agentd.protocol.messages import InjectUserMessage
+from agentd.protocol.messages import Error, InjectUserMessage
+from agentd.protocol.reading import agent_of, object_of
 from agentd.sessions.client_side import ClientSide
+from agentd.sessions.client_view import ends_conversation
 from agentd.sessions.conversation import Conversation
 from agentd.sessions.history import Context, context
 from agentd.sessions.link import Link
@@ -108,7 +110,7 @@ class Lifeline:
             await link.close()
             raise
         conversation.feed.connected(self._loop.time())
-        if self._client_side is not None:
+        if self._client_side is not None and link.n == 1:
             self._client_side.connected()
 
     async def until_lost(self) -> None:
@@ -130,7 +132,7 @@ class Lifeline:
     def verdict(self) -> Verdict | None:
         """Why the loss ends the session, or None when the connection is to be renewed."""
         link, lost = self._conversation.link, self._conversation.lost
-        if link is not None and link.failure is not None and not is_retryable(link.failure.code):
+        if link is not None and link.failure is not None and self._is_final(link.failure.code):
             return Verdict(EndReason.UPSTREAM_ERROR, _failure(link.failure.code, link.failure.description))
         if lost is not None and lost.cause != "local" and not is_retryable(lost):
             return Verdict(EndReason.UPSTREAM_CLOSED, None)
@@ -146,8 +148,10 @@ class Lifeline:
             None when the conversation goes on, else what the last try failed with.
         """
         conversation = self._conversation
+        if self._client_side is not None:
+            self._client_side.disconnected()
         await conversation.calls.in_progress()
-        conversation.calls.close()
+        conversation.dispatch.withdraw()
         failure: AgentdError | None = None
         for delay_s in Backoff(bound_s=self._limits.renewal_s):
             await asyncio.sleep(delay_s)
@@ -195,7 +199,7 @@ class Lifeline:
         conversation = self._conversation
         try:
             await conversation.changes.until(
-                lambda: client_side.settings_sent.done() or conversation.lost is not None or None,
+                lambda: client_side.settings_sent.done() or conversation.lost or _failure_of(conversation.link),
                 timeout_s=self._limits.idle_timeout_s,
             )
         except TimeoutError:
@@ -205,8 +209,9 @@ class Lifeline:
         document = self._conversation.document
         if self._links == 1:
             return document
-        before = document.get("agent", {}).get("context", {}).get("messages", [])
-        return documents.with_context(document, [*before, *context(self._conversation.tracker.turns).messages])
+        before = object_of(agent_of(document).get("context")).get("messages")
+        known = before if isinstance(before, list) else []
+        return documents.with_context(document, [*known, *context(self._conversation.tracker.turns).messages])
 
     def _carry_on(self, carried: Context) -> None:
         conversation = self._conversation
@@ -215,15 +220,26 @@ class Lifeline:
         if carried.unanswered is not None and conversation.link is not None:
             conversation.calls.remember(carried.settled)
             conversation.tracker.expect_echo(carried.unanswered)
+            if conversation.view is not None:
+                conversation.view.expect_echo(carried.unanswered)
             conversation.link.send(InjectUserMessage(content=carried.unanswered))
         else:
             conversation.tracker.failed(now)
+        if self._client_side is not None:
+            self._client_side.connected()
+
+    def _is_final(self, code: str) -> bool:
+        return ends_conversation(code) if self._client_side is not None else not is_retryable(code)
 
     def _hung_up(self) -> None:
         link = self._conversation.link
         if link is not None and link.connection is not None:
             self._past_s += self._loop.time() - link.opened_at
             link.connection = None
+
+
+def _failure_of(link: Link | None) -> Error | None:
+    return link.failure if link is not None else None
 
 
 def _failure(code: str, description: str) -> AgentdError:

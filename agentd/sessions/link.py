@@ -13,6 +13,7 @@ from agentd.errors import AgentdError, InvalidSettings, UpstreamRefused, Upstrea
 from agentd.protocol.client import ClientPhase, ClientProtocol
 from agentd.protocol.codec import ProtocolError, encode, parse_server
 from agentd.protocol.messages import Error, Message, Settings, SettingsApplied, Welcome
+from agentd.sessions.asked import Asked
 from agentd.upstream.deepgram import Closed, Connection
 
 _log = structlog.get_logger("agentd.sessions")
@@ -43,6 +44,7 @@ class Link:
         n: 1 for a session's first connection, counting up.
         welcomed, ready: done at Welcome and SettingsApplied; failed with an ``AgentdError`` when that cannot come any more.
         failure: the Error the upstream sent, if it did.
+        asked: who waits for which acknowledgement.
     """
 
     def __init__(self, owner: LinkOwner, n: int) -> None:
@@ -53,6 +55,7 @@ class Link:
         self.request_id: str | None = None
         self.opened_at = loop.time()
         self.failure: Error | None = None
+        self.asked = Asked()
         self.welcomed: asyncio.Future[None] = loop.create_future()
         self.ready: asyncio.Future[None] = loop.create_future()
         self._owner = owner
@@ -101,9 +104,10 @@ class Link:
         """True when messages and audio may be sent."""
         return self.connection is not None and not self.connection.closed and self.protocol.phase is ClientPhase.READY
 
-    def send(self, message: Message, frame: bytes | None = None) -> None:
-        """Send a message; ``frame`` is its text where it is passed on as it came."""
+    def send(self, message: Message, frame: bytes | None = None, *, by_client: bool = False) -> None:
+        """Send a message; ``frame`` is its text where it is passed on as it came, ``by_client`` who waits for the answer."""
         self.protocol.send(message)
+        self.asked.sent(message, self._loop.time(), by_client=by_client)
         if self.connection is None:
             raise AssertionError("a link sends only after it is connected")
         self.connection.send_text(frame if frame is not None else encode(message))

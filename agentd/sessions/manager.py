@@ -268,7 +268,10 @@ class Manager:
             )
         try:
             agent, profile = self._profiles.get(spec.agent)
-        except AgentNotFound as error:  # 404 is for a path; here the agent is a member of the body
+        except AgentNotFound as error:
+            if client is not None:
+                raise
+            # 404 is for what a URL names; here the agent is a member of the body
             raise InvalidRequest(error.detail, errors=[FieldError("/agent", "no such agent")]) from None
         upstream = self._profiles.upstream(profile)
         functions = self._profiles.functions(profile, self._deps.functions.registry, spec.functions)
@@ -284,6 +287,7 @@ class Manager:
             allowed=frozenset(function.name for function in functions),
             deps=self._deps,
             client=client,
+            merge=self._profiles.merge(agent, profile, functions) if client is not None else None,
         )
         self._live[session.id] = self._latest[session.id] = self._by_run[session.run_id] = session
         self._awake.set()

@@ -7,6 +7,7 @@ from agentd.config import AgentProfile, Settings
 from agentd.errors import AgentNotFound, FieldError, InvalidRequest, InvalidSettings, Unavailable
 from agentd.functions.registry import FunctionSpec, Registry
 from agentd.protocol import settings as documents
+from agentd.sessions.merging import Merge
 from agentd.sessions.spec import StartSpec
 
 PASSTHROUGH: Final = "passthrough"
@@ -36,7 +37,8 @@ class Profiles:
         self._settings = settings
         self._agents = dict(settings.agents)
         self._agents.setdefault(settings.default_agent, AgentProfile())
-        self._agents.setdefault(PASSTHROUGH, AgentProfile(functions=()))
+        through = self._agents.get(PASSTHROUGH, AgentProfile())
+        self._agents[PASSTHROUGH] = through.model_copy(update={"functions": through.functions or ()})
 
     @property
     def names(self) -> list[str]:
@@ -106,21 +108,14 @@ class Profiles:
         self._check_endpoints(spec.settings)
         if spec.prompt is not None and len(spec.prompt) > self._settings.limits.prompt_chars:
             raise too_long("prompt", spec.prompt, self._settings.limits.prompt_chars, "/prompt")
-        own = documents.merge(PROVIDERS, profile.settings)
-        prompt = spec.prompt if spec.prompt is not None else profile.prompt
-        declared = [function.declaration() for function in functions]
-        ours = {function.name for function in functions}
-        wanted = (function for function in _elsewhere(profile) if spec.functions is None or function["name"] in spec.functions)
-        elsewhere = [function for function in wanted if function["name"] not in ours]
         document = documents.resolve(
-            own,
+            _fragment(profile, PROVIDERS),
             dict(spec.settings),
-            prompt=prompt,
-            greeting=spec.greeting if spec.greeting is not None else profile.greeting,
-            functions=[*declared, *elsewhere],
+            prompt=spec.prompt,
+            greeting=spec.greeting,
+            functions=_declared(profile, functions, spec.functions),
         )
-        if documents.prompt(document) is None and isinstance(document.get("agent"), dict):
-            document = documents.with_prompt(document, DEFAULT_PROMPT)
+        document = documents.with_default_prompt(document, profile.prompt or DEFAULT_PROMPT)
         faults = documents.validate(document) or documents.encoding_faults(document)
         if faults:
             raise InvalidSettings(
@@ -128,6 +123,18 @@ class Profiles:
                 errors=[FieldError("/settings" + fault.pointer, fault.detail) for fault in faults],
             )
         return document
+
+    def merge(self, name: str, profile: AgentProfile, functions: list[FunctionSpec]) -> Merge:
+        """The profile for clients of the compatible endpoint: ``passthrough`` adds nothing they did not ask for."""
+        through = name == PASSTHROUGH
+        fragment = _fragment(profile, {} if through else PROVIDERS)
+        return Merge(
+            base=documents.map_think(fragment, _without_functions, create=False),
+            declared=tuple(_declared(profile, functions, None)),
+            handled=frozenset(function.name for function in functions),
+            prompt=profile.prompt or (None if through else DEFAULT_PROMPT),
+            allowed_endpoints=self._settings.security.allowed_endpoints,
+        )
 
     def check_block(self, kind: str, block: Mapping[str, Any]) -> None:
         """Refuse an update that names an endpoint or function endpoint which is not allowed."""
@@ -163,6 +170,31 @@ class Profiles:
             "missing_functions": missing,
             "settings": documents.masked(self.document(profile, StartSpec(), functions)),
         }
+
+
+def _fragment(profile: AgentProfile, providers: dict[str, Any]) -> dict[str, Any]:
+    """The profile as a Settings fragment, its own short forms included."""
+    fragment = documents.overlay(providers, profile.settings)
+    if profile.prompt is not None:
+        fragment = documents.with_prompt(fragment, profile.prompt)
+    if profile.greeting is not None:
+        fragment = documents.with_agent(fragment, greeting=profile.greeting or None)
+    return fragment
+
+
+def _without_functions(block: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in block.items() if key != "functions"}
+
+
+def _declared(profile: AgentProfile, functions: list[FunctionSpec], narrowed: tuple[str, ...] | None) -> list[dict[str, Any]]:
+    """What a think entry offers: our handlers, and the profile's functions that run elsewhere."""
+    ours = {function.name for function in functions}
+    elsewhere = [
+        function
+        for function in _elsewhere(profile)
+        if function["name"] not in ours and (narrowed is None or function["name"] in narrowed)
+    ]
+    return [*(function.declaration() for function in functions), *elsewhere]
 
 
 def _elsewhere(profile: AgentProfile) -> list[dict[str, Any]]:

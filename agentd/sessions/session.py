@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from aiohttp import WSCloseCode
 
 from agentd.audio.formats import AudioFormat
 from agentd.config import LimitSettings
@@ -32,6 +31,7 @@ from agentd.sessions.commands import Commands
 from agentd.sessions.conversation import Conversation
 from agentd.sessions.injection import Speech
 from agentd.sessions.lifeline import Lifeline
+from agentd.sessions.merging import Merge
 from agentd.sessions.profiles import Profiles, UpstreamName
 from agentd.sessions.records import Turn
 from agentd.sessions.sending import Sending
@@ -87,6 +87,7 @@ class Session:
         allowed: frozenset[str],
         deps: SessionDeps,
         client: PassthroughClient | None = None,
+        merge: Merge | None = None,
     ) -> None:
         self.id = id
         self.run_id = run_id
@@ -137,7 +138,6 @@ class Session:
         self.listeners = self.conversation.listeners
         self._deps = deps
         self._limits = deps.limits
-        self._client = client
         self._loop = asyncio.get_running_loop()
         self._born = self._loop.time()
         self._group: asyncio.TaskGroup | None = None
@@ -146,7 +146,7 @@ class Session:
         self._counted_at = 0.0
         self._commands: set[asyncio.Task[None]] = set()
         self._to_be_said = commands
-        self.client_side = ClientSide(self.conversation)
+        self.client_side = ClientSide(self.conversation, merge)
         self.lifeline = Lifeline(
             self.conversation,
             target=deps.target,
@@ -280,8 +280,9 @@ class Session:
         conversation.listeners.end()
         self.ended_at = time.time()
         self.state = State.ENDED
-        if self._client is not None:
-            self._client.close(_close_code(self.end_reason, self.error), str(self.end_reason))
+        if conversation.view is not None:
+            failure = conversation.link.failure if conversation.link is not None else None
+            conversation.view.end(self.end_reason, self.error, failure)
         self._deps.metrics.session_ended(self.upstream, str(self.end_reason), self.ended_at - self.started_at)
         problem = {"code": self.error.code, "detail": self.error.detail} if self.error else None
         conversation.publish("SessionEnded", {"end_reason": self.end_reason, "error": problem, "usage": self.usage()})
@@ -384,13 +385,6 @@ class Session:
     def usage(self) -> dict[str, Any]:
         """What was used, over all connections."""
         return views.usage(self)
-
-
-def _close_code(reason: EndReason, error: AgentdError | None) -> int:
-    """How a client's own connection is closed: 1008 tells it that the same Settings will not do the next time either."""
-    if reason is EndReason.SETTINGS_REJECTED:
-        return WSCloseCode.POLICY_VIOLATION
-    return WSCloseCode.OK if error is None else WSCloseCode.INTERNAL_ERROR
 
 
 def _first(errors: BaseExceptionGroup[AgentdError]) -> AgentdError:

@@ -1,4 +1,4 @@
-"""Runs the suite against the engine and the scripted server, started here, or against any server the command line names.
+"""Runs the suite against the engine, the scripted server and the daemon, started here, or against any server the command line names.
 
 python -m pytest tests/contract/conformance --server-url ws://host:port --server-key KEY [--server-can ears,voice,mind,conduct]
 """
@@ -9,14 +9,14 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.conformance.caller import Caller
-from tests.contract.conformance.servers import STARTED, Ability, Server, start
+from tests.contract.conformance.servers import DAEMON_MODULES, STARTED, Ability, Server, start
 
 NOWHERE = "no server"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance", "a Voice Agent server to test (tests/contract/conformance)")
-    group.addoption("--server-url", help="its base, ws://host:port; left out: the engine and the scripted server are started")
+    group.addoption("--server-url", help="its base, ws://host:port; left out: the servers are started here")
     group.addoption("--server-key", default="", help="the key it accepts")
     group.addoption("--server-can", default="ears,voice,mind,conduct", help=f"its abilities, of {', '.join(Ability)}")
 
@@ -31,6 +31,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     needed = {ability for mark in metafunc.definition.iter_markers("needs") for ability in mark.args}
     named = _named(metafunc.config)
     known = STARTED if named is None else {"server": named.abilities}
+    if named is None and metafunc.module.__name__.rpartition(".")[2] not in DAEMON_MODULES:
+        known = {name: abilities for name, abilities in known.items() if name != "daemon"}
     fitting = [name for name, abilities in known.items() if needed <= abilities]
     metafunc.parametrize("server", fitting or [NOWHERE], indirect=True, scope="session")
 

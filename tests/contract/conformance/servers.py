@@ -15,6 +15,7 @@ import pytest
 
 from tests.contract.conformance.caller import Caller
 from tests.support.agent_client import agent_socket
+from tests.support.daemon import daemon_process
 from tests.support.engine_process import KEY, engine_process
 
 IDLE_S = 3.0
@@ -77,8 +78,12 @@ class Server:
 
 ALL = frozenset(Ability)
 SCRIPTED = frozenset({Ability.HEALTH})
-STARTED = {"engine": ALL, "scripted": SCRIPTED}
-"""What is started here when the command line names no server."""
+DAEMON = ALL - {Ability.HEALTH}
+STARTED = {"engine": ALL, "scripted": SCRIPTED, "daemon": DAEMON}
+"""What is started here when the command line names no server; the daemon has the engine behind its compatible endpoint."""
+
+DAEMON_MODULES = ("test_handshake", "test_functions", "test_faults", "test_rest", "test_updates")
+"""Where the daemon itself has a part; the rest is the upstream's, and runs against the daemon by its URL."""
 
 SCRIPT = Path(__file__).parent / "script.yaml"
 
@@ -86,6 +91,11 @@ SCRIPT = Path(__file__).parent / "script.yaml"
 @asynccontextmanager
 async def start(name: str, folder: Path) -> AsyncIterator[Server]:
     """One of the servers in ``STARTED``, as a process of its own."""
+    if name == "daemon":
+        own = {"AGENTD_LIMITS__CLIENT_FUNCTION_S": str(FUNCTION_S)}
+        async with daemon_process(folder, "", environment=LIMITS | own) as daemon:
+            yield Server(name, daemon.url.replace("http", "ws", 1), daemon.token, DAEMON)
+        return
     options = ("--script", str(SCRIPT)) if name == "scripted" else ()
     async with engine_process(folder, *options, environment=LIMITS) as process:
         yield Server(name, process.url, KEY, STARTED[name])

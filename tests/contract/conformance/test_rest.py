@@ -92,7 +92,7 @@ async def test_a_token_lasts_as_long_as_was_asked_for(server: Server) -> None:
 @pytest.mark.parametrize("ttl", [0, -1, 3601, "soon", True])
 async def test_a_token_lasts_from_a_second_to_an_hour(server: Server, ttl: object) -> None:
     async with asked(server, "POST", "/v1/auth/grant", json={"ttl_seconds": ttl}) as response:
-        assert response.status == 400
+        assert response.status in {400, 422}
         assert (await response.json())["err_msg"]
 
 

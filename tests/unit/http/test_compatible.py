@@ -88,9 +88,36 @@ async def test_refusals_come_before_the_upgrade_with_the_reason(api: Api) -> Non
     with pytest.raises(aiohttp.WSServerHandshakeError) as unknown:
         async with client(api, CONVERSE + "?agent=nobody"):
             pass
-    assert unknown.value.status == 422
+    assert unknown.value.status == 404
     (await api.call("GET", CONVERSE)).problem(400, "malformed-request")
     assert api.world.peer.connections == []
+
+
+async def test_what_is_refused_is_told_in_deepgrams_members_beside_our_own(api: Api) -> None:
+    nowhere = await api.call("GET", "/v1/listen", headers={"Authorization": f"Token {api.token}"})
+    asked = {
+        (401, "INVALID_AUTH"): await api.call("GET", "/v1/models", headers={"Authorization": "Token nobody"}),
+        (403, "INSUFFICIENT_PERMISSIONS"): await api.call("GET", CONVERSE, headers=api.auth("read")),
+        (404, "NOT_FOUND"): nowhere,
+        (400, "BAD_REQUEST"): await api.call("GET", CONVERSE),
+    }
+    for (status, code), answer in asked.items():
+        problem = answer.json
+        assert (answer.status, problem["status"], problem["err_code"]) == (status, status, code)
+        assert problem["err_msg"] == problem["detail"]
+        assert answer.headers["dg-error"]
+        assert answer.headers["dg-request-id"] == problem["request_id"]
+    assert "err_code" not in (await api.call("GET", "/v1/sessions/nobody")).json
+
+
+async def test_the_model_lists_are_deepgrams_in_shape_and_the_thinking_ones_are_open(api: Api) -> None:
+    async with api.http.get(api.base + "/v1/agent/settings/think/models") as response:
+        assert response.status == 200
+        assert response.headers["dg-request-id"]
+        assert all({"id", "name", "provider"} <= model.keys() for model in (await response.json())["models"])
+    (await api.call("GET", "/v1/models", headers={"Authorization": ""})).problem(401, "unauthorized")
+    models = (await api.call("GET", "/v1/models")).json
+    assert {"name", "canonical_name", "architecture", "languages", "version", "uuid", "metadata"} <= models["tts"][0].keys()
 
 
 async def test_an_upstream_without_room_is_503_before_the_upgrade(api_of: ApiOf) -> None:
