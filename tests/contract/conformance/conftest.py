@@ -1,4 +1,4 @@
-"""Runs the suite against the engine, the scripted server and the daemon, started here, or against any server the command line names.
+"""Runs the suite against the engine, the scripted server and the daemon, or against any server the command line names.
 
 python -m pytest tests/contract/conformance --server-url ws://host:port --server-key KEY [--server-can ears,voice,mind,conduct]
 """
