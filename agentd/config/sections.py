@@ -297,7 +297,7 @@ class LimitSettings(Section):
     ws_heartbeat_s: Seconds = 20.0
     """Ping interval on our WebSockets."""
     ws_messages_per_second: Count = 50
-    """Messages of one WebSocket client; those beyond have no effect: an Error says so, and ends a compatible client's."""
+    """Messages of one WebSocket client; those beyond have no effect and draw an Error, which ends a compatible client."""
     playback_buffer_s: Seconds = 120.0
     """Agent audio that waits for one listener before its oldest is dropped: upstreams send a reply faster than it plays."""
     client_function_s: Seconds = 10.0
