@@ -10,19 +10,15 @@ import gc
 import os
 import shutil
 import signal
-import socket
-import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
-from urllib.parse import urlsplit
 
 import structlog
 import uvloop
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from agentd import log
@@ -32,8 +28,9 @@ from agentd.engine.child import EngineChild
 from agentd.errors import AgentdError, ConfigError, EngineNotReady, Unavailable
 from agentd.functions.service import Functions
 from agentd.http.deps import HttpDeps, Readiness
-from agentd.http.runner import make_runner
+from agentd.http.runner import make_runner, raise_descriptors
 from agentd.http.server import build_app
+from agentd.http.sockets import Sockets
 from agentd.hub import Hub
 from agentd.metrics import Metrics
 from agentd.notify import notify, watchdog_s
@@ -61,6 +58,7 @@ class Daemon:
     manager: Manager
     functions: Functions
     engine: EngineChild | None
+    sockets: Sockets
 
 
 @asynccontextmanager
@@ -130,9 +128,10 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
         metrics.watch_sessions(manager.states, settings.limits.sessions)
         stack.callback(hub.close)
 
-        bound = _Bound()
+        sockets = Sockets(settings.server, handshake_s=settings.limits.request_read_s)
+        stack.callback(sockets.close)
         door = Door(
-            hosts=lambda: bound.hosts(settings),
+            hosts=lambda: sockets.hosts,
             origins=frozenset({*settings.server.allowed_origins, *filter(None, [settings.server.public_url])}),
             verify=tokens.verify,
             peers=Peers(settings.server.trusted_proxies),
@@ -156,11 +155,12 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
         runner = make_runner(app, settings.limits)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        url = await _listen(runner, settings, bound)
+        await sockets.open(runner)
+        url = sockets.url
         (state_dir / "agentd.url").write_text(url + "\n", encoding="ascii")
-        _log.info("listening", url=url, unix_socket=str(settings.server.unix_socket) if settings.server.unix_socket else None)
+        _log.info("listening", url=url, host=settings.server.host, unix_socket=settings.server.unix_socket)
 
-        yield Daemon(url=url, settings=settings, manager=manager, functions=functions, engine=engine)
+        yield Daemon(url=url, settings=settings, manager=manager, functions=functions, engine=engine, sockets=sockets)
 
         manager.refuse_starts()
         await manager.close(bound_s=settings.limits.shutdown_s)  # before HTTP: streams see their session end
@@ -170,6 +170,7 @@ def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status: 0 stopped, 1 could not start."""
     secrets = [settings.deepgram.api_key.get_secret_value()] if settings.deepgram.api_key else []
     log.configure(settings.log, secrets=secrets)
+    raise_descriptors()
     if settings.deepgram.transport == "picows":
         install_transport()
     return uvloop.run(_serve(settings))
@@ -189,6 +190,7 @@ async def _serve(settings: Settings) -> int:
         loop.add_signal_handler(number, on_signal)
     try:
         async with running(settings, progress=_say) as daemon:
+            loop.add_signal_handler(signal.SIGHUP, _reload_certificate, daemon)
             if daemon.engine is not None:
                 await unless(stop, _until_engine_ready(daemon.engine), name="app:engine")
             gc.collect()
@@ -205,6 +207,14 @@ async def _serve(settings: Settings) -> int:
         _say(f"agentd: {error.detail}")
         return 1
     return 0
+
+
+def _reload_certificate(daemon: Daemon) -> None:
+    """SIGHUP: what renews certificates says so."""
+    try:
+        daemon.sockets.reload_certificate()
+    except ConfigError as error:
+        _log.warning("certificate_not_loaded", reason=error.detail)
 
 
 async def _watch(stop: asyncio.Event) -> None:
@@ -307,48 +317,6 @@ def _readiness(profiles: Profiles, engine: EngineChild | None, functions: Functi
         return Readiness(ready=True, reason=None, details=details)
 
     return ready
-
-
-class _Bound:
-    """The address that was bound, and the Host names that belong to it."""
-
-    def __init__(self) -> None:
-        self.port = 0
-
-    def hosts(self, settings: Settings) -> frozenset[str]:
-        names = {"127.0.0.1", "localhost", "[::1]"}
-        if settings.server.host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-            names.add(f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host)
-        own = {f"{name}:{self.port}" for name in names}
-        if settings.server.public_url:
-            own.add(urlsplit(settings.server.public_url).netloc)
-        return frozenset(own | set(settings.server.allowed_hosts))
-
-
-async def _listen(runner: web.AppRunner, settings: Settings, bound: _Bound) -> str:
-    server = settings.server
-    context: ssl.SSLContext | None = None
-    if server.tls_cert is not None and server.tls_key is not None:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        try:
-            context.load_cert_chain(server.tls_cert, server.tls_key)
-        except OSError as error:
-            raise ConfigError(f"server.tls_cert or tls_key cannot be read: {error.strerror or error}.") from error
-    try:
-        sock = socket.create_server((server.host, server.port), family=socket.AF_INET6 if ":" in server.host else socket.AF_INET)
-    except OSError as error:
-        raise ConfigError(
-            f"Port {server.port} on {server.host} cannot be used: {error.strerror}. "
-            "Is another agentd running? Choose another with --port (0 picks a free one)."
-        ) from error
-    bound.port = int(sock.getsockname()[1])
-    await web.SockSite(runner, sock, ssl_context=context).start()
-    if server.unix_socket is not None:
-        server.unix_socket.unlink(missing_ok=True)
-        await web.UnixSite(runner, str(server.unix_socket)).start()
-        server.unix_socket.chmod(0o660)
-    host = f"[{server.host}]" if ":" in server.host else server.host
-    return f"{'https' if context else 'http'}://{host}:{bound.port}"
 
 
 def _welcome(daemon: Daemon) -> None:

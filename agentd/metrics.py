@@ -51,6 +51,13 @@ COMMAND_OUTCOMES: Final = (
     "applied", "accepted", "spoken", "answered", "unanswered", "refused", "no_effect", "superseded", "session_ended", "failed",
 )  # fmt: skip
 COMMAND_KINDS: Final = ("prompt", "think", "speak", "listen", "message", "say", "ask", "end_turn", "interrupt")
+LIMITS: Final = frozenset(
+    {
+        "auth_failures_per_minute", "connections", "connections_per_token", "header_line_bytes", "headers", "json_body_bytes",
+        "json_depth", "minutes_per_day", "request_read_s", "sessions", "sse_clients", "starts_per_minute", "ws_messages_per_s",
+    }
+)  # fmt: skip
+"""Keys of ``[limits]`` (and ``other``) that are counted when they turn something away."""
 HTTP_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 _MESSAGE_TYPES: Final = frozenset(SERVER_MESSAGES) | frozenset(CLIENT_MESSAGES) | {"unreadable"}
@@ -123,6 +130,7 @@ class Metrics:
             "status",
         )
         self._commit_s = histogram("store_commit_seconds", "Time of a commit to the store.", _COMMIT_BUCKETS)
+        self._limits = counter("limits_reached", "Requests, connections and starts turned away, by the key of [limits].", "limit")
         self._lag = histogram("event_loop_lag_seconds", "How late the event loop ran what was due.", _LAG_BUCKETS)
         self._initialise()
         self.config_loaded()
@@ -143,6 +151,8 @@ class Metrics:
         for kind in COMMAND_KINDS:
             self._commands.labels(kind, "no_effect")
             self._command_s.labels(kind)
+        for limit in LIMITS:
+            self._limits.labels(limit)
 
     # what is asked at scrape
 
@@ -173,6 +183,15 @@ class Metrics:
                     drops.add_metric([transport, lane], hub.drops[transport, lane])
             yield open_now
             yield drops
+
+        self.registry.register(_Asked(families))
+
+    def watch_connections(self, open_now: Callable[[], int], most: int) -> None:
+        """Show the open HTTP connections."""
+
+        def families() -> Iterator[Metric]:
+            yield GaugeMetricFamily("agentd_http_connections", "Open HTTP connections.", value=open_now())
+            yield GaugeMetricFamily("agentd_http_connection_limit", "Most open HTTP connections.", value=most)
 
         self.registry.register(_Asked(families))
 
@@ -256,6 +275,10 @@ class Metrics:
     def http_request(self, method: str, route: str, status: int, duration_s: float) -> None:
         """A response is complete; ``route`` is the template, never the path."""
         self._http_s.labels(method if method in HTTP_METHODS else "other", route, str(status)).observe(duration_s)
+
+    def limit_reached(self, limit: str) -> None:
+        """A limit of the door was reached and something was turned away: a key of ``[limits]``."""
+        self._limits.labels(limit if limit in LIMITS else "other").inc()
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Body and content type for an ``Accept`` header: Prometheus text, or OpenMetrics when asked for."""

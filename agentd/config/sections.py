@@ -83,11 +83,13 @@ class ServerSettings(Section):
     """Where the control API listens, and whom it answers."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. Anything but loopback needs TLS, a trusted proxy, or allow_plain_http."""
+    """Address to listen on; "localhost" is both 127.0.0.1 and ::1. Beyond loopback it needs TLS, a proxy, or allow_plain_http."""
     port: int = Field(default=8690, ge=0, le=65535)
     """TCP port; 0 picks a free one. The bound address is logged and written to <state_dir>/agentd.url."""
     unix_socket: Path | None = Field(default=None, examples=["/run/agentd/agentd.sock"])
-    """Also serve on this Unix socket, guarded by its file mode and by the token."""
+    """Also serve on this Unix socket, guarded by its file mode (0660) and by the token."""
+    unix_socket_group: str | None = Field(default=None, examples=["agentd"])
+    """The group that may connect to it; the daemon's own otherwise."""
     public_url: str | None = Field(default=None, examples=["https://voice.example.org"])
     """How others reach the daemon; its host is added to allowed_hosts, its origin to allowed_origins."""
     allowed_hosts: tuple[HostName, ...] = ()
@@ -95,9 +97,9 @@ class ServerSettings(Section):
     allowed_origins: tuple[Origin, ...] = ()
     """Web origins accepted besides the daemon's own, such as "https://home.example.org"."""
     tls_cert: Path | None = Field(default=None, examples=["/etc/agentd/tls/cert.pem"])
-    """Certificate chain (PEM) for HTTPS. Needs tls_key."""
+    """Certificate chain (PEM) for HTTPS, TLS 1.2 or newer. Needs tls_key. SIGHUP reads both again."""
     tls_key: Path | None = Field(default=None, examples=["/etc/agentd/tls/key.pem"])
-    """Private key (PEM) of tls_cert."""
+    """Private key (PEM) of tls_cert, not readable by everybody."""
     trusted_proxies: tuple[Proxy, ...] = ()
     """Reverse proxies that terminate TLS, such as "10.0.0.2", "10.0.0.0/24", or "unix"; X-Forwarded-* counts from them alone."""
     allow_plain_http: bool = False

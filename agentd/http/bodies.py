@@ -84,7 +84,9 @@ async def read_bytes(request: web.Request) -> bytes | None:
                 if len(body) > limits.json_body_bytes:
                     raise _too_large(limits)
     except TimeoutError:
-        raise RequestTimeout(f"The body did not arrive within {limits.request_read_s:g} s.") from None
+        raise RequestTimeout(
+            f"The body did not arrive within {limits.request_read_s:g} s.", extra={"limit": "request_read_s"}
+        ) from None
     return bytes(body) or None
 
 
@@ -249,8 +251,10 @@ def _is_unicode(text: str) -> bool:
 
 
 def _too_deep(limits: LimitSettings) -> MalformedRequest:
-    return MalformedRequest(f"The body is nested deeper than {limits.json_depth} levels.")
+    return MalformedRequest(f"The body is nested deeper than {limits.json_depth} levels.", extra={"limit": "json_depth"})
 
 
 def _too_large(limits: LimitSettings) -> PayloadTooLarge:
-    return PayloadTooLarge(f"The body is larger than {limits.json_body_bytes} bytes (limits.json_body_bytes).")
+    return PayloadTooLarge(
+        f"The body is larger than {limits.json_body_bytes} bytes (limits.json_body_bytes).", extra={"limit": "json_body_bytes"}
+    )

@@ -103,6 +103,8 @@ class Guard:
         except Exception:  # noqa: BLE001 - the boundary: whatever happens, the caller gets a problem document without internals
             _log.exception("request_failed", method=request.method, route=route.path if route else NO_ROUTE)
             error = InternalError("The daemon failed at this request; its log has the details under this request_id.")
+        if "limit" in error.extra:
+            self._deps.metrics.limit_reached(str(error.extra["limit"]))
         started = request.get(STARTED)
         if started is not None:  # too late for another status: end the stream instead
             if request.transport is not None:
@@ -114,7 +116,9 @@ class Guard:
     async def _admitted(self, request: web.Request, handler: Handler, route: Route | None) -> web.StreamResponse:
         self._deps.door.admit(request)
         if len(request.headers) > self._limits.headers:
-            raise MalformedRequest(f"The request has more than {self._limits.headers} header fields (limits.headers).")
+            raise MalformedRequest(
+                f"The request has more than {self._limits.headers} header fields (limits.headers).", extra={"limit": "headers"}
+            )
         identity = self._identify(request, route)
         refusal = request.match_info.http_exception
         if refusal is not None:

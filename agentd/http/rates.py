@@ -41,6 +41,7 @@ class StartRate:
             raise TooManyRequests(
                 f"This token has started {self._per_minute} sessions within a minute (limits.starts_per_minute).",
                 retry_after_s=_WINDOW_S - (now - times[0]),
+                extra={"limit": "starts_per_minute"},
             )
         times.append(now)
 

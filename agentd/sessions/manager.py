@@ -309,7 +309,9 @@ class Manager:
         limit = self._settings.limits.sessions
         own_limit = self._settings.deepgram.max_sessions if upstream == "deepgram" else self._settings.engine.max_sessions
         if sum(self._reserved.values()) >= limit:
-            raise TooManySessions(f"All {limit} sessions are taken (limits.sessions); stop one first.", retry_after_s=5)
+            raise TooManySessions(
+                f"All {limit} sessions are taken (limits.sessions); stop one first.", retry_after_s=5, extra={"limit": "sessions"}
+            )
         if self._reserved[upstream] >= own_limit:
             raise TooManySessions(f"All {own_limit} {upstream} sessions are taken ({upstream}.max_sessions).", retry_after_s=5)
         self._reserved[upstream] += 1

@@ -60,26 +60,33 @@ class DaemonProcess:
             return await self.process.wait()
 
 
+async def refused_start(folder: Path, config: str, *, environment: Mapping[str, str] | None = None) -> tuple[int | None, str]:
+    """``agentd serve`` that does not begin: its exit status and what it says."""
+    process = await _start(folder, config, environment=environment)
+    async with asyncio.timeout(READY_S):
+        _, err = await process.communicate()
+    return process.returncode, err.decode()
+
+
 @asynccontextmanager
 async def daemon_process(
-    folder: Path, config: str, *, functions: Path | None = None, environment: Mapping[str, str] | None = None
+    folder: Path,
+    config: str,
+    *,
+    functions: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    descriptors: int | None = None,
 ) -> AsyncIterator[DaemonProcess]:
     """``agentd serve`` on a free port, ready, with its state below ``folder``.
 
     Args:
         config: more TOML for its configuration file.
         functions: the handlers' folder; the project's own by default.
+        environment: more variables.
+        descriptors: most open files (RLIMIT_NOFILE); as many as the test has by default.
     """
     state_dir = folder / "state"
-    file = folder / "config.toml"
-    paths = f'[paths]\nstate_dir = "{state_dir}"\nfunctions_dir = "{functions or ROOT / "functions"}"\n'
-    file.write_text(f"{config}\n[server]\nport = 0\n{paths}", encoding="utf-8")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTD_", "DEEPGRAM_"))}
-    with (folder / "log.jsonl").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "agentd", "serve", "--config", str(file),
-            stdout=log, stderr=asyncio.subprocess.PIPE, cwd=folder, env=clean | dict(environment or {}),
-        )  # fmt: skip
+    process = await _start(folder, config, functions=functions, environment=environment, descriptors=descriptors)
     stderr: list[str] = []
     try:
         async with asyncio.timeout(READY_S):
@@ -98,6 +105,27 @@ async def daemon_process(
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def _start(
+    folder: Path,
+    config: str,
+    *,
+    functions: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    descriptors: int | None = None,
+) -> asyncio.subprocess.Process:
+    file = folder / "config.toml"
+    paths = f'[paths]\nstate_dir = "{folder / "state"}"\nfunctions_dir = "{functions or ROOT / "functions"}"\n'
+    file.write_text(f"{config}\n[server]\nport = 0\n{paths}", encoding="utf-8")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTD_", "DEEPGRAM_"))}
+    command = [sys.executable, "-m", "agentd", "serve", "--config", str(file)]
+    if descriptors is not None:
+        command = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *command]
+    with (folder / "log.jsonl").open("wb") as log:
+        return await asyncio.create_subprocess_exec(
+            *command, stdout=log, stderr=asyncio.subprocess.PIPE, cwd=folder, env=clean | dict(environment or {})
+        )
 
 
 async def _until_ready(process: asyncio.subprocess.Process, lines: list[str]) -> None:

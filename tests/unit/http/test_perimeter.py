@@ -145,7 +145,8 @@ async def test_a_body_must_say_that_it_is_json_even_where_none_is_read(api: Api)
     for type_ in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         answer = await api.call("POST", "/v1/sessions/kitchen/interrupt", data=b"{}", headers={"Content-Type": type_})
         answer.problem(415, "unsupported-media-type")
-    for nothing in ({}, {"data": b""}, {"json": {}}):
+    options: list[dict[str, Any]] = [{}, {"data": b""}, {"json": {}}]
+    for nothing in options:
         assert (await api.call("POST", "/v1/sessions/kitchen/interrupt", **nothing)).status == 200
 
 
@@ -193,16 +194,34 @@ async def test_open_requests_of_one_token_are_bounded(api_of: ApiOf) -> None:
     assert (await api.call("GET", "/v1/sessions")).status == 200
 
 
-async def test_connections_are_capped_and_what_is_open_goes_on(api_of: ApiOf) -> None:
-    api = await api_of(handlers={}, connections=3)
-    assert (await api.call("GET", "/healthz")).status == 200  # the client keeps this connection
-    idle = [await asyncio.open_connection("127.0.0.1", api.port) for _ in range(2)]
+async def test_connections_are_capped_and_those_that_say_nothing_make_room(api_of: ApiOf) -> None:
+    api = await api_of(handlers={}, connections=4)
+    await api.session()
+    async with api.http.get(f"{api.base}/v1/sessions/kitchen/events", headers=api.auth("read")) as stream:
+        silent = [await asyncio.open_connection("127.0.0.1", api.port) for _ in range(20)]
+        assert (await api.call("GET", "/healthz")).status == 200
+        assert b"401" in await api.raw(f"GET /v1/sessions HTTP/1.1\r\nHost: 127.0.0.1:{api.port}\r\n\r\n".encode())
+        async with asyncio.timeout(5):
+            gone = await asyncio.gather(*(reader.read() for reader, _ in silent[:16]), return_exceptions=True)
+        assert all(what == b"" or isinstance(what, ConnectionError) for what in gone)
+        assert await stream.content.readline()
+        for _, writer in silent:
+            writer.close()
+    text = (await api.call("GET", "/metrics")).body.decode()
+    assert "agentd_http_connection_limit 4.0" in text
+    assert 'agentd_limits_reached_total{limit="connections"}' in text
+
+
+async def test_a_connection_that_is_being_answered_is_not_dropped_for_a_new_one(api_of: ApiOf) -> None:
+    api = await api_of(handlers={}, connections=2)
+    await api.session()
+    streams = [await api.http.get(f"{api.base}/v1/sessions/kitchen/events", headers=api.auth("read")) for _ in range(2)]
     assert await api.raw(b"GET /healthz HTTP/1.1\r\n\r\n") == b""
+    for stream in streams:
+        assert await stream.content.readline()
+        stream.close()
+    await eventually(lambda: api.runner.server.open_now == 0)  # type: ignore[union-attr]
     assert (await api.call("GET", "/healthz")).status == 200
-    for _, writer in idle:
-        writer.close()
-    await eventually(lambda: len(api.runner.server.connections) == 1 if api.runner.server else False)
-    assert b"403" in await api.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
 async def test_on_the_unix_socket_any_localhost_is_us_and_nobody_else(api: Api, tmp_path: Path) -> None:
