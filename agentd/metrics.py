@@ -150,7 +150,6 @@ class Metrics:
             self._turn_s.labels(stage)
         for kind in COMMAND_KINDS:
             self._commands.labels(kind, "no_effect")
-            self._command_s.labels(kind)
         for limit in LIMITS:
             self._limits.labels(limit)
 
