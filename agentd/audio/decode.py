@@ -1,4 +1,4 @@
-"""Decoding of uploaded audio as it arrives: WAV or raw samples in, the session's input format out.
+"""Decoding of uncompressed audio as it arrives: WAV or raw samples in, the session's input format out.
 
 A decoder holds at most a WAV header's ``fmt`` chunk, one frame and the resampler's filter, whatever is uploaded. It is
 plain compute, and quick enough for the event loop in pieces of ``PIECE_BYTES``: 0.1 to 0.2 ms for usual recordings, 2.5 ms
@@ -12,34 +12,10 @@ from agentd.audio.formats import AudioFormat, Encoding
 from agentd.audio.layout import Layout
 from agentd.audio.resample import LayoutConverter
 from agentd.audio.wav import WavHeader
-from agentd.errors import FieldError, InvalidAudio, MalformedRequest, UnsupportedMediaType
+from agentd.errors import FieldError, InvalidAudio, MalformedRequest
 
 PIECE_BYTES: Final = 16 * 1024
 """The most to ``feed`` at once on the event loop."""
-
-_WAV_TYPES: Final = frozenset({"audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"})
-_RAW_TYPES: Final = frozenset({"audio/pcm", "audio/x-pcm", "audio/raw", "audio/x-raw"})
-_TELLS_NOTHING: Final = frozenset({"", "application/octet-stream", "application/x-www-form-urlencoded"})
-"""No type, and the types that curl and others send on their own: the first bytes decide."""
-
-_MAGIC: Final = (
-    (b"fLaC", "FLAC"),
-    (b"OggS", "Ogg"),
-    (b"ID3", "MP3"),
-    (b"\xff\xfb", "MP3"),
-    (b"\xff\xf3", "MP3"),
-    (b"\x1a\x45\xdf\xa3", "WebM"),
-    (b"FORM", "AIFF"),
-    (b".snd", "AU"),
-    (b"\x1f\x8b", "gzip"),
-    (b"--", "a multipart form"),
-    (b"{", "JSON"),
-)
-_ACCEPTED: Final = (
-    "Send a WAV file with --data-binary @question.wav -H 'Content-Type: audio/wav', or raw samples with "
-    "-H 'Content-Type: audio/pcm;encoding=linear16;rate=16000;channels=1'"
-)
-_CONVERT: Final = "anything else becomes WAV with: ffmpeg -i IN -f wav - | curl -X POST -T - …"
 
 
 class Decoder(ABC):
@@ -47,10 +23,12 @@ class Decoder(ABC):
 
     Attributes:
         input: what was found, for a person ("WAV, 16 bit PCM, 44100 Hz, stereo"); "" until it is known.
+        stated_bytes: length of the samples as the header has it; None where it does not say, or nobody has seen it yet.
     """
 
     def __init__(self, target: AudioFormat) -> None:
         self.input = ""
+        self.stated_bytes: int | None = None
         self._target = target
         self._converter: LayoutConverter | None = None
         self._layout: Layout | None = None
@@ -59,7 +37,11 @@ class Decoder(ABC):
     @property
     def seconds(self) -> float:
         """Audio taken in so far."""
-        return self._decoded_bytes / self._layout.frame_bytes / self._layout.sample_rate if self._layout else 0.0
+        return self.seconds_of(self._decoded_bytes)
+
+    def seconds_of(self, n_bytes: int) -> float:
+        """How long so many bytes of samples are; 0 until their layout is known."""
+        return n_bytes / self._layout.frame_bytes / self._layout.sample_rate if self._layout else 0.0
 
     @abstractmethod
     def feed(self, data: bytes) -> bytes:
@@ -68,7 +50,6 @@ class Decoder(ABC):
         Raises:
             MalformedRequest: the data is not what its type or header says.
             InvalidAudio: it is audio that is not taken; says what is.
-            UnsupportedMediaType: no type was given and the first bytes are unknown.
         """
 
     def finish(self) -> bytes:
@@ -117,7 +98,7 @@ class WavDecoder(Decoder):
             if samples is None or self._header.layout is None:
                 return b""
             self._begin(self._header.layout, "WAV")
-            self._left = self._header.data_bytes
+            self._left = self.stated_bytes = self._header.data_bytes
             data = samples
         if self._left is not None:
             data = data[: self._left]
@@ -134,70 +115,14 @@ class WavDecoder(Decoder):
         return super().finish()
 
 
-class UnknownDecoder(Decoder):
-    """A body whose type says nothing: its first bytes choose the decoder."""
+def raw_layout(parameters: str, target: AudioFormat) -> Layout:
+    """The samples that the parameters of ``audio/pcm`` describe.
 
-    _NEEDED: Final = 12
-
-    def __init__(self, target: AudioFormat) -> None:
-        super().__init__(target)
-        self._head = b""
-        self._chosen: Decoder | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Audio taken in so far."""
-        return self._chosen.seconds if self._chosen else 0.0
-
-    def feed(self, data: bytes) -> bytes:
-        """See ``Decoder.feed``."""
-        if self._chosen is None:
-            self._head += data
-            if len(self._head) < self._NEEDED:
-                return b""
-            data, self._head = self._head, b""
-            self._chosen = self._choose(data)
-        decoded = self._chosen.feed(data)
-        self.input = self._chosen.input
-        return decoded
-
-    def finish(self) -> bytes:
-        """See ``Decoder.finish``."""
-        if self._chosen is None:
-            if not self._head:
-                raise MalformedRequest(f"The body is empty. {_ACCEPTED}.")
-            self._choose(self._head)
-            raise MalformedRequest(f"The body ends after {len(self._head)} bytes, which is no recording. {_ACCEPTED}.")
-        return self._chosen.finish()
-
-    def _choose(self, head: bytes) -> Decoder:
-        if head[:4] in {b"RIFF", b"RIFX", b"RF64"}:
-            return WavDecoder(self._target)
-        found = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
-        what = f"This is {found}" if found else f"The body begins with {head[:8]!r}, which is no audio header known here"
-        raise UnsupportedMediaType(f"{what}. {_ACCEPTED}; {_CONVERT}.")
-
-
-def open_decoder(content_type: str | None, target: AudioFormat) -> Decoder:
-    """The decoder for a body of this ``Content-Type`` (None: there was no such header).
+    ``encoding=mulaw;rate=8000;channels=1``; what is not given is as in ``target``, in mono.
 
     Raises:
-        UnsupportedMediaType: this type is not taken; names those that are and the curl flag to add.
-        InvalidAudio: the parameters of ``audio/pcm`` cannot be used.
+        InvalidAudio: names each parameter that cannot be used.
     """
-    media_type, _, parameters = (content_type or "").partition(";")
-    media_type = media_type.strip().lower()
-    if media_type in _WAV_TYPES:
-        return WavDecoder(target)
-    if media_type in _RAW_TYPES:
-        return RawDecoder(_raw_layout(parameters, target), target)
-    if media_type in _TELLS_NOTHING:
-        return UnknownDecoder(target)
-    raise UnsupportedMediaType(f"Audio of type {media_type[:80]!r} is not taken. {_ACCEPTED}; {_CONVERT}.")
-
-
-def _raw_layout(parameters: str, target: AudioFormat) -> Layout:
-    """``encoding=mulaw;rate=8000;channels=1``; what is not given is as in ``target``, in mono."""
     given: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in parameters.split(";"))):
         name, _, value = part.partition("=")

@@ -16,6 +16,12 @@ _CHUNK_BYTES: Final = 8
 _FMT_MAX_BYTES: Final = 1024
 """18 and 40 are usual; codecs append tables, but a longer one is no header of ours."""
 
+_ENDLESS_BYTES: Final = 0x7FFFF000
+"""Recorders that write into a pipe state 0, 0xFFFFFFFF or, like arecord and sox, about 2 GiB: none of these is a length."""
+
+_ENDLESS_64_BYTES: Final = 1 << 48
+"""Beyond 256 TB: a writer that filled the field with ones."""
+
 CHUNK_BUDGET: Final = 64
 """Chunks before the samples: real files have under ten; an endless list of empty chunks must end somewhere."""
 
@@ -48,6 +54,7 @@ class WavHeader:
         self.data_bytes: int | None = None
         self._buffer = b""
         self._skip = 0
+        self._data_bytes_64: int | None = None
         self._chunks = -1  # -1: the RIFF line, which is no chunk, is still to come
 
     def feed(self, data: bytes) -> bytes | None:
@@ -71,11 +78,11 @@ class WavHeader:
                 _check_riff(self._buffer)
                 self._skip = _RIFF_BYTES
             elif name == b"data":
-                self.data_bytes = None if size in {0, UNKNOWN_LENGTH} else size
+                self.data_bytes = self._data_bytes_64 if size == UNKNOWN_LENGTH else self._stated(size)
                 return self._samples()
-            elif name == b"fmt " and not self._read_fmt(size):
+            elif (name == b"fmt " and not self._read_fmt(size)) or (name == b"ds64" and not self._read_ds64(size)):
                 return None
-            else:
+            elif name != b"fmt ":
                 self._skip = _CHUNK_BYTES + size + size % 2  # chunks begin at even offsets
             self._chunks += 1
             if self._chunks > CHUNK_BUDGET:
@@ -91,6 +98,20 @@ class WavHeader:
         self._skip = _CHUNK_BYTES + size + size % 2
         return True
 
+    def _read_ds64(self, size: int) -> bool:
+        """Read the sizes of 64 bits that RF64 has; False until they are there."""
+        if size < 16:
+            raise MalformedRequest(f"The WAV header's 'ds64' chunk has {size} bytes, 28 are usual: the file is damaged.")
+        if len(self._buffer) < _CHUNK_BYTES + 16:
+            return False
+        length = int.from_bytes(self._buffer[_CHUNK_BYTES + 8 : _CHUNK_BYTES + 16], "little")
+        self._data_bytes_64 = length if 0 < length < _ENDLESS_64_BYTES else None
+        return True
+
+    @staticmethod
+    def _stated(size: int) -> int | None:
+        return size if 0 < size < _ENDLESS_BYTES else None
+
     def _samples(self) -> bytes:
         if self.layout is None:
             raise MalformedRequest("The WAV header has no 'fmt ' chunk before its samples: the file is damaged.")
@@ -101,7 +122,7 @@ class WavHeader:
 def _check_riff(head: bytes) -> None:
     if head[:4] == b"RIFX":
         raise InvalidAudio("This is a big-endian WAV (RIFX), which is not taken. Convert it: sox in.wav out.wav.")
-    if head[:4] not in {b"RIFF", b"RF64"} or head[8:12] != b"WAVE":
+    if head[:4] not in {b"RIFF", b"RF64", b"BW64"} or head[8:12] != b"WAVE":
         raise MalformedRequest(f"This is not a WAV file: it begins with {head[:12]!r}.")
 
 

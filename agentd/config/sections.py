@@ -276,6 +276,8 @@ class LimitSettings(Section):
     """Longest such recording."""
     audio_stall_s: Seconds = 10.0
     """A chunked audio body ends after so long without a byte."""
+    audio_decoders: Count = 16
+    """Compressed recordings (FLAC, Ogg, MP3, WebM …) that are decoded at once; each has a process of about 20 MB."""
     audio_queue: int = Field(default=4, ge=0, le=64)
     """Injections that wait for the one that is talking."""
     auth_failures_per_minute: Count = 10

@@ -13,7 +13,8 @@ from typing import Final, Literal
 from aiohttp import web
 from pydantic import Field
 
-from agentd.audio.decode import PIECE_BYTES, Decoder, open_decoder
+from agentd.audio.decode import PIECE_BYTES
+from agentd.audio.recording import Recording
 from agentd.config import LimitSettings
 from agentd.errors import (
     InvalidAudio,
@@ -29,7 +30,7 @@ from agentd.errors import (
 )
 from agentd.http.answers import json_answer
 from agentd.http.bodies import go_on, read_some
-from agentd.http.deps import DEPS
+from agentd.http.deps import CODECS, DEPS
 from agentd.http.models import Answer, Count, Seconds, Turn
 from agentd.http.queries import Flag, Timeout
 from agentd.http.replies import SPOKEN_REPLY, prefers_audio, reply
@@ -61,15 +62,19 @@ async def inject(request: web.Request) -> web.StreamResponse:
     if not request.can_read_body:
         raise MalformedRequest("There is no audio in the request; with curl add --data-binary @question.wav.")
     limits = request.app[DEPS].settings.limits
+    session.check_line(queue=query.queue)
     upload = Upload(request, limits, limited=request.content_length is not None or query.pace == "fast")
-    decoder = open_decoder(request.headers.get("Content-Type"), session.input_format)
-    pcm = decoded(upload.pieces(), decoder, limits, limited=upload.limited)
-    try:
+    recording = Recording(
+        upload.pieces(),
+        content_type=request.headers.get("Content-Type"),
+        length=request.content_length,
+        target=session.input_format,
+        codecs=request.app[CODECS],
+    )
+    async with aclosing(bounded(recording, limits, limited=upload.limited)) as pcm:
         injection = await session.inject_audio(
             pcm, wait=query.wait, queue=query.queue, realtime=query.pace == "realtime", timeout_s=query.timeout_s
         )
-    finally:
-        await pcm.aclose()
     if query.wait == "reply":
         return reply(request, session, injection.turns, as_audio=as_audio)
     return json_answer(
@@ -131,21 +136,20 @@ class Upload:
             )
 
 
-async def decoded(
-    pieces: AsyncGenerator[bytes, None], decoder: Decoder, limits: LimitSettings, *, limited: bool
-) -> AsyncGenerator[bytes, None]:
-    """``pieces`` in the decoder's target format; lets the loop turn between pieces."""
-    async with aclosing(pieces):
-        async for piece in pieces:
-            pcm = decoder.feed(piece)
-            if limited and decoder.seconds > limits.audio_body_s:
-                raise PayloadTooLarge(f"The recording is longer than {limits.audio_body_s:g} s (limits.audio_body_s).")
-            if pcm:
-                yield pcm
-            await asyncio.sleep(0)
-        rest = decoder.finish()
-        if rest:
-            yield rest
+async def bounded(recording: Recording, limits: LimitSettings, *, limited: bool) -> AsyncGenerator[bytes, None]:
+    """The recording's audio; one that is too long is refused, before any of it is heard where it says its length itself.
+
+    Raises:
+        PayloadTooLarge: it is ``limited`` and longer than ``limits.audio_body_s``.
+    """
+    async with aclosing(recording.pcm()) as decoded:
+        async for pcm in decoded:
+            if limited and max(recording.seconds, recording.stated_s) > limits.audio_body_s:
+                raise PayloadTooLarge(
+                    f"The recording ({recording.input}) is longer than {limits.audio_body_s:g} s (limits.audio_body_s). "
+                    "Audio in chunked transfer coding has no limit: curl -T - …"
+                )
+            yield pcm
 
 
 def _route(method: str, example: Example) -> Route:
@@ -166,6 +170,12 @@ def _route(method: str, example: Example) -> Route:
 
 BODIES: Final = (
     Media("audio/wav", "RIFF/WAVE; sizes of 0 or 0xFFFFFFFF (pipes) are normal."),
+    Media("audio/flac", "FLAC."),
+    Media("audio/ogg", "Ogg with Vorbis, Opus or FLAC."),
+    Media("audio/mpeg", "MP3."),
+    Media("audio/webm", "WebM with Opus or Vorbis, as browsers record it."),
+    Media("audio/mp4", "MP4 (M4A) with AAC, as browsers and telephones record it."),
+    Media("audio/aac", "AAC (ADTS)."),
     Media("audio/pcm", "Raw samples: `audio/pcm;encoding=linear16;rate=24000;channels=1`, or the session's input format."),
     Media("application/octet-stream", "Recognised by its first bytes."),
 )

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from agentd.audio.codecs import Codecs
 from agentd.config import Settings
 from agentd.door import Door, Identity, TokenStore
 from agentd.functions.service import Functions
@@ -50,6 +51,7 @@ class HttpDeps:
 
 
 DEPS: Final = web.AppKey("deps", HttpDeps)
+CODECS: Final = web.AppKey("codecs", Codecs)
 STARTS: Final = web.AppKey("starts", StartRate)
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 IDENTITY: Final = web.RequestKey("identity", Identity)

@@ -5,7 +5,8 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from agentd.http.deps import DEPS, REQUEST_ID, STARTED, STARTS, HttpDeps, Readiness
+from agentd.audio.codecs import Codecs
+from agentd.http.deps import CODECS, DEPS, REQUEST_ID, STARTED, STARTS, HttpDeps, Readiness
 from agentd.http.docs import DOCUMENT
 from agentd.http.guard import Guard, expect
 from agentd.http.openapi import render
@@ -35,6 +36,7 @@ def build_app(deps: HttpDeps) -> web.Application:
     app = web.Application(middlewares=[guard.middleware], client_max_size=deps.settings.limits.json_body_bytes)
     app[DEPS] = deps
     app[DOCUMENT] = render(ROUTES)
+    app[CODECS] = Codecs(lambda: deps.settings.limits.audio_decoders)
     app[STARTS] = StartRate(deps.settings.limits.starts_per_minute)
     for route in ROUTES:
         # Whoever may GET what ends may ask for its head; aiohttp leaves the body out.
@@ -43,6 +45,7 @@ def build_app(deps: HttpDeps) -> web.Application:
             guard.know(app.router.add_route(method, route.path, route.handler, expect_handler=expect), route)
     app.on_response_prepare.append(_complete_headers)
     app.cleanup_ctx.append(guard.watch)
+    app.on_cleanup.append(_end_decoders)
     app.on_shutdown.append(_end_streams)
     deps.metrics.watch_hub(deps.hub)
     deps.metrics.watch_functions(lambda: deps.functions.registry.specs.keys())  # noqa: PLW0108 - a reload swaps the registry
@@ -65,3 +68,8 @@ async def _complete_headers(request: web.Request, response: web.StreamResponse) 
 async def _end_streams(app: web.Application) -> None:
     """Readers of events get what waits for them, then the end."""
     app[DEPS].hub.close()
+
+
+async def _end_decoders(app: web.Application) -> None:
+    """No process outlives the daemon."""
+    await app[CODECS].close()

@@ -125,13 +125,17 @@ class Feed:
         Raises:
             SessionBusy: somebody talks and ``wait_in_line`` is False, or the line is full.
         """
+        self.check_line(wait_in_line=wait_in_line)
+        self._queue.append(talker)
+        if self._queue[0] is talker:
+            talker.started.set()
+
+    def check_line(self, *, wait_in_line: bool) -> None:
+        """Whether one more may join: the errors of ``join``, before anything of a recording was read."""
         if self._queue and not wait_in_line:
             raise SessionBusy("Another recording is being injected; wait for it, or leave out queue=false to queue behind it.")
         if len(self._queue) >= self._queue_limit:
             raise SessionBusy(f"{len(self._queue)} recordings already wait in this session; try again later.", retry_after_s=5)
-        self._queue.append(talker)
-        if self._queue[0] is talker:
-            talker.started.set()
 
     def leave(self, talker: Talker) -> None:
         """``talker`` is done or gave up; the next in line begins."""

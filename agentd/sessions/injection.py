@@ -33,6 +33,11 @@ class Speech:
         self._out = out
         self._loop = asyncio.get_running_loop()
 
+    def check_line(self, *, queue: bool) -> None:
+        """Raise ``SessionBusy`` or ``SessionEnded`` where ``inject_audio`` would: before its recording is read."""
+        self._out.alive()
+        self._out.conversation.feed.check_line(wait_in_line=queue)
+
     async def inject_audio(
         self,
         pcm: AsyncIterator[bytes],

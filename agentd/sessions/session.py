@@ -134,7 +134,8 @@ class Session:
         self.ask = Asking(out, speaking).ask
         self.end_turn = texts.end_turn
         self.interrupt = texts.interrupt
-        self.inject_audio = Speech(out).inject_audio
+        speech = Speech(out)
+        self.check_line, self.inject_audio = speech.check_line, speech.inject_audio
         self.listeners = self.conversation.listeners
         self._deps = deps
         self._limits = deps.limits

@@ -106,7 +106,7 @@ async def test_a_conversation_by_text_goes_on_through_a_change_of_prompt_and_end
         (b"", "audio/wav", 400, "no audio"),
         (b"RIFF\x24\x00\x00\x00WAVEfmt ", "audio/wav", 400, ""),
         (QUESTION[:24] + (7_000_000).to_bytes(4, "little") + QUESTION[28:], "audio/wav", 422, "192"),
-        (b"ID3\x04" + bytes(400), "audio/mpeg", 415, "audio/wav"),
+        (b"ID3\x04" + bytes(400), "audio/mpeg", 400, "MP3"),
         (b"hello, I am a text", "text/plain", 415, "audio/wav"),
     ],
     ids=["empty", "torn header", "absurd rate", "mp3", "text"],

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.support.recordings import KINDS, record, tone
 from tests.unit.http.conftest import Api, ApiOf, eventually
 
 AUDIO = "/v1/sessions/kitchen/audio"
@@ -81,8 +82,8 @@ async def test_chunked_stereo_in_another_rate_is_mixed_and_resampled(kitchen: Ap
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
-        (b"ID3\x04 not for us, really not", "audio/mpeg", 415),
-        (b"ID3\x04 not for us, really not", "application/octet-stream", 415),
+        (b"ID3\x04 not for us, really not", "audio/mpeg", 400),
+        (b"ID3\x04 not for us, really not", "application/octet-stream", 400),
         (b"hello world, this is no sound", "application/octet-stream", 415),
         (b"{}", "application/json", 415),
         (wav(b""), "audio/wav", 422),
@@ -106,6 +107,39 @@ async def test_bad_audio_is_refused_and_nothing_of_it_reaches_the_upstream(
 async def test_no_body_is_refused_with_the_flag_to_add(kitchen: Api) -> None:
     problem = (await kitchen.call("POST", AUDIO)).problem(400, "malformed-request")
     assert "--data-binary" in problem["detail"]
+
+
+@pytest.mark.parametrize("name", ["FLAC", "Ogg Opus", "MP3", "WebM Opus", "M4A, index last"])
+async def test_a_compressed_recording_is_heard_and_answered(kitchen: Api, name: str) -> None:
+    kind = KINDS[name]
+    body = record(kind, tone(0.4, kind.rate))
+    for content_type in (kind.media_type, "application/x-www-form-urlencoded"):
+        answer = await kitchen.call("PUT", AUDIO, data=body, headers={"Content-Type": content_type})
+        assert answer.status == 200, answer.body
+        assert answer.json["accepted_s"] == pytest.approx(0.4, abs=0.1)
+
+
+async def test_a_recording_that_says_it_is_too_long_is_413_before_any_of_it_is_heard(api_of: ApiOf) -> None:
+    api = await api_of(audio_body_s=0.5)
+    await api.session()
+    before = await heard_bytes(api)
+    kind = KINDS["M4A, index first"]
+    (await api.call("POST", AUDIO, data=record(kind, tone(0.8, kind.rate)))).problem(413, "payload-too-large")
+    (await api.call("POST", AUDIO, data=wav(speech(0.8)))).problem(413, "payload-too-large")
+    assert await heard_bytes(api) == before
+
+
+async def test_a_busy_session_says_so_before_it_reads_the_recording(kitchen: Api) -> None:
+    async def never() -> AsyncIterator[bytes]:
+        yield b"RIFF"
+        await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(kitchen.call("POST", AUDIO, data=wav(speech(1.0))))
+        await eventually(lambda: kitchen.world.manager.get("kitchen").conversation.feed.talking)
+        async with asyncio.timeout(0.8):
+            (await kitchen.call("POST", f"{AUDIO}?queue=false", data=never())).problem(409, "session-busy")
+    assert first.result().status == 200
 
 
 async def test_silence_is_not_heard(kitchen: Api) -> None:
