@@ -57,7 +57,8 @@ export class Store extends EventTarget {
   }
 
   async refresh() {
-    const [list, agents] = await Promise.all([call("GET", `/v1/sessions?limit=${PAGE}`), call("GET", "/v1/agents")]);
+    const list = await call("GET", `/v1/sessions?limit=${PAGE}`); // alone: a wrong token is tried once
+    const agents = await call("GET", "/v1/agents");
     this.sessions = new Map(list.items.map((session) => [session.run_id, session]));
     this.older = list.next;
     this.agents = agents.items;

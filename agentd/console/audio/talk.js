@@ -104,7 +104,7 @@ export class Talk extends EventTarget {
 
   async #connect() {
     const audio = this.#wanted === "talking" ? "both" : "out";
-    const query = new URLSearchParams({ audio, encoding: "linear16", sample_rate: this.sound.sampleRate, events: "UserStartedSpeaking" });
+    const query = new URLSearchParams({ audio, encoding: "linear16", sample_rate: this.sound.sampleRate, events: "none" });
     const socket = await connect(`${sessionPath(this.runId, "stream")}?${query}`);
     socket.binaryType = "arraybuffer";
     this.#socket?.close(1000);
@@ -116,8 +116,13 @@ export class Talk extends EventTarget {
   }
 
   #receive(data) {
-    if (data instanceof ArrayBuffer) this.sound.play(data);
-    else if (JSON.parse(data).type === "UserStartedSpeaking") this.sound.cut();
+    if (data instanceof ArrayBuffer) {
+      this.sound.play(data);
+      return;
+    }
+    const message = JSON.parse(data);
+    if (message.type === "AudioCut") this.sound.cut();
+    else if (message.type === "Error") this.#store.tell("problem", new Problem({ code: message.data.code, title: "The audio connection has a problem", detail: message.data.description }));
   }
 
   #send(samples) {

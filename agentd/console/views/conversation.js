@@ -23,7 +23,7 @@ export function conversation(store, talk, place) {
     h("div", { class: "talk-tools" }, listen, hush, stop, details),
   );
   const error = h("p", { class: "problem-text talk-error", role: "alert" });
-  const scroll = h("div", { class: "scroll" });
+  const scroll = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "What was said" });
   const welcome = h("div", { class: "empty centre welcome" },
     h("p", { class: "empty-title" }, "Choose a conversation, or start one."),
     h("p", null, "Everything said in it appears here as it happens: what was heard, which functions ran, what was said, and what of it was cut."),

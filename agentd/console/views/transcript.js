@@ -9,9 +9,10 @@ const NEAR_END_PX = 120;
 
 /** Shows the turns in `place` and keeps its end in view while the reader is there. `onTurn(n)` follows a click on a turn's time. */
 export function transcript(store, place, { onTurn } = {}) {
-  const list = h("ol", { class: "turns", role: "log", "aria-label": "Transcript", "aria-live": "polite", "aria-relevant": "additions text", tabindex: "0" });
+  const list = h("ol", { class: "turns" });
+  const log = h("div", { class: "log", role: "log", "aria-label": "Transcript", "aria-live": "polite", "aria-relevant": "additions text" }, list);
   const empty = h("div", { class: "empty centre" });
-  place.append(empty, list);
+  place.append(empty, log);
 
   const show = () => {
     const atEnd = place.scrollHeight - place.scrollTop - place.clientHeight < NEAR_END_PX;
@@ -19,7 +20,7 @@ export function transcript(store, place, { onTurn } = {}) {
     settle(list, turns);
     keyed(list, turns, keyOf, () => turnRow(onTurn));
     empty.hidden = turns.length > 0;
-    list.hidden = turns.length === 0;
+    log.hidden = turns.length === 0;
     fill(empty, ...emptiness(store));
     if (atEnd) place.scrollTop = place.scrollHeight;
   };

@@ -1,0 +1,172 @@
+"""A person at the console: what they do, and what they then see."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.e2e.console.conftest import Console
+from tests.support.daemon import DaemonProcess, daemon_process
+from tests.support.programs import NODE_CLIENTS, needs_chromium, needs_node
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.models,
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="session"),
+    needs_chromium,
+]
+
+HOSTILE = '<img src="/nothing" onerror="window.owned = true"><script>window.owned = true</script>'
+
+
+async def test_a_session_is_started_typed_to_steered_and_stopped(console: Console, daemon: DaemonProcess) -> None:
+    page = console.page
+    await console.enter()
+    await expect(page.get_by_text("Nobody is on the line.")).to_be_visible()
+    await console.start("hall")
+    await expect(page.locator("#talk-state")).to_have_text("idle")
+
+    await console.type("turn on the kitchen lights")
+    await expect(console.line("user", "turn on the kitchen lights")).to_be_visible()
+    await expect(console.line("agent", re.compile("kitchen.* on", re.IGNORECASE))).to_be_visible()
+    call = page.locator(".turn-calls .call")
+    await expect(call.locator("summary")).to_contain_text("set_light")
+    await expect(call.locator(".tag")).to_have_text("ok")
+    await call.locator("summary").click()
+    await expect(call.locator(".call-whole")).to_contain_text("kitchen")
+    await expect(page.locator(".turn .stage-bar")).to_be_visible()
+    await expect(page.locator(".chart svg g")).to_have_count(1)
+    await page.get_by_text("As a table").click()
+    await expect(page.get_by_role("cell").first).to_contain_text(re.compile(r"\d+ ms|\d\.\d+ s"))
+
+    await page.get_by_role("tab", name="Calls").click()
+    await expect(page.locator("#panel-calls .call-name")).to_have_text("set_light")
+    await page.get_by_role("tab", name="Agent").click()
+    await expect(page.locator("#prompt")).to_have_value("You are the voice of a home.")
+    await page.locator("#prompt").fill("You are the voice of a ship.")
+    await page.locator("#prompt-replace").click()
+    await expect(page.locator(".outcome").first).to_have_text("Prompt: applied.")
+    await page.locator("#prompt-extra").fill("Say aye.")
+    await page.locator("#prompt-append").click()
+    await expect(page.locator("#prompt")).to_have_value(re.compile(r"ship\.\s+Say aye\."))
+    assert "ship" in (await daemon.call("GET", "/v1/sessions/hall/prompt")).json["prompt"]
+
+    await page.locator("#stop").click()
+    await expect(page.locator("#talk-state")).to_have_text("ended")
+    await expect(page.locator(".composer")).to_be_hidden()
+    assert (await daemon.call("GET", "/v1/sessions/hall")).json["state"] == "ended"
+
+
+async def test_what_is_said_stays_text(console: Console, daemon: DaemonProcess) -> None:
+    await daemon.call("PUT", "/v1/sessions/xss", json={"metadata": {"note": HOSTILE}, "prompt": HOSTILE})
+    await console.enter()
+    await console.page.get_by_role("button", name=re.compile("^xss")).click()
+    await daemon.call("POST", "/v1/sessions/xss/messages", json={"role": "assistant", "content": HOSTILE})
+    await expect(console.line("agent", "onerror")).to_be_visible()
+    await console.type(HOSTILE)
+    await expect(console.line("user", "onerror")).to_be_visible()
+    await console.page.get_by_role("tab", name="Session").click()
+    await expect(console.page.locator(".facts")).to_contain_text("onerror")
+    assert await console.page.locator("#app img, #app script").count() == 0
+    assert await console.page.evaluate("window.owned") is None
+    await daemon.call("DELETE", "/v1/sessions/xss")
+
+
+async def test_refusals_are_told_in_the_daemons_own_words(console: Console, daemon: DaemonProcess) -> None:
+    page = console.page
+    await console.visit()
+    await page.locator("#token").fill("not-a-token")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("This token is not known")
+    await console.enter()
+    await daemon.call("PUT", "/v1/sessions/taken")
+    await page.locator("#start").click()
+    await page.locator("#start-name").fill("taken")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    await expect(page.locator("dialog .problem-text")).to_contain_text("taken")
+    await page.keyboard.press("Escape")
+    await daemon.call("DELETE", "/v1/sessions/taken")
+    refused = [fault for fault in console.faults if re.search(r"status of (401|409)", fault)]
+    assert len(refused) == 2, "a browser notes each refusal, and nothing else"
+    console.faults = [fault for fault in console.faults if fault not in refused]
+
+
+async def test_the_keyboard_alone_is_enough(console: Console, daemon: DaemonProcess) -> None:
+    page = console.page
+    await console.enter()
+    await page.keyboard.press("n")
+    await expect(page.locator("#start-name")).to_be_focused()
+    await page.keyboard.type("keys")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="keys")).to_be_focused()
+    await page.keyboard.press("/")
+    await page.keyboard.type("what day is it today?")
+    await page.keyboard.press("Enter")
+    await expect(console.line("agent", re.compile(r"\w"))).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("heading", name="Keyboard")).to_be_visible()
+    await page.get_by_label("Use these keys").uncheck()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("n")
+    await expect(page.locator("#start-name")).to_be_hidden()
+    await page.locator("#tab-latency").focus()
+    await page.keyboard.press("ArrowRight")
+    await expect(page.locator("#tab-calls")).to_be_focused()
+    await expect(page.locator("#panel-calls .call-name")).to_have_text("get_date")
+    await daemon.call("DELETE", "/v1/sessions/keys")
+
+
+@needs_node
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1360), ("dark", 1360), ("light", 360)])
+async def test_axe_finds_nothing_serious(browser: Browser, daemon: DaemonProcess, scheme: Any, width: int) -> None:
+    axe = (NODE_CLIENTS / "node_modules/axe-core/axe.min.js").read_text()
+    context = await browser.new_context(viewport={"width": width, "height": 740}, color_scheme=scheme, reduced_motion="reduce")
+    console = Console(await context.new_page(), daemon.url, daemon.token)
+    await daemon.call("PUT", "/v1/sessions/axe")
+    await daemon.call("POST", "/v1/sessions/axe/messages?wait=reply", json={"role": "user", "content": "kitchen lights off"})
+
+    async def check(where: str) -> None:
+        await console.page.evaluate(axe)
+        found = await console.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        serious = [violation for violation in found["violations"] if violation["impact"] in ("serious", "critical")]
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious] == [], where
+        assert await console.page.evaluate("document.documentElement.scrollWidth") <= width, f"{where} is wider than the screen"
+
+    await console.visit()
+    await check("sign-in")
+    await console.enter()
+    await check("sessions")
+    await console.page.get_by_role("button", name=re.compile("^axe")).first.click()
+    await expect(console.line("agent", "off").last).to_be_visible()
+    await check("conversation")
+    if width < 760:
+        await console.page.locator("#details").click()
+    for name in ("Calls", "Agent", "Session"):
+        await console.page.get_by_role("tab", name=name).click()
+        await check(name)
+    await console.page.locator("#help").click()
+    await check("keyboard")
+    await console.leave()
+    await context.close()
+
+
+async def test_the_page_comes_back_by_itself_when_the_daemon_does(browser: Browser, tmp_path: Path) -> None:
+    config = '[engine]\nmode = "never"\n[deepgram]\napi_key = "none"\nagent_url = "ws://127.0.0.1:9"\n'
+    async with daemon_process(tmp_path, config) as daemon:
+        page = await browser.new_page()
+        console = Console(page, daemon.url, daemon.token)
+        await console.enter()
+        await expect(page.locator("#link")).to_have_text("Live")
+        port = int(daemon.url.rpartition(":")[2])
+        await daemon.stop()
+    await expect(page.locator("#link")).to_have_text("Reconnecting")
+    await expect(page.locator("#banner")).to_contain_text("tried again")
+    async with daemon_process(tmp_path, config, environment={"AGENTD_SERVER__PORT": str(port)}) as again:
+        assert again.url == console.url
+        await expect(page.locator("#link")).to_have_text("Live")
+        await expect(page.locator("#banner")).to_be_hidden()
+        await page.close()
