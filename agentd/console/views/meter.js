@@ -1,9 +1,10 @@
 // How loud one end of the line is.
 
-import { h } from "../dom.js";
+import { h, set } from "../dom.js";
 
 const FLOOR_DB = -60;
 const FALL = 0.86;
+const LOUD = 0.4;
 
 /** A meter for `label`; `show(level)` takes an amplitude between 0 and 1. */
 export function meter(label, kind) {
@@ -21,6 +22,7 @@ export function meter(label, kind) {
       requestAnimationFrame(() => {
         due = false;
         bar.style.setProperty("transform", `scaleX(${shown.toFixed(3)})`);
+        set(element, "data-loud", shown > LOUD ? "true" : null);
       });
     },
   };

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.e2e.console.conftest import Console
+from tests.e2e.console.conftest import SAID, Console
 from tests.support.daemon import DaemonProcess, daemon_process
 from tests.support.programs import NODE_CLIENTS, needs_chromium, needs_node
 
@@ -170,3 +170,45 @@ async def test_the_page_comes_back_by_itself_when_the_daemon_does(browser: Brows
         await expect(page.locator("#link")).to_have_text("Live")
         await expect(page.locator("#banner")).to_be_hidden()
         await page.close()
+
+
+async def test_a_spoken_question_is_heard_answered_and_played(console: Console, daemon: DaemonProcess) -> None:
+    page = console.page
+    await console.enter()
+    await console.start("voice")
+    await page.locator("#mode").click()  # an open microphone
+    await page.locator("#mic").click()
+    await expect(page.locator(".mic-hint")).to_have_text("The microphone is open")
+    await expect(page.locator(".meter.in[data-loud]")).to_be_visible()
+    await expect(console.line("user", re.compile(SAID, re.IGNORECASE))).to_be_visible()
+    await expect(page.locator(".turn-calls .call-name")).to_have_text("set_light")
+    await expect(console.line("agent", re.compile("lamp.* on", re.IGNORECASE))).to_be_visible()
+    await expect(page.locator(".meter.out[data-loud]")).to_be_visible()
+    await expect(page.locator(".stage-bar")).to_have_attribute("aria-label", re.compile("Endpointing .*Speak "))
+    await page.locator("#mic").click()
+    await expect(page.locator(".mic-hint")).to_have_text("The microphone is off")
+    await page.locator("#hang-up").click()
+    await expect(page.locator("#mic")).to_have_attribute("data-attached", "off")
+    turn = (await daemon.call("GET", "/v1/sessions/voice/turns")).json["items"][0]
+    assert turn["delivered"] is True
+    await daemon.call("DELETE", "/v1/sessions/voice")
+
+
+async def test_who_listens_in_hears_the_agent_and_sees_what_an_interruption_cut(console: Console, daemon: DaemonProcess) -> None:
+    page = console.page
+    await daemon.call("PUT", "/v1/sessions/story", json={"agent": "reader"})
+    await console.enter()
+    await page.get_by_role("button", name=re.compile("^story")).first.click()
+    await page.locator("#listen").click()
+    await expect(page.locator("#listen")).to_have_text("Hang up")
+    await expect(page.locator(".mic-hint")).to_have_text("Listening in")
+    story = "Once upon a time a lighthouse keeper counted the ships that passed, and wrote all of them into a large green book."
+    await daemon.call("POST", "/v1/sessions/story/messages", json={"role": "assistant", "content": story})
+    await expect(page.locator(".meter.out[data-loud]")).to_be_visible()
+    await page.keyboard.press(".")
+    await expect(page.locator(".turn[data-outcome=interrupted] .agent .cut")).to_contain_text("green book.")
+    await expect(page.locator(".turn[data-outcome=interrupted] .tag")).to_have_text("interrupted")
+    played = (await daemon.call("GET", "/v1/sessions/story/turns/1")).json["played"]
+    assert await page.locator(".turn .agent .words").inner_text() == (played or "")
+    await daemon.call("DELETE", "/v1/sessions/story")
+    await expect(page.locator("#listen")).to_be_hidden()
