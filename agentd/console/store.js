@@ -6,8 +6,10 @@ import { Conversation } from "./turns.js";
 
 const PAGE = 50;
 const TURNS = 200;
+const NOTES = 50;
+const NOTED = new Set(["Error", "Warning", "AudioDropped", "DeadAir", "RecordingStopped", "InjectionRefused"]);
 
-/** Topics: `sessions`, `agents`, `open` (another run), `session` (its view), `turns`, `event`, `link`, `problem`. */
+/** Topics: `sessions`, `agents`, `open` (another run), `session` (its view), `turns`, `notes`, `link`, `problem`. */
 export class Store extends EventTarget {
   sessions = new Map();
   agents = [];
@@ -15,6 +17,7 @@ export class Store extends EventTarget {
   older = null;
   open = null;
   conversation = new Conversation();
+  notes = [];
   loading = false;
   link = "connecting";
   #pending = new Set();
@@ -89,6 +92,7 @@ export class Store extends EventTarget {
     const generation = ++this.#generation;
     if (this.open !== runId) {
       this.open = runId;
+      this.notes = [];
       this.conversation = new Conversation();
     }
     this.loading = true;
@@ -113,6 +117,13 @@ export class Store extends EventTarget {
     this.open = null;
     this.conversation = new Conversation();
     this.changed("open", "session", "turns");
+  }
+
+  /** Start a session; resolves to its run, which can be opened then. */
+  async start(body) {
+    const session = await call("POST", "/v1/sessions", body);
+    this.keep(session);
+    return session.run_id;
   }
 
   keep(session) {
@@ -141,7 +152,10 @@ export class Store extends EventTarget {
     if (runId !== this.open) return undefined;
     if (type === "UserStartedSpeaking") this.checkLast();
     if (this.conversation.apply(event)) this.changed("turns");
-    this.tell("event", event);
+    if (NOTED.has(type)) {
+      this.notes = [event, ...this.notes].slice(0, NOTES);
+      this.changed("notes");
+    }
     return undefined;
   }
 

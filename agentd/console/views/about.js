@@ -1,7 +1,7 @@
-// The facts of a session, and what it used.
+// The facts of a session, what it used, and what the daemon and the upstream had to remark.
 
 import { fill, h } from "../dom.js";
-import { duration, plain, when } from "../words.js";
+import { duration, plain, timeOf, when } from "../words.js";
 
 /** Shows them in `place`. */
 export function aboutTab(store, place) {
@@ -29,9 +29,16 @@ export function aboutTab(store, place) {
       ["Functions", session.functions?.join(", ")],
       ...Object.entries(metadata),
     ];
-    fill(place, h("dl", { class: "facts" }, facts.filter(([, value]) => value).map(([name, value]) => [h("dt", null, name), h("dd", null, String(value))])));
+    const known = facts.filter(([, value]) => value).map(([name, value]) => [h("dt", null, name), h("dd", null, String(value))]);
+    fill(place, h("dl", { class: "facts" }, known), store.notes.length > 0 && h("h3", null, "Noted"), h("ul", { class: "notes" }, store.notes.map(note)));
   };
   store.on("session", show);
+  store.on("notes", show);
   store.on("open", show);
   show();
+}
+
+function note({ type, time, data }) {
+  const about = data.description ?? data.message ?? Object.entries(data).map(([name, value]) => `${plain(name)} ${value}`).join(", ");
+  return h("li", { class: type === "Error" ? "problem-text" : null }, h("span", { class: "total" }, timeOf(time)), h("b", null, ` ${data.code ?? type} `), about);
 }

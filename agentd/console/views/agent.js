@@ -67,7 +67,7 @@ function promptForm(store) {
 
 function voiceForm(store) {
   const voices = h("datalist", { id: "voices" });
-  const model = h("input", { id: "voice", list: "voices", autocomplete: "off", spellcheck: "false" });
+  const model = h("input", { id: "voice", list: "voices", autocomplete: "off", spellcheck: "false", required: true });
   const speed = h("input", { id: "speed", type: "range", min: 0.7, max: 1.5, step: 0.05, value: 1 });
   const shown = h("output", { for: "speed" }, "1.00×");
   const state = outcome();
@@ -108,6 +108,7 @@ function outcome() {
   const show = (kind, ...content) => {
     set(element, "data-kind", kind);
     fill(element, ...content);
+    if (kind) element.scrollIntoView({ block: "nearest" });
   };
   const failed = (problem) => {
     if (!(problem instanceof Problem)) throw problem;

@@ -18,7 +18,6 @@ export function composer(store, talk, place) {
   const mic = h("button", { id: "mic", class: "mic", type: "button", "aria-keyshortcuts": "Space m" }, icon("mic"));
   const hint = h("p", { class: "mic-hint", role: "status" });
   const mode = h("button", { id: "mode", class: "small", type: "button", role: "switch" }, "Open mic");
-  const leave = h("button", { id: "hang-up", class: "small", type: "button", onclick: () => talk.leave() }, "Hang up");
   const gear = h("button", { id: "sound", class: "icon-button", type: "button", "aria-label": "Audio settings" }, icon("gear"));
   const user = meter("You", "in");
   const agent = meter("Agent", "out");
@@ -26,7 +25,7 @@ export function composer(store, talk, place) {
   const send = h("button", { class: "icon-button solid", type: "submit", "aria-label": "Send" }, icon("send"));
   const form = h("form", { class: "composer-type", method: "post" }, text, send);
   const element = h("footer", { class: "composer", "aria-label": "Talk and type" },
-    h("div", { class: "composer-sound" }, hint, h("div", { class: "meters" }, user.element, agent.element), h("span", { class: "row" }, mode, leave, gear)),
+    h("div", { class: "composer-sound" }, hint, h("div", { class: "meters" }, user.element, agent.element), h("span", { class: "row" }, mode, gear)),
     h("div", { class: "composer-main" }, mic, form),
   );
   place.append(element);
@@ -64,7 +63,6 @@ export function composer(store, talk, place) {
     set(mic, "aria-pressed", attached === "talking" ? String(talk.hot) : null);
     setText(hint, talk.muted && talk.mode === "open" && attached === "talking" ? "The microphone is off" : HINTS[attached][talk.mode]);
     set(mode, "aria-checked", String(talk.mode === "open"));
-    leave.hidden = attached === "off";
     set(element, "data-attached", attached);
   };
   talk.on("changed", show);

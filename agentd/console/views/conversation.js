@@ -1,12 +1,15 @@
 // The open conversation: who it is, what can be done with it, its transcript, and its recording when it is over.
 
 import { call, sessionPath } from "../api.js";
-import { h, set, setText } from "../dom.js";
+import { fill, h, set, setText } from "../dom.js";
 import { icon } from "../icons.js";
 import { plain, when } from "../words.js";
 import { replay } from "./replay.js";
 import { stateOf } from "./sessions.js";
 import { transcript } from "./transcript.js";
+
+/** The profile of compatible clients that name none: nothing to talk to by itself. */
+const PASSTHROUGH = "passthrough";
 
 /** Shows the open session in `place`. */
 export function conversation(store, talk, place) {
@@ -24,9 +27,11 @@ export function conversation(store, talk, place) {
   );
   const error = h("p", { class: "problem-text talk-error", role: "alert" });
   const scroll = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "What was said" });
+  const agents = h("div", { class: "agents" });
   const welcome = h("div", { class: "empty centre welcome" },
     h("p", { class: "empty-title" }, "Choose a conversation, or start one."),
     h("p", null, "Everything said in it appears here as it happens: what was heard, which functions ran, what was said, and what of it was cut."),
+    agents,
   );
   const player = replay(store, (n) => turns.follow(n));
   place.append(welcome, head, error, scroll, player.element);
@@ -48,8 +53,12 @@ export function conversation(store, talk, place) {
     head.hidden = scroll.hidden = store.open === null;
     listen.hidden = hush.hidden = stop.hidden = !live;
     error.hidden = !session?.error;
-    if (!session) return;
+    if (!session) {
+      document.title = "agentd";
+      return;
+    }
     setText(title, session.id);
+    document.title = `${session.id} · agentd`;
     setText(state, live ? stateOf(session) : "ended");
     set(dot, "data-activity", live ? session.activity : "ended");
     set(dot, "data-state", session.state);
@@ -57,6 +66,7 @@ export function conversation(store, talk, place) {
     setText(about, [session.agent, session.upstream, `since ${when(session.started_at)}`, ...ending].filter(Boolean).join(" · "));
     setText(error, session.error?.detail ?? "");
   };
+  const offer = () => fill(agents, store.agents.filter((agent) => agent.upstream && agent.name !== PASSTHROUGH).map((agent) => offerOf(agent, store)));
   const hear = () => {
     const hearing = talk.attached !== "off";
     set(listen, "aria-pressed", String(hearing));
@@ -67,9 +77,28 @@ export function conversation(store, talk, place) {
     show();
     if (store.open !== null) title.focus();
   });
+  store.on("agents", offer);
   talk.on("changed", hear);
   show();
   hear();
+}
+
+/** An agent to talk to at once, without a name or any other choice. */
+function offerOf(agent, store) {
+  const functions = agent.functions.length;
+  const start = async () => {
+    card.disabled = true;
+    try {
+      await store.show(await store.start({ agent: agent.name }));
+    } catch (problem) {
+      store.tell("problem", problem);
+    } finally {
+      card.disabled = false;
+    }
+  };
+  const card = h("button", { type: "button", class: "agent-card", onclick: start },
+    h("b", null, `Talk to ${agent.name}`), h("span", null, `${agent.upstream}, ${functions} ${functions === 1 ? "function" : "functions"}`));
+  return card;
 }
 
 /** Stop what the agent says, here and upstream. */

@@ -37,7 +37,4 @@ export function inspector(store, place) {
       choose((i + step + tabs.length) % tabs.length, true);
     });
   });
-  const show = () => set(place, "data-open", store.open !== null ? "true" : null);
-  store.on("open", show);
-  show();
 }

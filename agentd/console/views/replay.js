@@ -4,6 +4,9 @@ import { request, sessionPath } from "../api.js";
 import { h, setText } from "../dom.js";
 import { icon } from "../icons.js";
 
+const WORD_MS = 400;
+const SENTENCE_MS = 8000;
+
 /** `element` belongs below the transcript; `onTurn(n)` is told which turn is heard, or null. */
 export function replay(store, onTurn) {
   const audio = h("audio", { controls: true, preload: "auto" });
@@ -12,10 +15,12 @@ export function replay(store, onTurn) {
   const element = h("div", { class: "replay" }, load, audio, note);
   let url = null;
   let whole = false;
+  let began = 0;
 
   const use = async (path) => {
     const runId = store.open;
     const response = await request("GET", path);
+    began = Date.parse(response.headers.get("Recording-Started-At") ?? store.session.started_at);
     const blob = await response.blob();
     if (runId !== store.open) return false;
     if (url !== null) URL.revokeObjectURL(url);
@@ -51,7 +56,7 @@ export function replay(store, onTurn) {
     onTurn(null);
   };
   const follow = () => {
-    if (whole) onTurn(turnAt(store, audio.currentTime));
+    if (whole) onTurn(turnAt(store.conversation.all, began + audio.currentTime * 1000));
   };
 
   load.addEventListener("click", () => attempt(sessionPath(store.open, "recording"), true, 0));
@@ -76,7 +81,7 @@ export function replay(store, onTurn) {
     async play(turn) {
       if (turn.n === null) return;
       if (whole) {
-        audio.currentTime = Math.max(0, offset(store, turn));
+        audio.currentTime = Math.max(0, (beginning(turn) - began) / 1000);
         await audio.play();
         return;
       }
@@ -88,12 +93,14 @@ export function replay(store, onTurn) {
   };
 }
 
-function offset(store, turn) {
-  return (Date.parse(turn.started_at) - Date.parse(store.session.started_at)) / 1000;
+/** When a turn is first heard, in Unix milliseconds: a spoken one is known when its sentence is over. */
+function beginning(turn) {
+  const words = turn.cause === "speech" ? (turn.heard ?? "").split(/\s+/).length : 0;
+  return Date.parse(turn.started_at) - Math.min(SENTENCE_MS, words * WORD_MS);
 }
 
-function turnAt(store, seconds) {
+function turnAt(turns, time) {
   let found = null;
-  for (const turn of store.conversation.all) if (turn.n !== null && offset(store, turn) <= seconds + 0.2) found = turn.n;
+  for (const turn of turns) if (turn.n !== null && beginning(turn) <= time) found = turn.n;
   return found;
 }

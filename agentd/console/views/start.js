@@ -1,6 +1,6 @@
 // The dialog that starts a session.
 
-import { call, Problem } from "../api.js";
+import { Problem } from "../api.js";
 import { fill, h, set, setText } from "../dom.js";
 import { problemText } from "./toasts.js";
 
@@ -60,10 +60,9 @@ export function startDialog(store) {
     if (greeting.value.trim()) body.greeting = greeting.value;
     if (record.checked) body.record = true;
     try {
-      const session = await call("POST", "/v1/sessions", body);
-      store.keep(session);
-      dialog.close();
-      await store.show(session.run_id);
+      const runId = await store.start(body);
+      dialog.close(); // first: it gives the focus back to the button that opened it
+      await store.show(runId);
     } catch (failure) {
       if (!(failure instanceof Problem)) throw failure;
       fill(problem, ...problemText(failure));

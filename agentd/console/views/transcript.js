@@ -14,20 +14,28 @@ export function transcript(store, place, { onTurn } = {}) {
   const empty = h("div", { class: "empty centre" });
   place.append(empty, log);
 
+  let atEnd = true;
+  const toEnd = () => {
+    if (atEnd) place.scrollTop = place.scrollHeight;
+  };
+  place.addEventListener("scroll", () => {
+    atEnd = place.scrollHeight - place.scrollTop - place.clientHeight < NEAR_END_PX;
+  }, { passive: true });
+  new ResizeObserver(toEnd).observe(place);
+
   const show = () => {
-    const atEnd = place.scrollHeight - place.scrollTop - place.clientHeight < NEAR_END_PX;
     const turns = store.conversation.all;
     settle(list, turns);
     keyed(list, turns, keyOf, () => turnRow(onTurn));
     empty.hidden = turns.length > 0;
     log.hidden = turns.length === 0;
     fill(empty, ...emptiness(store));
-    if (atEnd) place.scrollTop = place.scrollHeight;
+    toEnd();
   };
   store.on("turns", show);
   store.on("open", () => {
+    atEnd = true;
     show();
-    place.scrollTop = place.scrollHeight;
   });
   store.on("session", () => fill(empty, ...emptiness(store)));
   return {
@@ -84,14 +92,14 @@ function turnRow(onTurn) {
 function speech(kind, who) {
   const words = h("span", { class: "words" });
   const cut = h("del", { class: "cut" });
-  const note = h("span", { class: "visually-hidden" }, ", not heard: ");
+  const note = h("span", null, " ", h("span", { class: "visually-hidden" }, "not heard: "));
   const element = h("p", { class: `line ${kind}` }, h("b", { class: "who" }, who), words, note, cut);
   return {
     element,
     show(text, lost, waiting) {
       element.hidden = text === null;
       setText(words, text ?? "");
-      setText(cut, lost ? ` ${lost}` : "");
+      setText(cut, lost);
       note.hidden = cut.hidden = !lost;
       set(element, "data-waiting", waiting ? "true" : null);
     },

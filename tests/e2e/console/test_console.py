@@ -187,7 +187,7 @@ async def test_a_spoken_question_is_heard_answered_and_played(console: Console, 
     await expect(page.locator(".stage-bar")).to_have_attribute("aria-label", re.compile("Endpointing .*Speak "))
     await page.locator("#mic").click()
     await expect(page.locator(".mic-hint")).to_have_text("The microphone is off")
-    await page.locator("#hang-up").click()
+    await page.locator("#listen").click()
     await expect(page.locator("#mic")).to_have_attribute("data-attached", "off")
     turn = (await daemon.call("GET", "/v1/sessions/voice/turns")).json["items"][0]
     assert turn["delivered"] is True
