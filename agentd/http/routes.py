@@ -18,6 +18,7 @@ from agentd.http import (
     sessions,
     steering,
     stream,
+    usage,
 )
 from agentd.http.table import Route
 
@@ -32,6 +33,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *functions.ROUTES,
     *service.ROUTES,
     *catalogue.ROUTES,
+    *usage.ROUTES,
     *grants.ROUTES,
     *compatible.ROUTES,
     *docs.ROUTES,

@@ -175,6 +175,11 @@ class Manager:
                 if others:
                     self._latest[session.id] = max(others, key=lambda other: other.run_id)
 
+    async def count_usage(self) -> None:
+        """Bring the stored sums up to this moment, as far as the disk takes it."""
+        self._recorder.checkpoint_all()
+        await self._store.flushed()
+
     # find
 
     async def find(self, key: str) -> Run:

@@ -177,9 +177,17 @@ class Store:
         """Number and time of the newest event of a run."""
         return await self._read(lambda connection: rows.last_event(connection, run_id), None)
 
-    async def usage(self, *, by: Sequence[usage.By], first: str | None = None, last: str | None = None) -> list[dict[str, Any]]:
-        """The sums by ``by``, from the day ``first`` to the day ``last``."""
-        return await self._read(lambda connection: usage.table(connection, by=by, first=first, last=last), [])
+    async def usage(
+        self,
+        *,
+        by: Sequence[usage.By],
+        first: str | None = None,
+        last: str | None = None,
+        agents: Collection[str] | None = None,
+    ) -> list[dict[str, Any]]:
+        """The sums by ``by``, from the day ``first`` to the day ``last``; without ``by`` one line."""
+        nothing = [] if by else [usage.line((), [0] * len(usage.SUMS))]
+        return await self._read(lambda connection: usage.table(connection, by=by, first=first, last=last, agents=agents), nothing)
 
     def reader(self) -> sqlite3.Connection:
         """A connection of the caller's own, to read in a thread of its own; it closes it.

@@ -1,7 +1,7 @@
 """What was used: sums by UTC day, agent and upstream. They tell of no conversation, so they outlive runs and purges."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal
 
 By = Literal["agent", "day", "upstream"]
@@ -29,7 +29,14 @@ def add(connection: sqlite3.Connection, day: str, agent: str, upstream: str, mor
     connection.execute(sql, (day, agent, upstream, *(more[name] for name in names)))
 
 
-def table(connection: sqlite3.Connection, *, by: Sequence[By], first: str | None, last: str | None) -> list[dict[str, Any]]:
+def table(
+    connection: sqlite3.Connection,
+    *,
+    by: Sequence[By],
+    first: str | None,
+    last: str | None,
+    agents: Collection[str] | None = None,
+) -> list[dict[str, Any]]:
     """The sums, one line per combination of ``by``, in its order; ``first`` and ``last`` are days, both included."""
     where, values = ["1"], list[str]()
     if first is not None:
@@ -38,17 +45,21 @@ def table(connection: sqlite3.Connection, *, by: Sequence[By], first: str | None
     if last is not None:
         where.append("day <= ?")
         values.append(last)
+    if agents is not None:
+        where.append(f"agent IN ({', '.join('?' * len(agents))})")
+        values += agents
     columns = [*by, *(f"TOTAL({name})" for name in SUMS)]
     sql = f"SELECT {', '.join(columns)} FROM usage WHERE {' AND '.join(where)}"  # noqa: S608 - names of ours
     if by:
         sql += f" GROUP BY {', '.join(by)} ORDER BY {', '.join(by)}"
-    return [_line(by, found) for found in connection.execute(sql, values)]
+    return [line(by, found) for found in connection.execute(sql, values)]
 
 
-def _line(by: Sequence[By], found: Sequence[Any]) -> dict[str, Any]:
-    line: dict[str, Any] = dict(zip(by, found, strict=False))
+def line(by: Sequence[By], found: Sequence[Any]) -> dict[str, Any]:
+    """One line as JSON from its dimensions and its sums."""
+    shown: dict[str, Any] = dict(zip(by, found, strict=False))
     for name, value in zip(SUMS, found[len(by) :], strict=True):
-        line[name] = round(value, 3) if name.endswith("_s") else int(value)
+        shown[name] = round(value, 3) if name.endswith("_s") else int(value)
         if name == "connection_s":
-            line["connection_hours"] = round(value / 3600, 4)
-    return line
+            shown["connection_hours"] = round(value / 3600, 4)
+    return shown
