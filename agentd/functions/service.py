@@ -28,6 +28,7 @@ from agentd.functions.requests import Actions, Requests, SessionActions
 from agentd.functions.slots import NoSlot, Slots
 from agentd.functions.store import Stores
 from agentd.functions.wire import Reply
+from agentd.store import Store
 from agentd.supervise import Nursery
 
 __all__ = ["CallOutcome", "CallRequest", "Functions", "SessionActions", "check_directory"]
@@ -43,7 +44,8 @@ class Functions:
 
     Args:
         directory: where handler files lie; may be missing, then there are no functions.
-        state_dir: the stores of handlers go to ``functions/`` below.
+        store: keeps the values of handlers.
+        older_values: the folder where earlier versions kept them, to take them over.
         config: the tables ``[functions.<file>]``.
         actions: finds the live session a handler acts in.
 
@@ -55,7 +57,8 @@ class Functions:
         self,
         *,
         directory: Path,
-        state_dir: Path,
+        store: Store,
+        older_values: Path,
         limits: LimitSettings,
         config: Mapping[str, Mapping[str, Any]],
         actions: Actions,
@@ -69,7 +72,7 @@ class Functions:
         self._laters = Laters(say=self._say, call=self.call, nursery=self._nursery)
         self._requests = Requests(
             actions=actions,
-            stores=Stores(state_dir / "functions"),
+            stores=Stores(store, older_values),
             laters=self._laters,
             message_chars=limits.message_chars,
         )

@@ -1,16 +1,17 @@
-"""The values handlers keep: one JSON file per handler file in the state folder, replaced whole and atomically.
+"""The values handlers keep, one set per handler file, in the daemon's store.
 
 A write is on disk before it is acknowledged. What cannot be written is refused, and the values stay as they were.
 """
 
 import asyncio
-import os
 import time
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 import structlog
+
+from agentd.store import Store, StoreUnavailable
 
 KEY_CHARS: Final = 200
 FILE_BYTES: Final = 1_048_576
@@ -24,33 +25,41 @@ class StoreError(Exception):
 
 
 class Stores:
-    """The stores of all handler files.
+    """The values of all handler files.
 
     Args:
-        directory: made when it is first needed, readable by this user alone.
+        store: where they are kept.
+        older: the folder where earlier versions kept them, one JSON file each; taken over when a file's values are first asked.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, store: Store, older: Path) -> None:
+        self._store = store
+        self._older = older
         self._stores: dict[str, FileStore] = {}
 
     def of(self, name: str) -> "FileStore":
-        """The store of the handler file ``name`` (without ``.py``)."""
+        """The values of the handler file ``name`` (without ``.py``)."""
         if name not in self._stores:
-            self._stores[name] = FileStore(self._directory / f"{name}.json")
+            self._stores[name] = FileStore(self._store, name, self._older / f"{name}.json")
         return self._stores[name]
 
 
 class FileStore:
-    """JSON values by key, in one file."""
+    """JSON values by key, of one handler file."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, store: Store, name: str, older: Path) -> None:
+        self._store = store
+        self._name = name
+        self._older = older
         self._values: dict[str, Any] | None = None
         self._lock = asyncio.Lock()
 
     async def items(self, prefix: str) -> dict[str, Any]:
-        """Every value whose key starts with ``prefix``."""
+        """Every value whose key starts with ``prefix``.
+
+        Raises:
+            StoreError: the values cannot be read now.
+        """
         async with self._lock:
             values = await self._loaded()
         return {key: value for key, value in values.items() if key.startswith(prefix)}
@@ -67,50 +76,47 @@ class FileStore:
         async with self._lock:
             before = await self._loaded()
             after = {key: value for key, value in (before | values).items() if key not in delete}
-            text = orjson.dumps(after, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-            if len(text) > FILE_BYTES:
+            if len(orjson.dumps(after)) > FILE_BYTES:
                 raise StoreError(f"the store of this file would exceed {FILE_BYTES} bytes")
             if after != before:
+                changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
                 try:
-                    await asyncio.to_thread(_replace, self._path, text)
-                except OSError as error:
-                    _log.error("function_store_failed", path=str(self._path), error=str(error))
+                    await self._store.change_values(self._name, changed, before.keys() - after.keys())
+                except StoreUnavailable as error:
+                    _log.error("function_store_failed", file=self._name, error=str(error))
                     raise StoreError("the value could not be stored") from error
             self._values = after
 
     async def _loaded(self) -> dict[str, Any]:
         if self._values is None:
             try:
-                self._values = await asyncio.to_thread(_read, self._path)
-            except OSError as error:
-                _log.error("function_store_failed", path=str(self._path), error=str(error))
+                await self._take_over()
+                self._values = await self._store.values(self._name)
+            except (StoreUnavailable, OSError) as error:
+                _log.error("function_store_failed", file=self._name, error=str(error))
                 raise StoreError("the stored values cannot be read") from error
         return self._values
 
+    async def _take_over(self) -> None:
+        """What an earlier version kept in a file comes along once; the file stays, under another name."""
+        older = await asyncio.to_thread(_read, self._older)
+        if older is not None:
+            await self._store.take_over_values(self._name, older)
+            await asyncio.to_thread(self._older.rename, self._older.with_name(f"{self._older.name}.imported"))
+            _log.info("function_store_imported", file=self._name, values=len(older))
 
-def _read(path: Path) -> dict[str, Any]:
-    """The file's values; a file that cannot be understood is put aside, so that nothing is lost and work goes on."""
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The older file's values; one that cannot be understood is put aside, so that nothing is lost and work goes on."""
     try:
         values = orjson.loads(path.read_bytes())
         if isinstance(values, dict):
             return values
     except FileNotFoundError:
-        return {}
+        return None
     except orjson.JSONDecodeError:
         pass
     aside = path.with_name(f"{path.name}.corrupt-{int(time.time())}")
     path.rename(aside)
     _log.error("function_store_corrupt", path=str(path), kept_as=str(aside))
-    return {}
-
-
-def _replace(path: Path, text: bytes) -> None:
-    """Write beside, sync, rename: a crash leaves the old file or the new one."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
-    beside.replace(path)
+    return None

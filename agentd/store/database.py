@@ -56,7 +56,11 @@ class Database:
             sqlite3.Error: the file cannot be opened.
         """
         connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S
+            f"{self.path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_TIMEOUT_S,
+            check_same_thread=False,
         )
         connection.execute("PRAGMA query_only = ON")
         return connection

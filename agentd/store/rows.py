@@ -49,7 +49,7 @@ def write_run(connection: sqlite3.Connection, row: RunRow) -> None:
         UPSERT_RUN,
         (
             row.run_id, row.id, row.agent, row.upstream, row.state, row.started_at, row.ended_at, int(row.words),
-            _json(row.metadata), _json(row.view), None if row.settings is None else _json(row.settings),
+            as_json(row.metadata), as_json(row.view), None if row.settings is None else as_json(row.settings),
         ),
     )  # fmt: skip
 
@@ -59,18 +59,18 @@ def write_event(connection: sqlite3.Connection, event: Envelope, *, words: bool)
     data = event.data if words else wordless(event.data) if event.type in EVENT_TYPES else {}
     connection.execute(
         "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?)",
-        (event.run_id, event.seq, event.g, event.time, event.type, _json(data)),
+        (event.run_id, event.seq, event.g, event.time, event.type, as_json(data)),
     )
 
 
 def write_turn(connection: sqlite3.Connection, run_id: str, n: int, view: Mapping[str, Any]) -> None:
     """Insert or replace one turn."""
-    connection.execute("INSERT OR REPLACE INTO turns VALUES (?, ?, ?)", (run_id, n, _json(view)))
+    connection.execute("INSERT OR REPLACE INTO turns VALUES (?, ?, ?)", (run_id, n, as_json(view)))
 
 
 def write_call(connection: sqlite3.Connection, run_id: str, turn: int, position: int, view: Mapping[str, Any]) -> None:
     """Insert or replace the call at ``position`` of a turn."""
-    connection.execute("INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)", (run_id, turn, position, _json(view)))
+    connection.execute("INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)", (run_id, turn, position, as_json(view)))
 
 
 def run(connection: sqlite3.Connection, run_id: str) -> RunRow | None:
@@ -158,5 +158,6 @@ def _runs(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> 
         )  # fmt: skip
 
 
-def _json(value: object) -> str:
+def as_json(value: object) -> str:
+    """As it is stored."""
     return orjson.dumps(value, default=str).decode()

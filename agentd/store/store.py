@@ -17,7 +17,7 @@ import structlog
 
 from agentd.config import StoreSettings
 from agentd.hub import Envelope
-from agentd.store import erase, rows, usage
+from agentd.store import erase, rows, usage, values
 from agentd.store.database import Database
 from agentd.store.recordings import Recordings
 from agentd.store.retention import Retention
@@ -63,6 +63,7 @@ class Store:
         self.retention = Retention(settings, self.database, self.writer, self.recordings, wall=wall, monotonic=monotonic)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._local = threading.local()
+        self._connections: set[sqlite3.Connection] = set()
         self._nursery = Nursery()
         self._scrubbing = asyncio.Lock()
         self._purged = self._scrubbed = 0
@@ -82,7 +83,9 @@ class Store:
         """Write what waits and close."""
         await self._nursery.close()
         await self.writer.stop()
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._readers.shutdown, cancel_futures=True)
+        for connection in self._connections:
+            connection.close()
 
     async def flushed(self) -> bool:
         """Return once everything written so far is committed; False when the disk does not take it now."""
@@ -189,6 +192,32 @@ class Store:
         nothing = [] if by else [usage.line((), [0] * len(usage.SUMS))]
         return await self._read(lambda connection: usage.table(connection, by=by, first=first, last=last, agents=agents), nothing)
 
+    # handlers' values: on the disk before they are acknowledged
+
+    async def values(self, file: str) -> dict[str, Any]:
+        """The values of a handler file.
+
+        Raises:
+            StoreUnavailable: they cannot be read now.
+        """
+        return await self.read(lambda connection: values.load(connection, file))
+
+    async def change_values(self, file: str, changed: Mapping[str, Any], delete: Collection[str] = ()) -> None:
+        """Set and delete, all or nothing, and return once it survives a loss of power.
+
+        Raises:
+            StoreUnavailable: the disk does not take it; the values are as they were.
+        """
+        await self.writer.do(lambda connection: values.change(connection, file, changed, delete), durable=True)
+
+    async def take_over_values(self, file: str, older: Mapping[str, Any]) -> None:
+        """Take over what an earlier version kept elsewhere; the second time nothing happens.
+
+        Raises:
+            StoreUnavailable: the disk does not take it.
+        """
+        await self.writer.do(lambda connection: values.take_over(connection, file, older), durable=True)
+
     def reader(self) -> sqlite3.Connection:
         """A connection of the caller's own, to read in a thread of its own; it closes it.
 
@@ -215,13 +244,25 @@ class Store:
     def _with_reader(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
             generation = self.database.generation
-            if getattr(self._local, "generation", None) != generation:
+            generation_before = getattr(self._local, "generation", None)
+            if generation_before != generation:
+                if generation_before is not None:
+                    self._forget()
                 self._local.connection = self.database.reader()
+                self._connections.add(self._local.connection)
                 self._local.generation = generation
             return work(self._local.connection)
         except sqlite3.Error as error:
-            self._local.generation = None
+            self._forget()
             raise StoreUnavailable(str(error)) from error
+
+    def _forget(self) -> None:
+        """The next read of this thread opens the file anew."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            self._connections.discard(connection)
+            connection.close()
+        self._local.connection = self._local.generation = None
 
     # erasing
 

@@ -11,7 +11,9 @@ from textwrap import dedent
 from typing import Any
 
 from agentd.config import LimitSettings
+from agentd.config.sections import StoreSettings
 from agentd.functions.service import CallOutcome, CallRequest, Functions
+from agentd.store import Store
 
 IMPORTS = "import asyncio, os, sys, time\nfrom typing import Any\nfrom agentd.functions import *\n"
 """The first three lines of every handler file made by ``Bench.write``."""
@@ -53,6 +55,7 @@ class Bench:
     limits: dict[str, Any] = field(default_factory=dict)
     config: dict[str, dict[str, Any]] = field(default_factory=dict)
     functions: Functions = field(init=False)
+    store: Store = field(init=False)
     others: frozenset[int] = field(default_factory=lambda: frozenset(children()))
     """Child processes that were there before: servers of other tests."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -67,14 +70,22 @@ class Bench:
         return [child for child in children() if child not in self.others]
 
     async def start(self) -> None:
+        self.store = Store(self.state_dir, StoreSettings())
+        await self.store.start()
         self.functions = Functions(
             directory=self.directory,
-            state_dir=self.state_dir,
+            store=self.store,
+            older_values=self.state_dir / "functions",
             limits=LimitSettings(**self.limits),
             config=self.config,
             actions=lambda name: self.session if name == "s" else None,
         )
         await self.functions.start()
+
+    async def close(self) -> None:
+        """Nothing of it is left."""
+        await self.functions.close()
+        await self.store.stop()
 
     async def call(
         self, name: str, /, *, call_id: str | None = None, session_id: str | None = "s", **arguments: Any

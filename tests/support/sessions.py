@@ -87,16 +87,17 @@ async def world(
         client = UpstreamClient(limits=settings.limits, transport="picows")
         hub, registry = Hub(), CollectorRegistry()
         managers: list[Manager] = []
+        store = Store(folder / "state", settings.store)
+        await store.start()
         functions = Functions(
             directory=directory,
-            state_dir=folder / "state",
+            store=store,
+            older_values=folder / "state" / "functions",
             limits=settings.limits,
             config={},
             actions=lambda session_id: managers[0].actions(session_id),  # noqa: PLW0108 - made after this
         )
         await functions.start()
-        store = Store(folder / "state", settings.store)
-        await store.start()
         manager = Manager(
             settings,
             SessionDeps(

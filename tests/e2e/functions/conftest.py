@@ -16,7 +16,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     made = Bench(directory, tmp_path / "state")
     yield made
     if hasattr(made, "functions"):
-        await made.functions.close()
+        await made.close()
     await eventually(lambda: not made.workers(), "no child process is left")
     left = [task for task in asyncio.all_tasks() if "functions:" in task.get_name() or "session:" in task.get_name()]
     assert not left

@@ -293,11 +293,11 @@ async def test_stored_values_outlive_worker_and_daemon(bench: Bench) -> None:
     first = await bench.call("keep", value={"on": True})
     assert first.result == {"before": "nothing yet", "all": {"kept": {"on": True}}, "some": {"kept": {"on": True}}}
     assert (await bench.call("keep", value=None)).result["before"] == {"on": True}
-    await bench.functions.close()
+    await bench.close()
     await bench.start()
     again = await bench.call("keep", value=None, call_id="after the restart")
     assert again.result["before"] is None
-    assert json.loads((bench.state_dir / "functions" / "acting.json").read_text()) == {"kept": None}
+    assert await bench.store.values("acting") == {"kept": None}
 
 
 async def test_the_time_limit_stands_still_while_the_daemon_works_for_the_handler(bench: Bench) -> None:
