@@ -42,7 +42,7 @@ async def perform(session: Session, message: Message) -> None:
         case InjectAgentMessage() if not message.is_dynamic:
             await session.inject_agent(message.message, message.behavior)
         case ForceEndTurn():
-            await session.end_turn()
+            await session.end_turn(wait=False)
         case _:
             raise InvalidRequest(
                 f"{message.type} is not taken here: the session has its Settings, and its function calls are answered at "

@@ -193,15 +193,20 @@ class Speaking:
 
     async def _until_decided(self, link: Link, own: OwnText, injected: Injected, *, quiet: bool) -> _Fate:
         conversation, tracker = self._out.conversation, self._out.conversation.tracker
-        turns, audio = tracker.user_turns, conversation.audio_out_bytes
+        texts, audio = (tracker.user_turns, tracker.agent_texts), conversation.audio_out_bytes
         quiet_since: float | None = None
+
+        def heard() -> bool:
+            """Sound in silence, for which there is no other reason: some upstreams tell no text."""
+            alone = quiet and conversation.injections == [injected] and texts == (tracker.user_turns, tracker.agent_texts)
+            return alone and conversation.audio_out_bytes > audio
 
         def probe() -> _Fate | None:
             nonlocal quiet_since
             now = self._loop.time()
             if own.begun_at is not None:
                 return _Fate.SPOKEN
-            if quiet and tracker.user_turns == turns and conversation.audio_out_bytes > audio:  # an upstream that tells no text
+            if heard():
                 own.begin(tracker.current, now)
                 return _Fate.SPOKEN
             if injected.refusal is not None:

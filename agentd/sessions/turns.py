@@ -45,6 +45,7 @@ class TurnTracker:
         self.current: Turn | None = None
         self.count = 0
         self.user_turns = 0
+        self.agent_texts = 0
         self._finished = finished
         self._wall = wall
         self.audio_limit_bytes = audio_limit_bytes
@@ -221,6 +222,7 @@ class TurnTracker:
 
     def agent_said(self, text: str, now: float) -> bool:
         """ConversationText of the agent; True when it is one of our own injections."""
+        self.agent_texts += 1
         if self._greets(text, now):
             return False
         own = next((pending for pending in self._own_texts if pending.take(text)), None)

@@ -1,10 +1,13 @@
+import asyncio
 import io
 import wave
 from typing import Any
 
 import pytest
 
+from tests.support.commands import Ear, outcome
 from tests.unit.http.conftest import Api, ApiOf
+from tests.unit.http.test_audio import speech, wav
 
 PROMPT = "/v1/sessions/kitchen/prompt"
 
@@ -173,3 +176,76 @@ async def test_an_ended_session_takes_no_commands(api: Api) -> None:
     await api.call("DELETE", "/v1/sessions/kitchen")
     (await api.call("PUT", PROMPT, json={"prompt": "x"})).problem(409, "session-ended")
     (await api.call("POST", "/v1/sessions/kitchen/messages", json={"content": "x"})).problem(409, "session-ended")
+
+
+async def test_an_announcement_is_one_line_of_curl(api: Api) -> None:
+    await api.session()
+    text = {"Content-Type": "text/plain"}
+    said = await api.call("POST", "/v1/sessions/kitchen/say?wait=played", data=b"Dinner is ready.", headers=text)
+    assert (said.status, said.json["state"]) == (200, "played")
+    later = await api.call("POST", "/v1/sessions/kitchen/say?wait=none", json={"text": "And the soup gets cold."})
+    assert (later.status, later.json["state"]) == (202, "accepted")
+    poll = await api.call("GET", "/v1/sessions/kitchen/events?after=0&types=CommandFinished&wait_s=5")
+    assert [event["data"]["outcome"] for event in poll.json["items"]][:1] == ["spoken"]
+
+
+async def test_a_question_is_answered_by_who_listens(api: Api) -> None:
+    session = await api.session()
+    (await api.call("POST", "/v1/sessions/kitchen/ask", json={"text": "Shall I?"})).problem(409, "nobody-listening")
+    Ear(session)
+
+    async def answer() -> None:
+        await session.conversation.changes.until(lambda: session.turns or None, timeout_s=5)
+        await api.call("POST", "/v1/sessions/kitchen/audio", data=wav(speech(0.5)), headers={"Content-Type": "audio/wav"})
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(answer())
+        found = (
+            await api.call("POST", "/v1/sessions/kitchen/ask", data=b"Shall I?", headers={"Content-Type": "text/plain"})
+        ).json
+    assert (found["answered"], found["heard"]) == (True, "turn on the lamp")
+    unheard = await api.call("POST", "/v1/sessions/kitchen/ask?timeout_s=0.3", json={"text": "And now?", "quiet": True})
+    assert (unheard.status, unheard.json["answered"]) == (200, False)
+
+
+async def test_without_scope_transcripts_an_answer_has_no_words(api: Api) -> None:
+    session = await api.session()
+
+    async def answer() -> None:
+        await session.conversation.changes.until(lambda: session.turns or None, timeout_s=5)
+        await session.inject_user("a secret")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(answer())
+        body = {"text": "Shall I?", "answer_by": "any"}
+        found = await api.call("POST", "/v1/sessions/kitchen/ask", json=body, headers=api.auth("control"))
+    assert found.json["answered"] is True
+    assert b"secret" not in found.body
+
+
+async def test_a_caller_that_has_given_up_finds_the_outcome_by_the_id_in_the_problem(api_of: ApiOf) -> None:
+    api = await api_of(script={"on": [{"event": "update", "steps": [{"wait_s": 0.3}]}]})
+    session = await api.session()
+    problem = (await api.call("PUT", f"{PROMPT}?timeout_s=0.1", json={"prompt": "x"})).problem(504, "upstream-timeout")
+    told = await outcome(session, problem["command_id"])
+    assert told["outcome"] == "applied"
+
+
+async def test_a_caller_that_leaves_takes_nothing_with_it(api_of: ApiOf) -> None:
+    api = await api_of(script={"on": [{"event": "inject_agent", "steps": [{"wait_s": 0.3}, {"say": "{text}", "audio_s": 0.1}]}]})
+    session = await api.session()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await api.call("POST", "/v1/sessions/kitchen/say", json={"text": "Dinner."})
+    assert (await outcome(session))["outcome"] == "spoken"
+
+
+async def test_a_stop_that_drains_without_waiting_answers_at_once(api_of: ApiOf) -> None:
+    story = {"say": "A story.", "audio_s": 0.8, "realtime": True}
+    api = await api_of(script={"on": [{"event": "user", "steps": [story]}]})
+    session = await api.session()
+    turn = await session.inject_user("story")
+    assert (await api.call("DELETE", "/v1/sessions/kitchen?drain=true&wait=none")).status == 202
+    async with asyncio.timeout(5):
+        await session.ended.wait()
+    assert turn.outcome == "completed"
