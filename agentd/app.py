@@ -22,6 +22,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from agentd import log
+from agentd.audio.tapes import Tapes
 from agentd.config import Settings, is_loopback
 from agentd.door import Door, Peers, TokenStore
 from agentd.engine.child import EngineChild
@@ -62,7 +63,9 @@ class Daemon:
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, progress: Callable[[str], None] = lambda _: None) -> AsyncIterator[Daemon]:
+async def running(  # noqa: PLR0915 - one straight line on purpose
+    settings: Settings, *, progress: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[Daemon]:
     """The daemon, listening and ready, until the block is left.
 
     Raises:
@@ -95,6 +98,10 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
         client = UpstreamClient(limits=settings.limits, transport=settings.deepgram.transport)
         stack.push_async_callback(client.close)
 
+        tapes = Tapes(store.recordings.directory, settings.store)
+        stack.push_async_callback(tapes.close)
+        metrics.watch_recordings(lambda: tapes.written_bytes)
+
         managers: list[Manager] = []
         functions = Functions(
             directory=settings.paths.functions_dir,
@@ -119,6 +126,7 @@ async def running(settings: Settings, *, progress: Callable[[str], None] = lambd
                 metrics=metrics,
                 limits=settings.limits,
                 profiles=profiles,
+                tapes=tapes,
             ),
             store,
         )

@@ -6,13 +6,14 @@
     │   ├── MalformedRequest           malformed-request        400
     │   ├── Unauthorized               unauthorized             401
     │   ├── Forbidden                  forbidden                403 (scope), forbidden-host, forbidden-origin, tls-required
-    │   ├── NotFound                   not-found                404 (and session-, agent-, function-, turn-not-found)
+    │   ├── NotFound                   not-found                404 (and session-, agent-, function-, turn-, recording-not-found)
     │   ├── MethodNotAllowed           method-not-allowed       405
     │   ├── NotAcceptable              not-acceptable           406
     │   ├── RequestTimeout             request-timeout          408
     │   ├── Conflict                   conflict                 409 (and session-exists, session-busy, ...)
     │   ├── PayloadTooLarge            payload-too-large        413
     │   ├── UnsupportedMediaType       unsupported-media-type   415
+    │   ├── RangeNotSatisfiable        range-not-satisfiable    416
     │   ├── InvalidRequest             invalid-request          422 (and invalid-settings, invalid-audio, nothing-heard)
     │   └── TooManyRequests            too-many-requests        429 (and too-many-sessions)
     ├── UpstreamError                  the other end of the conversation is at fault
@@ -150,6 +151,17 @@ class AgentNotFound(NotFound):
 class FunctionNotFound(NotFound):
     code = "function-not-found"
     title = "No such function"
+
+
+class RecordingNotFound(NotFound):
+    code = "recording-not-found"
+    title = "There is no recording of that session"
+
+
+class RangeNotSatisfiable(RequestError):
+    code = "range-not-satisfiable"
+    title = "The range lies behind the end"
+    status = 416
 
 
 class TurnNotFound(NotFound):

@@ -24,6 +24,7 @@ OWN_EVENTS: Final = frozenset(
         "CommandFinished",
         "AudioDropped",
         "DeadAir",
+        "RecordingStopped",
         "Gap",
         "Snapshot",
         "SessionEnded",

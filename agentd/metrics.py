@@ -58,6 +58,7 @@ LIMITS: Final = frozenset(
     }
 )  # fmt: skip
 """Keys of ``[limits]`` (and ``other``) that are counted when they turn something away."""
+RECORDING_STOPS: Final = ("daily-limit", "disk-full", "disk-slow", "disk-error")
 HTTP_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 _MESSAGE_TYPES: Final = frozenset(SERVER_MESSAGES) | frozenset(CLIENT_MESSAGES) | {"unreadable"}
@@ -121,6 +122,7 @@ class Metrics:
         self._command_s = histogram(
             "command_effect_seconds", "Time from a command to its effect, where it had one.", _COMMAND_BUCKETS, "kind"
         )
+        self._recording_stops = counter("recording_stops", "Recordings that stopped before their session.", "reason")
         self._http_s = histogram(
             "http_request_duration_seconds",
             "Time until a response was complete, streams included.",
@@ -148,6 +150,8 @@ class Metrics:
             self._audio.labels(direction)
         for stage in STAGES:
             self._turn_s.labels(stage)
+        for reason in RECORDING_STOPS:
+            self._recording_stops.labels(reason)
         for kind in COMMAND_KINDS:
             self._commands.labels(kind, "no_effect")
         for limit in LIMITS:
@@ -266,6 +270,18 @@ class Metrics:
         self._commands.labels(kind, outcome if outcome in COMMAND_OUTCOMES else "failed").inc()
         if effect_s is not None:
             self._command_s.labels(kind).observe(effect_s)
+
+    def recording_stopped(self, reason: str) -> None:
+        """A recording stopped before its session."""
+        self._recording_stops.labels(reason).inc()
+
+    def watch_recordings(self, written_bytes: Callable[[], int]) -> None:
+        """Show what was recorded: ``written_bytes`` is asked at every scrape."""
+
+        def families() -> Iterator[Metric]:
+            yield CounterMetricFamily("agentd_recording_bytes", "Written to recordings.", value=written_bytes())
+
+        self.registry.register(_Asked(families))
 
     def loop_lag(self, seconds: float) -> None:
         """The loop ran something so much later than it was due."""

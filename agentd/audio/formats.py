@@ -86,14 +86,22 @@ def _decoded(encoding: Literal["mulaw", "alaw"]) -> Samples:
     return table
 
 
-def wav_header(audio: AudioFormat, data_bytes: int | None) -> bytes:
+def wav_header(audio: AudioFormat, data_bytes: int | None, channels: int = 1) -> bytes:
     """The RIFF header that goes before ``data_bytes`` of audio; None when the length is not known yet.
 
     44 bytes for linear16; 58 for mulaw and alaw, whose ``fmt`` chunk carries an extension size and whose length in
     samples is told by a ``fact`` chunk (Microsoft, "New Multimedia Data Types", 1994: both are due for non-PCM tags).
     """
-    width = audio.bytes_per_sample
-    layout = struct.pack("<HHIIHH", _WAVE_TAG[audio.encoding], 1, audio.sample_rate, audio.bytes_per_second, width, width * 8)
+    width = audio.bytes_per_sample * channels
+    layout = struct.pack(
+        "<HHIIHH",
+        _WAVE_TAG[audio.encoding],
+        channels,
+        audio.sample_rate,
+        audio.bytes_per_second * channels,
+        width,
+        audio.bytes_per_sample * 8,
+    )
     if audio.encoding == "linear16":
         chunks = _chunk(b"fmt ", layout)
     else:

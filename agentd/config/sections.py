@@ -362,6 +362,13 @@ class StoreSettings(Section):
     batch_s: float = Field(default=0.05, gt=0, le=1.0)
     """How long rows are gathered for one commit: what a crash may cost. Commands, starts and ends wait for theirs."""
 
+    record_audio: bool = False
+    """Record every conversation whose start does not say otherwise (`record`); in many places people must be told."""
+    recording_bytes_per_day: Count = 536_870_912
+    """What may be recorded in a day (UTC); 24 kHz make 86 MB an hour."""
+    recording_free_bytes: int = Field(default=1_073_741_824, ge=0)
+    """Recording stops when the disk has less left."""
+
 
 class LogSettings(Section):
     """Logging, on standard output."""

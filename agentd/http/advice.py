@@ -40,6 +40,11 @@ ADVICE: Final = {
         "is in the language of the agent."
     ),
     "payload-too-large": "Send less, or stream audio with chunked transfer encoding (curl -T -), which has no size limit.",
+    "range-not-satisfiable": "Content-Range says how many bytes there are.",
+    "recording-not-found": (
+        "Record the next one: start the session with record: true, or set [store] record_audio. A recording also goes with "
+        "?purge=true, and when it has become too old."
+    ),
     "request-timeout": "The body stopped arriving. Send it again over a better connection.",
     "session-busy": "Another recording is being spoken. Wait for it, or leave out queue=false.",
     "session-ended": "Start the session again: PUT /v1/sessions/{id}.",

@@ -50,7 +50,7 @@ class StartBody(Body):
     greeting: str | None = None
     functions: list[str] | None = Field(default=None, description="Narrows the profile's list.")
     metadata: dict[str, str] = Field(default_factory=dict, max_length=_MAX_METADATA)
-    record: bool = False
+    record: bool | None = Field(default=None, description="Record the conversation; as `[store] record_audio` says otherwise.")
     idle_timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_duration_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 

@@ -7,7 +7,7 @@ stopping or HTTP.
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -89,6 +89,7 @@ class Conversation:
         dispatch: who runs which function call.
         turned_away: audio frames that came after a barge-in and were not handed on.
         dropped: audio that did not get where it should, until it is told.
+        user_tap: is given the user's audio as it goes to the upstream.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Conversation:
         self._counted_in = self._counted_out = 0
         self._counted_dropped = 0
         self.dropped = Dropped()
+        self.user_tap: Callable[[bytes], None] | None = None
         self.last_active = asyncio.get_running_loop().time()
         self.view = ClientView(client) if client is not None else None
         self.listeners = Listeners()
@@ -155,6 +157,7 @@ class Conversation:
             send_keepalive=self._send_keepalive,
             own_silence=self.view is None,
         )
+        self.feed.tap = self._user_audio
 
     # what others ask
 
@@ -219,6 +222,11 @@ class Conversation:
             yield injected
         finally:
             self.injections.remove(injected)
+
+    def recording_stopped(self, reason: str) -> None:
+        """Tell that nothing more is recorded, although the session goes on."""
+        self._metrics.recording_stopped(reason)
+        self.publish("RecordingStopped", {"reason": reason})
 
     def publish(self, type_: str, data: dict[str, Any]) -> None:
         """An event of this run; wakes whoever waits."""
@@ -366,6 +374,10 @@ class Conversation:
         if isinstance(message, ConversationText):
             link.asked.said(message.content)
         return link.asked.acknowledged(message.type)
+
+    def _user_audio(self, frame: bytes) -> None:
+        if self.user_tap is not None:
+            self.user_tap(frame)
 
     def _send_audio(self, frame: bytes) -> None:
         if self.link is not None:

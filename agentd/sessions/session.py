@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 
 from agentd.audio.formats import AudioFormat
+from agentd.audio.tapes import Tapes
 from agentd.config import LimitSettings
 from agentd.errors import (
     AgentdError,
@@ -38,6 +39,7 @@ from agentd.sessions.sending import Sending
 from agentd.sessions.speaking import Speaking
 from agentd.sessions.spec import PassthroughClient, StartSpec
 from agentd.sessions.state import EndReason, State, advance
+from agentd.sessions.tape import Tape
 from agentd.sessions.texts import Texts
 from agentd.sessions.updates import Updates
 from agentd.supervise import spawn, unless
@@ -55,6 +57,7 @@ class SessionDeps:
 
     Attributes:
         target: where an upstream is reached now; raises ``EngineNotReady`` while the engine starts.
+        tapes: writes recordings; None: nothing is recorded.
     """
 
     target: Callable[[UpstreamName], UpstreamTarget]
@@ -64,6 +67,7 @@ class SessionDeps:
     metrics: Metrics
     limits: LimitSettings
     profiles: Profiles
+    tapes: Tapes | None = None
 
 
 class Session:
@@ -137,6 +141,9 @@ class Session:
         speech = Speech(out)
         self.check_line, self.inject_audio = speech.check_line, speech.inject_audio
         self.listeners = self.conversation.listeners
+        self.tape: Tape | None = None
+        if deps.tapes is not None and deps.tapes.wanted(spec.record):
+            self.tape = Tape(self.conversation, deps.tapes, run_id)
         self._deps = deps
         self._limits = deps.limits
         self._loop = asyncio.get_running_loop()
@@ -205,6 +212,8 @@ class Session:
             conversation.feed.tick(now, silence_due=conversation.silence_due(now))
         conversation.tracker.expire(now, self._limits.turn_s)
         conversation.show_activity(self.state)
+        if self.tape is not None:
+            self.tape.tick(now)
         if now - self._counted_at >= 1.0:
             self._counted_at = now
             conversation.count_audio()
@@ -246,6 +255,8 @@ class Session:
         if not await self._unless_stopped(self.lifeline.connect(), "connect"):
             return self.end_reason or EndReason.STOPPED
         self._become(State.ACTIVE)
+        if self.tape is not None:
+            self.tape.start()
         self.started.set()
         while True:
             if not await self._unless_stopped(self.lifeline.until_lost(), "watch"):
@@ -275,6 +286,8 @@ class Session:
         conversation = self.conversation
         self.end_reason = self.end_reason or reason
         await self.lifeline.close()
+        if self.tape is not None:
+            await self.tape.close()
         conversation.count_audio()
         conversation.tracker.failed(self._loop.time())
         conversation.feed.close()

@@ -14,6 +14,7 @@ class StartSpec:
     Attributes:
         settings: a partial Voice Agent Settings document.
         functions: names that narrow the profile's list; None keeps it.
+        record: whether the conversation is recorded; None: as ``[store] record_audio`` says.
     """
 
     agent: str | None = None
@@ -23,7 +24,7 @@ class StartSpec:
     greeting: str | None = None
     functions: tuple[str, ...] | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
-    record: bool = False
+    record: bool | None = None
     idle_timeout_s: float | None = None
     max_duration_s: float | None = None
 

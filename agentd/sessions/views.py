@@ -44,7 +44,8 @@ def session_view(session: "Session", *, words: bool) -> dict[str, Any]:
         "last_turn": last.n if last is not None else None,
         "usage": usage(session),
         "links": {name: f"{base}/{name}" for name in ("audio", "events", "transcript", "turns", "calls", "prompt")}
-        | {"self": base},
+        | {"self": base, "stream": f"{base}/stream"}
+        | ({"recording": f"{base}/recording"} if session.tape is not None else {}),
     }
 
 

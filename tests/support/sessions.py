@@ -9,6 +9,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from agentd.audio.tapes import Tapes
 from agentd.config import Settings
 from agentd.engine.line import Hangup
 from agentd.functions.service import Functions
@@ -39,6 +40,7 @@ class World:
     hub: Hub
     registry: CollectorRegistry
     store: Store
+    tapes: Tapes
 
     async def session(self, **spec: Any) -> Session:
         """Start a session and wait until it is active."""
@@ -59,6 +61,7 @@ async def world(
     *,
     handlers: dict[str, str] | None = None,
     agent: dict[str, Any] | None = None,
+    store_keys: dict[str, Any] | None = None,
     **limits: Any,
 ) -> AsyncIterator[World]:
     """A manager whose "Deepgram" is a scripted peer.
@@ -66,6 +69,7 @@ async def world(
     Args:
         handlers: source by file name, for the functions folder.
         agent: more keys of the profile.
+        store_keys: ``[store]`` keys that differ from the defaults.
         limits: ``[limits]`` keys that differ from the defaults.
     """
     directory = folder / "functions"
@@ -80,12 +84,14 @@ async def world(
                 "default_agent": "test",
                 "agents": {"test": SCRIPTED_AGENT | (agent or {})},
                 "limits": limits,
+                "store": store_keys or {},
             }
         )
         install_transport()
         target = UpstreamTarget("deepgram", peer.url, peer.http_url, SecretStr(peer.key), None)
         client = UpstreamClient(limits=settings.limits, transport="picows")
         hub, registry = Hub(), CollectorRegistry()
+        tapes = Tapes(folder / "state" / "recordings", settings.store)
         managers: list[Manager] = []
         store = Store(folder / "state", settings.store)
         await store.start()
@@ -108,6 +114,7 @@ async def world(
                 metrics=Metrics(registry),
                 limits=settings.limits,
                 profiles=Profiles(settings),
+                tapes=tapes,
             ),
             store,
         )
@@ -115,9 +122,10 @@ async def world(
         await manager.recover()
         manager.begin()
         try:
-            yield World(manager, peer, functions, hub, registry, store)
+            yield World(manager, peer, functions, hub, registry, store, tapes)
         finally:
             await manager.close(bound_s=5)
+            await tapes.close()
             await functions.close()
             await store.stop()
             await client.close()

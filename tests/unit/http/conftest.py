@@ -143,7 +143,7 @@ ApiOf = Callable[..., Awaitable[Api]]
 
 @pytest.fixture
 async def api_of(tmp_path: Path, aiohttp_client: AiohttpClient) -> AsyncIterator[ApiOf]:
-    """Makes control APIs; keyword arguments are ``[limits]`` keys, ``script``, ``handlers``, ``agent``."""
+    """Makes control APIs; keyword arguments are ``[limits]`` keys, ``script``, ``handlers``, ``agent``, ``store_keys``."""
     async with AsyncExitStack() as stack:
 
         async def make(

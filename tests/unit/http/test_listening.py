@@ -36,11 +36,11 @@ async def read(response: aiohttp.ClientResponse, n_bytes: int) -> bytes:
 
 
 def loudest(pcm: bytes) -> int:
-    return max(abs(value) for (value,) in struct.iter_unpack("<h", pcm))
+    return max(abs(int(value)) for (value,) in struct.iter_unpack("<h", pcm))
 
 
 async def test_a_wav_without_an_end_begins_at_once_and_is_silent_until_the_agent_speaks(api_of: ApiOf) -> None:
-    api = await api_of(script=STORY)
+    api = await api_of(script=STORY, handlers={})
     session = await api.session()
     async with listening(api) as response:
         assert response.headers["Content-Type"] == "audio/wav"
@@ -58,7 +58,7 @@ async def test_a_wav_without_an_end_begins_at_once_and_is_silent_until_the_agent
 
 
 async def test_raw_samples_in_another_format_come_at_the_pace_of_time(api_of: ApiOf) -> None:
-    api = await api_of(script=STORY)
+    api = await api_of(script=STORY, handlers={})
     await api.session()
     loop = asyncio.get_running_loop()
     async with listening(api, "?encoding=mulaw&sample_rate=8000", Accept="audio/pcm") as response:
@@ -72,7 +72,7 @@ async def test_raw_samples_in_another_format_come_at_the_pace_of_time(api_of: Ap
 
 
 async def test_a_barge_in_cuts_what_was_not_sent_and_the_next_reply_is_whole(api_of: ApiOf) -> None:
-    api = await api_of(script=STORY)
+    api = await api_of(script=STORY, handlers={})
     await api.session()
     async with listening(api, "?silence=drop") as response:
         await read(response, 44)
@@ -86,7 +86,7 @@ async def test_a_barge_in_cuts_what_was_not_sent_and_the_next_reply_is_whole(api
 
 
 async def test_several_hear_the_same_across_a_renewal_and_end_with_the_session(api_of: ApiOf) -> None:
-    api = await api_of(script=STORY)
+    api = await api_of(script=STORY, handlers={})
     session = await api.session()
     async with listening(api, "?silence=drop") as one, listening(api, "?silence=drop") as two:
         await read(one, 44)
@@ -102,7 +102,7 @@ async def test_several_hear_the_same_across_a_renewal_and_end_with_the_session(a
 
 
 async def test_a_listener_that_takes_nothing_is_cut_off_and_the_session_goes_on(api_of: ApiOf) -> None:
-    api = await api_of(script=STORY, sse_stall_s=0.3)
+    api = await api_of(script=STORY, handlers={}, sse_stall_s=0.3)
     session = await api.session()
     _, writer = await asyncio.open_connection("127.0.0.1", api.port, limit=1024)
     head = f"GET {AUDIO} HTTP/1.1\r\nHost: 127.0.0.1:{api.port}\r\nAuthorization: Bearer {api.token}\r\n\r\n"
@@ -125,7 +125,7 @@ async def test_who_may_not_read_words_may_not_listen_and_what_is_over_cannot_be_
 
 
 async def test_a_player_reads_it_from_a_pipe(api_of: ApiOf) -> None:
-    api = await api_of(script=STORY)
+    api = await api_of(script=STORY, handlers={})
     await api.session()
     curl, ffmpeg = shutil.which("curl"), shutil.which("ffmpeg")
     assert curl
