@@ -198,4 +198,4 @@ async def test_a_purge_erases_the_recording(api_of: ApiOf) -> None:
     await talked(api, session)
     await api.call("DELETE", "/v1/sessions/kitchen?purge=true")
     assert _written(api, session) == 0
-    (await api.call("GET", RECORDING)).problem(404, "recording-not-found")
+    (await api.call("GET", RECORDING)).problem(404, "session-not-found")
