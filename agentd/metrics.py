@@ -48,9 +48,10 @@ UPSTREAM_CODES: Final = frozenset(
 STAGES: Final = ("endpointing", "listen", "think", "function", "speak", "rest", "total")
 CALL_OUTCOMES: Final = ("ok", "error", "timeout", "invalid", "unknown", "denied", "cancelled")
 COMMAND_OUTCOMES: Final = (
-    "applied", "accepted", "spoken", "answered", "unanswered", "refused", "no_effect", "superseded", "session_ended", "failed",
+    "applied", "accepted", "spoken", "answered", "unanswered", "refused", "no_effect", "superseded", "session_ended", "partial",
+    "failed",
 )  # fmt: skip
-COMMAND_KINDS: Final = ("prompt", "think", "speak", "listen", "message", "say", "ask", "end_turn", "interrupt")
+COMMAND_KINDS: Final = ("prompt", "think", "speak", "listen", "message", "say", "ask", "end_turn", "interrupt", "audio")
 LIMITS: Final = frozenset(
     {
         "auth_failures_per_minute", "connections", "connections_per_token", "header_line_bytes", "headers", "json_body_bytes",

@@ -49,9 +49,12 @@ class InjectParameters(Timeout):
 class Sent(Answer):
     """The recording was sent."""
 
+    command_id: str
     accepted_s: Seconds
     accepted_bytes: Count
     queued_s: Seconds
+    format: str = Field(description="What the recording was found to be.")
+    damaged_packets: Count = Field(description="Parts of it that could not be decoded and were passed over.")
 
 
 async def inject(request: web.Request) -> web.StreamResponse:
@@ -73,15 +76,23 @@ async def inject(request: web.Request) -> web.StreamResponse:
     )
     async with aclosing(bounded(recording, limits, limited=upload.limited)) as pcm:
         injection = await session.inject_audio(
-            pcm, wait=query.wait, queue=query.queue, realtime=query.pace == "realtime", timeout_s=query.timeout_s
+            pcm,
+            wait=query.wait,
+            queue=query.queue,
+            realtime=query.pace == "realtime",
+            timeout_s=query.timeout_s,
+            present=upload.check_sender,
         )
     if query.wait == "reply":
         return reply(request, session, injection.turns, as_audio=as_audio)
     return json_answer(
         {
+            "command_id": injection.command_id,
             "accepted_s": round(injection.accepted_s, 3),
             "accepted_bytes": injection.accepted_bytes,
             "queued_s": round(injection.queued_s, 3),
+            "format": recording.input,
+            "damaged_packets": recording.damaged,
         }
     )
 
@@ -117,6 +128,11 @@ class Upload:
                 self._check_size(received)
             for start in range(0, len(chunk), PIECE_BYTES):
                 yield chunk[start : start + PIECE_BYTES]
+
+    def check_sender(self) -> None:
+        """Raise ``ConnectionResetError`` when the client has left; aiohttp tells it to whoever reads, and to nobody else."""
+        if isinstance(self.request.content.exception(), OSError):
+            raise ConnectionResetError("the caller left in the middle of its body")
 
     async def _read(self) -> bytes:
         """What has arrived; empty at the end. A live stream ends when nothing came for ``limits.audio_stall_s``."""

@@ -14,7 +14,7 @@ from agentd.ids import RunIds
 from agentd.metrics import Metrics
 from agentd.sessions.records import Turn
 
-CommandKind = Literal["prompt", "think", "speak", "listen", "message", "say", "ask", "end_turn", "interrupt"]
+CommandKind = Literal["prompt", "think", "speak", "listen", "message", "say", "ask", "end_turn", "interrupt", "audio"]
 
 Outcome = Literal[
     "applied",
@@ -26,6 +26,7 @@ Outcome = Literal[
     "no_effect",
     "superseded",
     "session_ended",
+    "partial",
     "failed",
 ]
 """What came of a command.
@@ -33,7 +34,7 @@ Outcome = Literal[
 ``applied``: the upstream acknowledged it, or it is done. ``accepted``: it took the text. ``spoken``: the agent says it.
 ``answered``, ``unanswered``: so was a question. ``refused``: the upstream said no. ``no_effect``: it was accepted and
 nothing came of it in time. ``superseded``: the user's next words came first. ``session_ended``: the session was over
-before. ``failed``: agentd could not send it.
+before. ``partial``: an upload broke off, and what had come of it was sent. ``failed``: agentd could not send it.
 """
 
 EFFECTS: Final[frozenset[Outcome]] = frozenset({"applied", "accepted", "spoken", "answered"})

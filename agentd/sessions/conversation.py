@@ -155,6 +155,7 @@ class Conversation:
             queue=self._limits.audio_queue,
             send_audio=self._send_audio,
             send_keepalive=self._send_keepalive,
+            congested=self._congested,
             own_silence=self.view is None,
         )
         self.feed.tap = self._user_audio
@@ -382,6 +383,9 @@ class Conversation:
     def _send_audio(self, frame: bytes) -> None:
         if self.link is not None:
             self.link.send_audio(frame)
+
+    def _congested(self) -> bool:
+        return self.link is not None and self.link.connection is not None and self.link.connection.congested
 
     def _send_keepalive(self) -> None:
         if self.link is not None and self.link.is_ready and self.view is None:

@@ -23,8 +23,10 @@ SILENCE_AFTER_SPEECH_S: Final = 4.0
 MICROPHONE_HELD_S: Final = 1.0
 """A microphone that gave nothing for so long is free for another one."""
 MICROPHONE_LATE_S: Final = 0.3
-"""Audio of a microphone may be so late on its way before silence takes its place."""
+"""Audio of a microphone or a live upload may be so late on its way before silence takes its place: a network's jitter must
+not tear holes of a few milliseconds into words."""
 _LONGEST_CATCH_UP_S: Final = 1.0
+_STEP_S: Final = 0.1
 
 
 class Talker:
@@ -41,17 +43,19 @@ class Talker:
         self.drained = asyncio.Event()
         self._buffer = bytearray()
         self._limit = audio.bytes_for(BUFFER_S)
+        self._step = audio.bytes_for(_STEP_S)
+        self._late_bytes = 0
         self._room = asyncio.Event()
         self._room.set()
         self._finished = False
 
     async def write(self, pcm: bytes) -> None:
         """Add audio; waits while two seconds are buffered. After ``finish`` it is dropped."""
-        for start in range(0, len(pcm), self._limit):
+        for start in range(0, len(pcm), self._step):
             await self._room.wait()
             if self._finished:
                 return
-            self._buffer += pcm[start : start + self._limit]
+            self._buffer += pcm[start : start + self._step]
             if len(self._buffer) >= self._limit:
                 self._room.clear()
 
@@ -62,6 +66,19 @@ class Talker:
         if drop:
             self._buffer.clear()
             self.drained.set()
+
+    def late(self, n_bytes: int) -> None:
+        """So much time passed without its audio, because that was on its way or the upstream was lost."""
+        self._late_bytes = min(self._late_bytes + n_bytes, self._limit)
+
+    def take_due(self, due: int) -> bytes:
+        """``due`` bytes, and as many again while the audio of a time that has passed is still to come.
+
+        A live stream that was held up for a second would otherwise be a second behind for the rest of its life.
+        """
+        chunk = self.take(due + min(due, self._late_bytes))
+        self._late_bytes -= max(0, len(chunk) - due)
+        return chunk
 
     def take(self, n_bytes: int | None) -> bytes:
         """Up to ``n_bytes`` of audio (None: all of it); sets ``drained`` once everything is out."""
@@ -83,6 +100,7 @@ class Feed:
         queue: how many talkers may wait for the one who talks.
         send_audio: passes audio to the upstream, never waits.
         send_keepalive: sends KeepAlive.
+        congested: True while the upstream takes no more for now; what is not bound to time then waits.
         own_silence: False for a client that keeps its own stream going (compatible endpoint).
     """
 
@@ -93,6 +111,7 @@ class Feed:
         queue: int,
         send_audio: Callable[[bytes], None],
         send_keepalive: Callable[[], None],
+        congested: Callable[[], bool] = lambda: False,
         own_silence: bool = True,
     ) -> None:
         self.audio = audio
@@ -105,6 +124,7 @@ class Feed:
         """Is given all audio that goes to the upstream, in order; what a renewed connection hears again comes once."""
         self._send_audio = send_audio
         self._send_keepalive = send_keepalive
+        self._congested = congested
         self._own_silence = own_silence
         self._queue: deque[Talker] = deque()
         self._queue_limit = queue + 1
@@ -206,12 +226,7 @@ class Feed:
         """Send what is due: the talker's audio, else silence while ``silence_due``, else KeepAlive every 5 s."""
         talker = self._queue[0] if self._queue else None
         if talker is not None and not talker.drained.is_set():
-            due = self._due(now)
-            chunk = talker.take(due if talker.realtime else None)
-            if chunk:
-                self._pass_on(chunk, now, given=True, talk=True)
-            if talker.realtime and len(chunk) < due and not talker.drained.is_set():
-                self._silence(due - len(chunk), now)  # a slow upload must not tear a hole into the stream
+            self._talk(talker, now)
         elif silence_due and self._own_silence:
             if now - self._live_at >= MICROPHONE_LATE_S + self._live_frame_s or self._microphone is None:
                 self._silence(self._due(now), now)
@@ -222,8 +237,31 @@ class Feed:
                 self._last_sent_at = now
                 self._send_keepalive()
 
+    def _talk(self, talker: Talker, now: float) -> None:
+        """Send a recording: as time passes, or as fast as it comes and the upstream takes it."""
+        if not talker.realtime:
+            if not self._congested():
+                self._filled_until = now
+                self._talked(talker.take(None), now)
+            return
+        due = self._behind(now)
+        chunk = talker.take_due(due)
+        self._fill(min(len(chunk), due))
+        self._talked(chunk, now)
+        missing = due - len(chunk)
+        if missing >= self.audio.bytes_for(MICROPHONE_LATE_S) and not talker.drained.is_set():
+            talker.late(missing)
+            self._fill(missing)
+            self._silence(missing, now)
+
+    def _talked(self, chunk: bytes, now: float) -> None:
+        if chunk:
+            self._pass_on(chunk, now, given=True, talk=True)
+
     def connected(self, now: float) -> None:
         """A new connection is ready: pacing begins anew."""
+        if self._queue and self._filled_until is not None:
+            self._queue[0].late(self.audio.bytes_for(max(0.0, now - self._filled_until)))
         self._filled_until = None
         self._last_sent_at = now
 
@@ -242,11 +280,19 @@ class Feed:
             self._pass_on(frame, now, given=True, again=True)
 
     def _due(self, now: float) -> int:
-        start = self._filled_until if self._filled_until is not None else now - TICK_S
-        start = max(start, now - _LONGEST_CATCH_UP_S)
-        n_bytes = self.audio.bytes_for(max(0.0, now - start))
-        self._filled_until = start + n_bytes / self.audio.bytes_per_second
+        n_bytes = self._behind(now)
+        self._fill(n_bytes)
         return n_bytes
+
+    def _behind(self, now: float) -> int:
+        """Bytes of the time that has passed since the last sample was sent."""
+        start = self._filled_until if self._filled_until is not None else now - TICK_S
+        self._filled_until = start = max(start, now - _LONGEST_CATCH_UP_S)
+        return self.audio.bytes_for(max(0.0, now - start))
+
+    def _fill(self, n_bytes: int) -> None:
+        """So much of that time is filled now."""
+        self._filled_until = (self._filled_until or 0.0) + n_bytes / self.audio.bytes_per_second
 
     def _silence(self, n_bytes: int, now: float) -> None:
         if n_bytes > 0:

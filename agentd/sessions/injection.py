@@ -1,25 +1,32 @@
 """Injected speech: a recording is sent as the user's, and its turns are awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from agentd.errors import NothingHeard
+import structlog
+
+from agentd.errors import AgentdError, NothingHeard, SessionEnded
 from agentd.sessions.feed import Talker
 from agentd.sessions.records import Turn
 from agentd.sessions.sending import Sending, bounded, no_answer
+
+_log = structlog.get_logger("agentd.sessions")
 
 TURN_SETTLES_S: Final = 1.0
 """Silence after a recording's last sample before its turn can be over (docs/architecture.md, rules of the conversation)."""
 NOTHING_HEARD_S: Final = 3.5
 """Silence after a recording in which nothing was noticed."""
+_STEP_S: Final = 0.25
+"""How much is handed on before it is asked whether the sender is still there."""
 
 
 @dataclass(slots=True)
 class Injection:
     """What became of an injected recording; ``turns`` are those it caused."""
 
+    command_id: str = ""
     accepted_bytes: int = 0
     accepted_s: float = 0.0
     queued_s: float = 0.0
@@ -46,6 +53,7 @@ class Speech:
         queue: bool = True,
         realtime: bool = True,
         timeout_s: float = 30.0,
+        present: Callable[[], None] = lambda: None,
     ) -> Injection:
         """Send a recording (chunks in the session's input format) as the user's speech.
 
@@ -54,6 +62,7 @@ class Speech:
             queue: wait behind other recordings.
             realtime: False sends as fast as it comes.
             timeout_s: bound of the wait for the reply, from the last sample on.
+            present: raises when whoever sends the recording has left; asked while it waits and while it is sent.
 
         Raises:
             SessionBusy, SessionEnded, NothingHeard, UpstreamTimeout.
@@ -69,26 +78,46 @@ class Speech:
         joined = self._loop.time()
         result = Injection()
         try:
-            await self._while_alive(talker.started)
+            await self._while_alive(talker.started, present)
             result.queued_s = self._loop.time() - joined
             before = conversation.tracker.count
             conversation.touch()
-            await self._pour(talker, first, pcm)
-            await self._while_alive(talker.drained)
+            try:
+                await self._pour(talker, first, pcm, present)
+                await self._while_alive(talker.drained)
+            except (AgentdError, OSError) as failure:
+                self._broken_off(talker, failure)
+                raise
             result.accepted_bytes = talker.sent_bytes
             result.accepted_s = conversation.input_format.duration_s(talker.sent_bytes)
+            result.command_id = self._out.commands.done("audio", "accepted").id
             if wait == "reply":
                 result.turns = await self._turns_caused(before, timeout_s)
         finally:
             conversation.feed.leave(talker)
         return result
 
-    async def _pour(self, talker: Talker, first: bytes, pcm: AsyncIterator[bytes]) -> None:
-        try:
-            await talker.write(first)
-            async for chunk in pcm:
+    def _broken_off(self, talker: Talker, failure: Exception) -> None:
+        """Tell readers, the metrics and the log how much of a recording was sent before it ended too early."""
+        sent_s = round(self._out.conversation.input_format.duration_s(talker.sent_bytes), 3)
+        code = failure.code if isinstance(failure, AgentdError) else "client-gone"
+        _log.info("audio_broken_off", code=code, sent_s=sent_s, bytes=talker.sent_bytes)
+        outcome: Literal["session_ended", "partial"] = "session_ended" if isinstance(failure, SessionEnded) else "partial"
+        self._out.commands.done("audio", outcome, f"The recording broke off ({code}); {sent_s:g} s of it were sent.")
+
+    async def _pour(self, talker: Talker, first: bytes, pcm: AsyncIterator[bytes], present: Callable[[], None]) -> None:
+        step = self._out.conversation.input_format.bytes_for(_STEP_S)
+
+        async def hand_on(chunk: bytes) -> None:
+            for start in range(0, len(chunk), step):
                 self._out.alive()
-                await talker.write(chunk)
+                present()
+                await talker.write(chunk[start : start + step])
+
+        try:
+            await hand_on(first)
+            async for chunk in pcm:
+                await hand_on(chunk)
         finally:
             talker.finish()
 
@@ -111,11 +140,12 @@ class Speech:
         except TimeoutError:
             raise no_answer(timeout_s) from None
 
-    async def _while_alive(self, event: asyncio.Event) -> None:
+    async def _while_alive(self, event: asyncio.Event, present: Callable[[], None] = lambda: None) -> None:
         """Wait for ``event``; it comes with the ticks, which end with the session."""
 
         def probe() -> bool | None:
             self._out.alive()
+            present()
             return event.is_set() or None
 
         await self._out.conversation.changes.until(probe, timeout_s=self._out.limits.max_duration_s)

@@ -111,6 +111,11 @@ class Connection:
         """True when nothing can be sent any more: lost, or closing."""
         return self._ending is not None
 
+    @property
+    def congested(self) -> bool:
+        """True while the socket takes no more: what is sent now waits, and audio may be dropped."""
+        return self._paused
+
     def send_text(self, data: bytes) -> None:
         """Send a text message. Ignored on a closed connection: its listener was told."""
         if self._wire is None or self._ending is not None:

@@ -196,6 +196,10 @@ async def test_a_client_killed_half_way_leaves_the_session_to_the_next(kitchen: 
         writer.transport.abort()
         await eventually(lambda: not feed.talking, timeout_s=1.0)
         connection.audio.clear()
+    told = [event.data for event in kitchen.world.manager.get("kitchen").events_since(0)[0] if event.type == "CommandFinished"]
+    assert [(event["kind"], event["outcome"]) for event in told] == [("audio", "partial")] * 3
+    assert all("(client-gone)" in event["detail"] and "s of it were sent" in event["detail"] for event in told)
+    assert kitchen.world.registry.get_sample_value("agentd_commands_total", {"kind": "audio", "outcome": "partial"}) == 3
     answer = await kitchen.call("POST", f"{AUDIO}?wait=sent&queue=false", data=wav(speech()))
     assert answer.status == 200, answer.body
     assert kitchen.world.manager.get("kitchen").live
@@ -210,6 +214,33 @@ async def test_one_talker_at_a_time_and_the_next_may_wait_or_be_refused(kitchen:
         second = await kitchen.call("POST", AUDIO, data=wav(speech()))
     assert first.result().status == 200
     assert second.json["queued_s"] > 0.3
+
+
+async def test_a_client_that_leaves_the_line_gives_up_its_place(kitchen: Api) -> None:
+    feed = kitchen.world.manager.get("kitchen").conversation.feed
+    body = wav(speech())
+    head = (
+        f"POST {AUDIO} HTTP/1.1\r\nHost: 127.0.0.1:{kitchen.port}\r\nAuthorization: Bearer {kitchen.token}\r\n"
+        f"Content-Type: audio/wav\r\nContent-Length: {len(body) + 1}\r\n\r\n"
+    )
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(kitchen.call("POST", AUDIO, data=wav(speech(1.5))))
+        await eventually(lambda: feed.talking)
+        _, writer = await asyncio.open_connection("127.0.0.1", kitchen.port)
+        writer.write(head.encode() + body)
+        await eventually(lambda: len(feed._queue) == 2)
+        writer.transport.abort()
+        await eventually(lambda: len(feed._queue) == 1, timeout_s=1.0)
+    assert first.result().json["accepted_s"] == pytest.approx(1.5)
+
+
+async def test_the_answer_names_the_command_and_what_the_recording_was(kitchen: Api) -> None:
+    answer = await kitchen.call("POST", AUDIO, data=wav(speech(0.2, rate=44_100, channels=2), rate=44_100, channels=2))
+    assert answer.json["format"] == "WAV, 16 bit PCM, 44100 Hz, stereo"
+    assert answer.json["damaged_packets"] == 0
+    (event,) = [e for e in kitchen.world.manager.get("kitchen").events_since(0)[0] if e.type == "CommandFinished"]
+    assert event.data["command_id"] == answer.json["command_id"]
+    assert event.data["outcome"] == "accepted"
 
 
 async def test_a_broken_transfer_coding_is_400(kitchen: Api) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agentd.audio.formats import AudioFormat
 from agentd.errors import SessionBusy
-from agentd.sessions.feed import KEEPALIVE_S, RING_S, SILENCE_AFTER_SPEECH_S, TICK_S, Feed, Talker
+from agentd.sessions.feed import KEEPALIVE_S, MICROPHONE_LATE_S, RING_S, SILENCE_AFTER_SPEECH_S, TICK_S, Feed, Talker
 
 FORMAT = AudioFormat("linear16", 16000)
 SECOND = FORMAT.bytes_per_second
@@ -71,8 +71,81 @@ async def test_a_slow_upload_does_not_tear_a_hole_into_the_stream() -> None:
     one = Talker(FORMAT)
     upstream.feed.join(one, wait_in_line=True)
     await one.write(SPEECH * 1600)
-    upstream.run(10.0, 0.5)
-    assert len(upstream.audio) == pytest.approx(0.5 * SECOND, abs=0.05 * SECOND)
+    now = upstream.run(10.0, 0.5)
+    assert len(upstream.audio) == pytest.approx(0.5 * SECOND, abs=MICROPHONE_LATE_S * SECOND)
+    upstream.run(now, 5.0)
+    assert len(upstream.audio) == pytest.approx(5.5 * SECOND, abs=MICROPHONE_LATE_S * SECOND)
+
+
+@settings(max_examples=40, deadline=None)
+@given(jitter=st.lists(st.floats(0.0, 0.15), min_size=20, max_size=80))
+def test_a_live_upload_that_jitters_is_heard_without_a_hole(jitter: list[float]) -> None:
+    upstream = Upstream()
+    one = Talker(FORMAT)
+    upstream.feed.join(one, wait_in_line=True)
+    now, said = 50.0, 0
+    for number, late_s in enumerate(jitter, start=1):  # a piece of 100 ms is due every 100 ms and comes a little later
+        due = 50.0 + number * 0.1 + late_s
+        while now < due:
+            upstream.feed.tick(now, silence_due=True)
+            now += TICK_S
+        one._buffer += SPEECH * 1600
+        said += 3200
+    one.finish()
+    upstream.run(now, 0.6)
+    assert bytes(upstream.audio[:said]) == SPEECH * (said // 2)
+
+
+async def test_a_live_upload_that_was_held_up_is_not_behind_for_the_rest_of_its_life() -> None:
+    upstream = Upstream()
+    one = Talker(FORMAT)
+    upstream.feed.join(one, wait_in_line=True)
+    now = 10.0
+    for second in range(10):
+        if second == 4:  # nothing for a second, then the second that is missing at once
+            now = upstream.run(now, 1.0)
+            await one.write(SPEECH * 16000)
+            continue
+        for _ in range(10):
+            await one.write(SPEECH * 1600)
+            now = upstream.run(now, 0.1)
+    one.finish()
+    assert len(one._buffer) < 0.15 * SECOND, "what came late has been caught up with"
+    silent_s = bytes(upstream.audio).count(b"\x00\x00\x00\x00") / (SECOND / 4)
+    assert 0.5 < silent_s < 1.3
+
+
+@pytest.mark.parametrize("parts_per_million", [-200, 0, 200])
+async def test_half_an_hour_of_a_clock_that_is_not_ours_does_not_drift_apart(parts_per_million: int) -> None:
+    upstream = Upstream()
+    one = Talker(FORMAT)
+    upstream.feed.join(one, wait_in_line=True)
+    given_bytes, now, start = 0, 100.0, 100.0
+    while now < start + 1800.0:
+        due = int((now - start) * 16_000 * (1 + parts_per_million / 1e6)) * 2
+        one._buffer += SPEECH * ((due - given_bytes) // 2)
+        given_bytes = due
+        upstream.feed.tick(now, silence_due=True)
+        now += TICK_S
+    sent_s = upstream.feed.sent_bytes / SECOND
+    assert 1800.0 - (0.05 if parts_per_million >= 0 else MICROPHONE_LATE_S) <= sent_s <= 1800.05
+    assert len(one._buffer) / SECOND < 0.4, "a microphone that is fast is heard later and later, by what it is fast"
+    holes = bytes(upstream.audio).count(b"\x02\x00\x00")
+    assert holes <= 3, "one that is slow leaves few holes, not one in every tick"
+
+
+async def test_a_fast_recording_waits_for_an_upstream_that_takes_no_more() -> None:
+    full = True
+    sent = bytearray()
+    feed = Feed(FORMAT, queue=1, send_audio=sent.extend, send_keepalive=lambda: None, congested=lambda: full)
+    one = Talker(FORMAT, realtime=False)
+    await one.write(SPEECH * 16000)
+    feed.join(one, wait_in_line=True)
+    feed.tick(1.0, silence_due=True)
+    assert not sent
+    full = False
+    feed.tick(1.02, silence_due=True)
+    assert len(sent) == SECOND
 
 
 async def test_when_nothing_is_due_a_keepalive_goes_out_every_five_seconds_and_no_audio() -> None:
