@@ -21,6 +21,7 @@ from agentd.config import LimitSettings
 from agentd.errors import AgentdError, ConfigError, InternalError, MalformedRequest
 from agentd.http import problems
 from agentd.http.deps import DEPS
+from agentd.http.headers import SAFE_HEADERS
 from agentd.ids import new_request_id
 from agentd.metrics import Metrics
 
@@ -125,9 +126,18 @@ class _Handler(RequestHandler):
             error = MalformedRequest(f"This is not an HTTP request that can be read: {_first_line(message)}")
         if request.writer.output_size > 0:
             raise ConnectionResetError("an answer has begun; the connection ends instead of a second one")
-        response = problems.response(error, request_id, {"X-Request-ID": request_id, "Server": "agentd"})
+        problem = problems.response(error, request_id, {"X-Request-ID": request_id, **SAFE_HEADERS})
+        response = _Anonymous(status=problem.status, body=problem.body, headers=problem.headers)
         response.force_close()
         return response
+
+
+class _Anonymous(web.Response):
+    """An answer without the name of the software; the application's own lose it on another way, which this one does not go."""
+
+    async def _prepare_headers(self) -> None:
+        await super()._prepare_headers()
+        self.headers.pop("Server", None)
 
 
 class _Server(web.Server):

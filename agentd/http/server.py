@@ -1,7 +1,5 @@
 """Builds the application: the table of routes behind one guard, and the headers every answer has."""
 
-from typing import Final
-
 import structlog
 from aiohttp import web
 
@@ -9,6 +7,7 @@ from agentd.audio.codecs import Codecs
 from agentd.http.deps import CODECS, DEPS, REQUEST_ID, STARTED, STARTS, HttpDeps, Readiness
 from agentd.http.docs import DOCUMENT
 from agentd.http.guard import Guard, expect
+from agentd.http.headers import SAFE_HEADERS
 from agentd.http.openapi import render
 from agentd.http.rates import StartRate
 from agentd.http.routes import ROUTES
@@ -17,13 +16,6 @@ from agentd.http.table import ROUTE
 __all__ = ["HttpDeps", "Readiness", "build_app"]
 
 _log = structlog.get_logger("agentd.http")
-
-SAFE_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 def build_app(deps: HttpDeps) -> web.Application:
