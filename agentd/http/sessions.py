@@ -9,6 +9,7 @@ from agentd.config import LimitSettings
 from agentd.door import require
 from agentd.errors import (
     AgentDiffers,
+    Conflict,
     Draining,
     EngineNotReady,
     FieldError,
@@ -51,6 +52,9 @@ class StartBody(Body):
     functions: list[str] | None = Field(default=None, description="Narrows the profile's list.")
     metadata: dict[str, str] = Field(default_factory=dict, max_length=_MAX_METADATA)
     record: bool | None = Field(default=None, description="Record the conversation; as `[store] record_audio` says otherwise.")
+    resume: str | None = Field(
+        default=None, description="The `run_id` of a past run to go on from: its conversation is told to the agent, no greeting."
+    )
     idle_timeout_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_duration_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
@@ -103,7 +107,7 @@ async def start(request: web.Request) -> web.Response:
         raise InvalidRequest(f"The Idempotency-Key must have 1 to {_MAX_KEY_CHARS} characters.")
     if key is not None:
         key = f"{request[IDENTITY].name}:{key}"  # one holder's key says nothing about another's
-    spec = _spec(request, body, body.id)
+    spec = await _resumed(request, _spec(request, body, body.id))
     request.app[STARTS].admit(request[IDENTITY].name)
     session, started = await request.app[DEPS].manager.start(spec, wait_ready=waits, idempotency_key=key)
     return _launched(request, session, started=started, waited=waits)
@@ -116,7 +120,7 @@ async def ensure(request: web.Request) -> web.Response:
     body = await read_model(request, StartBody)
     if body.id is not None and body.id != id_:
         raise InvalidRequest("The body names another session than the path.", errors=[FieldError("/id", f"must be {id_[:64]!r}")])
-    spec, manager = _spec(request, body, id_), request.app[DEPS].manager
+    spec, manager = await _resumed(request, _spec(request, body, id_)), request.app[DEPS].manager
     if not _is_live(manager, id_):
         request.app[STARTS].admit(request[IDENTITY].name)
     session, started = await manager.ensure(spec, wait_ready=waits)
@@ -165,7 +169,6 @@ def _is_live(manager: Manager, id_: str) -> bool:
 def _spec(request: web.Request, body: StartBody, id_: str | None) -> StartSpec:
     settings = request.app[DEPS].settings
     _check_bounds(body, settings.limits)
-    require_agent(request, body.agent or settings.default_agent)
     return StartSpec(
         agent=body.agent,
         id=id_,
@@ -174,10 +177,18 @@ def _spec(request: web.Request, body: StartBody, id_: str | None) -> StartSpec:
         greeting=body.greeting,
         functions=None if body.functions is None else tuple(body.functions),
         metadata=body.metadata,
+        resume=body.resume,
         record=body.record,
         idle_timeout_s=body.idle_timeout_s,
         max_duration_s=body.max_duration_s,
     )
+
+
+async def _resumed(request: web.Request, spec: StartSpec) -> StartSpec:
+    """The request with the agent and the conversation of the run that it goes on from."""
+    resumed = await request.app[DEPS].manager.resumed(spec, lambda agent: serves(request, agent))
+    require_agent(request, resumed.agent or request.app[DEPS].settings.default_agent)
+    return resumed
 
 
 def _check_bounds(body: StartBody, limits: LimitSettings) -> None:
@@ -204,6 +215,9 @@ _STARTS: Final[tuple[ErrorType, ...]] = (
     InvalidSettings,
     TooManySessions,
     SessionEnded,
+    SessionNotFound,
+    SessionExists,
+    Conflict,
     Draining,
     EngineNotReady,
     Unavailable,
@@ -219,7 +233,7 @@ ROUTES: Final = (
         headers={"Idempotency-Key": "Any text of at most 200 characters; names this start."},
         body=StartBody,
         answers={201: SessionView, 200: SessionView, 202: SessionView},
-        errors=(SessionExists, *_STARTS),
+        errors=_STARTS,
         example=Example(body={"id": "kitchen", "prompt": "You are a kitchen helper. Answer in one sentence."}),
     ),
     Route(

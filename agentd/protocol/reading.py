@@ -42,6 +42,12 @@ def greeting(settings: Document) -> str | None:
     return text if isinstance(text, str) and text else None
 
 
+def messages(settings: Document) -> list[Document]:
+    """The conversation the agent is told of (History objects of ``agent.context.messages``)."""
+    context = agent_of(settings).get("context")
+    return _objects(context.get("messages")) if isinstance(context, dict) else []
+
+
 def functions(settings: Document) -> list[Document]:
     """The functions offered, from all think entries; of two with one name the first counts."""
     named: dict[str, Document] = {}

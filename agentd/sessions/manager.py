@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 import structlog
@@ -25,6 +25,7 @@ from agentd.sessions.feed import TICK_S
 from agentd.sessions.profiles import PASSTHROUGH, Profiles, UpstreamName
 from agentd.sessions.recorder import Recorder
 from agentd.sessions.recovery import recover
+from agentd.sessions.resumption import resumed, with_history
 from agentd.sessions.runs import KeptRun, Run, StoredRun
 from agentd.sessions.session import Session, SessionDeps
 from agentd.sessions.spec import PassthroughClient, StartSpec
@@ -115,6 +116,26 @@ class Manager:
                 self._keys.popitem(last=False)
         await self._until_started(session, wait=wait_ready)
         return session, True
+
+    async def resumed(self, spec: StartSpec, serves: Callable[[str], bool] = lambda _: True) -> StartSpec:
+        """The request with the agent and the conversation of the run it goes on from, if it names one.
+
+        Args:
+            spec: the request.
+            serves: whether the caller may reach conversations with an agent.
+
+        Raises:
+            InvalidRequest, SessionNotFound, SessionExists, Conflict: no run id, no such run, live, or without words.
+        """
+        if spec.resume is None:
+            return spec
+        if not is_run_id(spec.resume):
+            fault = FieldError("/resume", "must be the run_id of a past run")
+            raise InvalidRequest(f"{spec.resume[:64]!r} is no run id.", errors=[fault])
+        run = await self.find(spec.resume)
+        if not serves(run.agent):
+            raise SessionNotFound(f"There is no session {spec.resume!r}.")
+        return await resumed(spec, run)
 
     async def ensure(self, spec: StartSpec, *, wait_ready: bool = True) -> tuple[Session, bool]:
         """The live session of that id, or a new one; True when it was started now.
@@ -280,7 +301,7 @@ class Manager:
             raise InvalidRequest(error.detail, errors=[FieldError("/agent", "no such agent")]) from None
         upstream = self._profiles.upstream(profile)
         functions = self._profiles.functions(profile, self._deps.functions.registry, spec.functions)
-        document = self._profiles.document(profile, spec, functions) if client is None else {}
+        document = with_history(self._profiles.document(profile, spec, functions), spec) if client is None else {}
         self._reserve(upstream)
         session = Session(
             id=spec.id or self._free_id(),

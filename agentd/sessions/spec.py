@@ -15,6 +15,8 @@ class StartSpec:
         settings: a partial Voice Agent Settings document.
         functions: names that narrow the profile's list; None keeps it.
         record: whether the conversation is recorded; None: as ``[store] record_audio`` says.
+        resume: the run id of a past run to go on from.
+        history: what was said in it, as History objects; filled in by the manager.
     """
 
     agent: str | None = None
@@ -27,6 +29,8 @@ class StartSpec:
     record: bool | None = None
     idle_timeout_s: float | None = None
     max_duration_s: float | None = None
+    resume: str | None = None
+    history: tuple[Mapping[str, Any], ...] = ()
 
 
 class PassthroughClient(Listener, Protocol):

@@ -1,0 +1,75 @@
+"""Going on from a past run: what was said in it becomes the context of a new one, as at a renewal."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from agentd.errors import Conflict, FieldError, InvalidRequest, SessionExists
+from agentd.protocol import settings as documents
+from agentd.sessions.history import MAX_BYTES, context
+from agentd.sessions.records import CallRecord, Said, Turn
+from agentd.sessions.runs import Run
+from agentd.sessions.spec import StartSpec
+
+
+async def resumed(spec: StartSpec, run: Run) -> StartSpec:
+    """The start request with the agent, unless it names one, and the conversation of ``run``.
+
+    Raises:
+        SessionExists: the run is live.
+        Conflict: what was said in it is not kept.
+    """
+    if run.live:
+        raise SessionExists(f"Run {run.run_id} is live; stop it first, or go on in it.")
+    if run.settings is None:
+        raise Conflict(
+            f"What was said in run {run.run_id} is not kept (store.transcripts, store.transcript_days); start without resume."
+        )
+    earlier = documents.messages(dict(run.settings))
+    said = context(_turn(view) for view in await run.turns(words=True)).messages
+    return replace(spec, agent=spec.agent or run.agent, history=tuple(_bounded([*earlier, *said])))
+
+
+def with_history(document: dict[str, Any], spec: StartSpec) -> dict[str, Any]:
+    """The Settings that take a past run up: its conversation as context, and no greeting but one that is asked for.
+
+    Raises:
+        InvalidRequest: the agent is a reusable configuration of the upstream, which takes no context.
+    """
+    if spec.resume is None:
+        return document
+    if documents.agent_id(document) is not None:
+        fault = FieldError("/resume", "an agent that is a reusable configuration cannot be told of a past run")
+        raise InvalidRequest("This agent cannot go on from a past run.", errors=[fault])
+    told = documents.with_context(document, [*documents.messages(document), *map(dict, spec.history)])
+    return documents.merge(told, {"agent": {"greeting": spec.greeting}}) if spec.greeting else told
+
+
+def _bounded(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The newest of them, as much as a renewal would tell: runs may go on from runs that went on from runs."""
+    size, first = 0, len(messages)
+    while first > 0:
+        size += len(orjson.dumps(messages[first - 1]))
+        if size > MAX_BYTES:
+            break
+        first -= 1
+    return messages[first:]
+
+
+def _turn(view: Mapping[str, Any]) -> Turn:
+    """A turn from its JSON, with what the context of a new connection is made of."""
+    turn = Turn(n=view["n"], cause=view["cause"], started=0.0, started_at=0.0, outcome=view["outcome"], heard=view["heard"])
+    if view["played"]:
+        turn.said = [Said(view["played"], 0)]
+    turn.calls = list(_calls(view["calls"]))
+    return turn
+
+
+def _calls(views: Iterable[Mapping[str, Any]]) -> Iterable[CallRecord]:
+    for view in views:
+        yield CallRecord(
+            call_id=view["call_id"], name=view["name"], arguments=view["arguments"], started_at=0.0, outcome=view["outcome"],
+            result=view["result"], duration_s=view["duration_s"],
+        )  # fmt: skip
