@@ -43,7 +43,7 @@ _PLAIN_KEYS: Final = frozenset(
     {
         "activity", "audio", "basis", "behavior", "call_id", "cause", "code", "command_id", "conversational_behavior",
         "encoding", "end_reason", "ended_at", "id", "kind", "name", "old_state", "outcome", "reason", "request_id", "role",
-        "run_id", "session_id", "started_at", "state", "time", "trigger", "type", "upstream", "where",
+        "run_id", "session_id", "stage", "started_at", "state", "time", "trigger", "type", "upstream", "where",
     }
 )  # fmt: skip
 """Members whose text is not speech. Any other text is left out: an unknown member may quote the user."""
@@ -60,8 +60,8 @@ class Envelope:
     """One event as readers get it (api.md, Events).
 
     Attributes:
-        seq: counts per run, without gaps.
-        g: counts per daemon, without gaps.
+        seq: counts per run, without gaps; 0: an original that others are told in another form, unnumbered.
+        g: counts per daemon, without gaps; 0 as ``seq``.
         time: RFC 3339, UTC.
         data: must not be changed once the envelope exists: its JSON is kept.
     """
@@ -73,7 +73,7 @@ class Envelope:
     time: str
     type: str
     data: Mapping[str, Any]
-    _json: list[bytes] = field(default_factory=list, init=False, repr=False, compare=False)
+    _json: dict[bool, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def words(self) -> bool:
@@ -86,25 +86,16 @@ class Envelope:
         Args:
             words: False leaves out what was said, heard and passed to functions, and all of an unknown type.
         """
-        if words:
-            if not self._json:
-                self._json.append(self._encode(self.data))
-            return self._json[0]
-        return self._encode(wordless(self.data) if self.type in EVENT_TYPES else {})
+        found = self._json.get(words)
+        if found is None:
+            data = self.data if words else wordless(self.data) if self.type in EVENT_TYPES else {}
+            found = self._json[words] = self._encode(data)
+        return found
 
     def _encode(self, data: Mapping[str, Any]) -> bytes:
-        return orjson.dumps(
-            {
-                "seq": self.seq,
-                "g": self.g,
-                "session_id": self.session_id,
-                "run_id": self.run_id,
-                "time": self.time,
-                "type": self.type,
-                "data": data,
-            },
-            default=str,
-        )
+        numbers = {"seq": self.seq, "g": self.g} if self.seq else {}
+        run = {"session_id": self.session_id, "run_id": self.run_id, "time": self.time, "type": self.type}
+        return orjson.dumps(numbers | run | {"data": data}, default=str)
 
 
 def wordless(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,6 +122,7 @@ class Mailbox:
 
     Attributes:
         overflowed: the reader was too slow and was cut off; what waited for it is gone.
+        raw: it also takes originals.
         arrived: how many events were ever put in.
         taken: how many were taken out.
     """
@@ -143,10 +135,12 @@ class Mailbox:
         max_items: int,
         max_bytes: int,
         serves: Callable[[str], bool] = lambda _: True,
+        raw: bool = False,
         something: asyncio.Event | None = None,
     ) -> None:
         self.transport = transport
         self._serves = serves
+        self.raw = raw
         self.overflowed = False
         self.arrived = self.taken = 0
         self._types = types
@@ -242,6 +236,14 @@ class Hub:
                     self.drops[mailbox.transport, "control"] += 1
                     self.unsubscribe(mailbox)
 
+    def show(self, original: Envelope) -> None:
+        """Hand out an unnumbered original to those readers of its run, or of all, who want to see such."""
+        for key in (original.run_id, None):
+            for mailbox in tuple(self._by_run.get(key, ())):
+                if mailbox.raw and not mailbox.put(original):
+                    self.drops[mailbox.transport, "control"] += 1
+                    self.unsubscribe(mailbox)
+
     def subscribe(
         self,
         *,
@@ -251,6 +253,7 @@ class Hub:
         max_bytes: int,
         transport: Transport = "sse",
         serves: Callable[[str], bool] = lambda _: True,
+        raw: bool = False,
         something: asyncio.Event | None = None,
     ) -> Mailbox:
         """A mailbox for what is published from now on.
@@ -262,10 +265,17 @@ class Hub:
             max_bytes: their size as JSON.
             transport: label of the metrics.
             serves: says of a run whether the reader may know of it.
+            raw: also unnumbered originals.
             something: set at every event and at the end, for a reader that waits for other things too.
         """
         mailbox = Mailbox(
-            transport=transport, types=types, max_items=max_items, max_bytes=max_bytes, serves=serves, something=something
+            transport=transport,
+            types=types,
+            max_items=max_items,
+            max_bytes=max_bytes,
+            serves=serves,
+            raw=raw,
+            something=something,
         )
         if self._closed:
             mailbox.end()

@@ -59,6 +59,7 @@ LIMITS: Final = frozenset(
     }
 )  # fmt: skip
 """Keys of ``[limits]`` (and ``other``) that are counted when they turn something away."""
+DEAD_AIR_STAGES: Final = ("listen", "think", "function", "speak")
 RECORDING_STOPS: Final = ("daily-limit", "disk-full", "disk-slow", "disk-error")
 HTTP_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
@@ -123,6 +124,7 @@ class Metrics:
         self._command_s = histogram(
             "command_effect_seconds", "Time from a command to its effect, where it had one.", _COMMAND_BUCKETS, "kind"
         )
+        self._dead_air = counter("dead_air", "Waits of users for the agent longer than limits.dead_air_s.", "stage")
         self._recording_stops = counter("recording_stops", "Recordings that stopped before their session.", "reason")
         self._http_s = histogram(
             "http_request_duration_seconds",
@@ -151,6 +153,8 @@ class Metrics:
             self._audio.labels(direction)
         for stage in STAGES:
             self._turn_s.labels(stage)
+        for stage in DEAD_AIR_STAGES:
+            self._dead_air.labels(stage)
         for reason in RECORDING_STOPS:
             self._recording_stops.labels(reason)
         for kind in COMMAND_KINDS:
@@ -271,6 +275,10 @@ class Metrics:
         self._commands.labels(kind, outcome if outcome in COMMAND_OUTCOMES else "failed").inc()
         if effect_s is not None:
             self._command_s.labels(kind).observe(effect_s)
+
+    def dead_air(self, stage: str) -> None:
+        """A user waits too long, for this stage."""
+        self._dead_air.labels(stage).inc()
 
     def recording_stopped(self, reason: str) -> None:
         """A recording stopped before its session."""

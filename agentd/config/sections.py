@@ -246,6 +246,8 @@ class LimitSettings(Section):
     """Session starts per token."""
     turn_s: Seconds = 60.0
     """A turn that takes longer ends with outcome "timeout"."""
+    dead_air_s: Seconds = 4.0
+    """A user who waits so long and hears nothing of the agent is told of by the event `DeadAir`."""
     idle_timeout_s: Seconds = 600.0
     """A session without speech or command for so long ends: connection time is billed."""
     max_duration_s: Seconds = 7200.0

@@ -17,7 +17,7 @@ from agentd.errors import FieldError, InvalidRequest, SessionNotFound, TooManyRe
 from agentd.http.accept import choose
 from agentd.http.deps import DEPS, IDENTITY, HttpDeps, sees_words
 from agentd.http.models import Events
-from agentd.http.queries import MAX_TIMEOUT_S, Number, Parameters, Whole
+from agentd.http.queries import MAX_TIMEOUT_S, Flag, Number, Parameters, Whole
 from agentd.http.sessions import run_of
 from agentd.http.table import Example, Media, Route
 from agentd.hub import EVENT_TYPES, Envelope, Mailbox, Transport
@@ -42,6 +42,9 @@ class EventParameters(Parameters):
     wait_s: Number = Field(0.0, ge=0, le=MAX_TIMEOUT_S, description="Seconds to wait for the first event.")
     limit: Whole = Field(POLL_LIMIT, ge=1, le=POLL_LIMIT)
     types: str | None = Field(None, description="Names of events, divided by commas; all otherwise.")
+    raw: Flag = Field(
+        False, description="A stream also shows the upstream's LatencyReport as it came, without `id`; `TurnFinished` sums it up."
+    )
 
 
 Missed = int | None
@@ -57,12 +60,14 @@ class View:
         words: show what was said.
         everything: every session's events, numbered by ``g``.
         serves: says of a run whether the token is for its agent.
+        raw: also show unnumbered originals.
     """
 
     types: frozenset[str] | None
     words: bool
     everything: bool
     serves: Callable[[str], bool] = lambda _: True
+    raw: bool = False
 
     def wants(self, envelope: Envelope) -> bool:
         """True when the reader asked for this type, and may see it."""
@@ -74,7 +79,8 @@ class View:
 
     def frame(self, envelope: Envelope) -> bytes:
         """The event as it goes down a stream."""
-        head = f"event: {_one_line(envelope.type)}\nid: {self.id_of(envelope)}\ndata: "
+        position = f"id: {self.id_of(envelope)}\n" if envelope.seq else ""
+        head = f"event: {_one_line(envelope.type)}\n{position}data: "
         return head.encode() + envelope.json(words=self.words) + b"\n\n"
 
 
@@ -122,7 +128,7 @@ async def of_session(request: web.Request) -> web.StreamResponse:
     """``GET …/events``."""
     query = EventParameters.of(request)
     run = await run_of(request)
-    view = View(types=types_of_session(query.types, "types"), words=sees_words(request), everything=False)
+    view = View(types=types_of_session(query.types, "types"), words=sees_words(request), everything=False, raw=query.raw)
     if _is_poll(request, query):
         return await _poll_run(request, query, run, view)
     deps = request.app[DEPS]
@@ -135,7 +141,7 @@ async def of_all(request: web.Request) -> web.StreamResponse:
     """``GET /v1/events``: every session's events."""
     query = EventParameters.of(request)
     types = _types_of(query.types, "types")
-    view = View(types=types, words=sees_words(request), everything=True, serves=_serving(request))
+    view = View(types=types, words=sees_words(request), everything=True, serves=_serving(request), raw=query.raw)
     if _is_poll(request, query):
         return await _poll_all(request, query, view)
     deps = request.app[DEPS]
@@ -328,6 +334,7 @@ def _subscribe(
         max_bytes=limits.subscriber_queue_bytes,
         transport=transport,
         serves=view.serves,
+        raw=view.raw and transport != "poll",
         something=something,
     )
 

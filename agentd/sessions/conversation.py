@@ -40,6 +40,7 @@ from agentd.protocol.messages import (
 )
 from agentd.sessions.calls import Caller
 from agentd.sessions.client_view import ClientView
+from agentd.sessions.dead_air import DeadAir
 from agentd.sessions.dispatch import Dispatch
 from agentd.sessions.dropping import Dropped
 from agentd.sessions.feed import Feed
@@ -118,6 +119,7 @@ class Conversation:
         self._counted_dropped = 0
         self.dropped = Dropped()
         self.user_tap: Callable[[bytes], None] | None = None
+        self._dead_air = DeadAir(limits.dead_air_s)
         self.last_active = asyncio.get_running_loop().time()
         self.view = ClientView(client) if client is not None else None
         self.listeners = Listeners()
@@ -209,6 +211,18 @@ class Conversation:
         for told in self.dropped.take():
             self.publish("AudioDropped", told)
 
+    def watch_dead_air(self, now: float) -> None:
+        """Tell when the user waits for the agent too long."""
+        unheard_s = self.feed.silence_s if self.user_speaking and self.feed.silence_s > 0 else None
+        turn = self.tracker.current
+        found = self._dead_air.look(turn, now, played_until=self.playback.until, unheard_s=unheard_s)
+        if found is not None:
+            stage, waited_s = found
+            self._metrics.dead_air(stage)
+            self.publish(
+                "DeadAir", {"turn": turn.n if turn is not None else None, "stage": stage, "waited_s": round(waited_s, 3)}
+            )
+
     def complaints_since(self, count: int) -> list[Warn | Error]:
         """The Warnings and Errors that came since ``complaint_count`` was ``count``; only the latest are kept."""
         new = self.complaint_count - count
@@ -255,9 +269,11 @@ class Conversation:
         self._metrics.upstream_message(self.upstream, "in", message.type)
         by_client = self._asked_by_client(link, message, now)
         self._pass_on(link, message, frame, by_client=by_client)
-        if not isinstance(message, LatencyReport):  # before what follows from it
-            body = message.wire()
-            body.pop("type", None)
+        body = message.wire()
+        body.pop("type", None)
+        if isinstance(message, LatencyReport):  # told with its turn
+            self.journal.show(message.type, body)
+        else:  # before what follows from it
             self.publish(message.type, body)
         match message:
             case UserStartedSpeaking():

@@ -39,15 +39,7 @@ class Journal:
     def append(self, type_: str, data: dict[str, Any]) -> Envelope:
         """Number, keep and publish one event."""
         self.seq += 1
-        envelope = Envelope(
-            seq=self.seq,
-            g=self._hub.next_g(),
-            session_id=self._session_id,
-            run_id=self._run_id,
-            time=rfc3339(self._wall()),
-            type=type_,
-            data=data,
-        )
+        envelope = self._envelope(self.seq, self._hub.next_g(), type_, data)
         size = len(envelope.json())
         self._ring.append((envelope, size))
         self._bytes += size
@@ -55,6 +47,21 @@ class Journal:
             self._bytes -= self._ring.popleft()[1]
         self._hub.publish(envelope)
         return envelope
+
+    def show(self, type_: str, data: dict[str, Any]) -> None:
+        """Show an original, which is neither numbered nor kept, to readers who want to see such."""
+        self._hub.show(self._envelope(0, 0, type_, data))
+
+    def _envelope(self, seq: int, g: int, type_: str, data: dict[str, Any]) -> Envelope:
+        return Envelope(
+            seq=seq,
+            g=g,
+            session_id=self._session_id,
+            run_id=self._run_id,
+            time=rfc3339(self._wall()),
+            type=type_,
+            data=data,
+        )
 
     def since(self, seq: int | None) -> tuple[list[Envelope], int]:
         """What happened after ``seq`` (None: nothing of the past) and how many events of that are no longer kept."""

@@ -6,24 +6,28 @@ moment of sending.
 
 
 class Playback:
-    """Audio of ``bytes_per_second`` starts playing when it comes and plays on without a gap. Times are monotonic seconds."""
+    """Audio of ``bytes_per_second`` starts playing when it comes and plays on without a gap. Times are monotonic seconds.
+
+    Attributes:
+        until: when the last of it is, or was, heard.
+    """
 
     def __init__(self, bytes_per_second: int) -> None:
         self._bytes_per_second = bytes_per_second
-        self._until = 0.0
+        self.until = 0.0
 
     def received(self, n_bytes: int, now: float) -> None:
         """``n_bytes`` were received and handed on."""
-        self._until = max(self._until, now) + n_bytes / self._bytes_per_second
+        self.until = max(self.until, now) + n_bytes / self._bytes_per_second
 
     def left_bytes(self, now: float) -> int:
         """Bytes received and not yet played."""
-        return max(0, int((self._until - now) * self._bytes_per_second))
+        return max(0, int((self.until - now) * self._bytes_per_second))
 
     def playing(self, now: float) -> bool:
         """True while something is left to play."""
-        return self._until > now
+        return self.until > now
 
     def cut(self, now: float) -> None:
         """A barge-in: what is left is thrown away."""
-        self._until = min(self._until, now)
+        self.until = min(self.until, now)

@@ -217,6 +217,7 @@ class Session:
         if now - self._counted_at >= 1.0:
             self._counted_at = now
             conversation.count_audio()
+            conversation.watch_dead_air(now)
         conversation.changes.notify()
         if conversation.playback.playing(now) or conversation.feed.talking:
             conversation.last_active = now

@@ -273,3 +273,52 @@ async def test_a_daemon_wide_number_from_before_a_restart_is_a_gap(api: Api) -> 
         gap = await events.event()
         assert gap is not None
         assert (gap["event"], gap["data"]["data"]) == ("Gap", {"missed": None})
+
+
+async def test_raw_shows_latency_reports_as_they_came_unnumbered(api: Api) -> None:
+    session = await api.session()
+    async with stream(api, EVENTS + "?raw=true") as raw, stream(api) as plain, stream(api, "/v1/events?raw") as every:
+        for one in (raw, plain, every):
+            await one.event()
+        (link,) = api.world.peer.connections
+        link.line.send_unchecked('{"type": "LatencyReport", "total_latency": 0.4}')
+        shown = await raw.until("LatencyReport")
+        assert shown["data"]["data"] == {"total_latency": 0.4}
+        assert not {"id", "seq", "g"} & (set(shown) | set(shown["data"]))
+        assert "id" not in await every.until("LatencyReport")
+        await say(api)
+        session.stop(EndReason.STOPPED)
+        assert "LatencyReport" not in [event["event"] for event in await plain.rest()]
+    assert "LatencyReport" not in [event.type for event in session.events_since(0)[0]]
+
+
+async def test_a_reader_that_starves_harms_nobody_else(api_of: ApiOf) -> None:
+    api = await api_of(sse_stall_s=1.0, subscriber_queue=50)
+    session = await api.session()
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port, limit=1024)
+    head = f"GET {EVENTS} HTTP/1.1\r\nHost: 127.0.0.1:{api.port}\r\nAuthorization: Bearer {api.token}\r\n\r\n"
+    writer.write(head.encode())
+    await reader.readline()
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    async with stream(api) as events:
+        await events.event()
+        for _ in range(150):  # what no socket buffers; the other reader takes each as it comes
+            session.conversation.publish("DeadAir", {"text": "x" * 50_000})
+            assert (await events.until("DeadAir"))["event"] == "DeadAir"
+        await eventually(lambda: api.deps.hub.subscribers["sse"] == 1)
+        await say(api)
+        await events.until("TurnFinished")
+    assert api.deps.hub.drops["sse", "control"] <= 1
+    writer.transport.abort()
+
+
+async def test_a_user_who_waits_for_a_silent_agent_is_told_of(api_of: ApiOf) -> None:
+    api = await api_of(script={"greeting_audio_s": 0.0, "default": [{"wait_s": 30}]}, dead_air_s=0.3)
+    await api.session()
+    async with stream(api, EVENTS + "?types=DeadAir") as events:
+        await api.call("POST", "/v1/sessions/kitchen/messages", json={"content": "hello"})
+        told = await events.until("DeadAir")
+    assert told["data"]["data"]["turn"] == 1
+    assert told["data"]["data"]["stage"] == "think"
+    assert told["data"]["data"]["waited_s"] >= 0.3
+    assert api.world.registry.get_sample_value("agentd_dead_air_total", {"stage": "think"}) == 1
