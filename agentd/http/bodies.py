@@ -118,9 +118,12 @@ def parse_json(raw: bytes, limits: LimitSettings) -> Any:
     Raises:
         MalformedRequest: with the place where reading stopped.
     """
+    text = _decoded(raw)
+    if "\x00" in text[:4]:
+        raise MalformedRequest("The body looks like UTF-16 or UTF-32; send UTF-8.")
     try:
         value = json.loads(
-            _decoded(raw),
+            text,
             object_pairs_hook=_no_duplicates,
             parse_constant=_refuse_constant,
             parse_float=_finite,
@@ -188,10 +191,8 @@ def _decoded(raw: bytes) -> str:
         if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise MalformedRequest("The body is UTF-16; send UTF-8.") from None
         raise MalformedRequest(f"The body is not UTF-8: byte {error.start} cannot be decoded.") from None
-    if text.startswith("\ufeff"):  # RFC 8259, section 8.1: must not be added to JSON; editors do
+    if text.startswith("\ufeff"):  # RFC 8259, section 8.1: must not be added; editors do
         raise MalformedRequest("The body begins with a byte order mark; save it as UTF-8 without one.")
-    if "\x00" in text[:4]:
-        raise MalformedRequest("The body looks like UTF-16 or UTF-32; send UTF-8.")
     return text
 
 

@@ -149,8 +149,7 @@ class Manager:
             live = self._live.get(spec.id or "")
         if live is None:
             return await self.start(spec, wait_ready=wait_ready)
-        wanted, _ = self._profiles.get(spec.agent)
-        if spec.agent is not None and live.agent != wanted:
+        if spec.agent is not None and live.agent != spec.agent:
             raise AgentDiffers(f"Session {live.id} is live with agent {live.agent!r}; stop it first, or leave the agent out.")
         await self._until_started(live, wait=wait_ready)
         return live, False

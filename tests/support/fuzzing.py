@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.support.daemon import DaemonProcess, daemon_process
 from tests.support.scripted import scripted_engine
@@ -70,7 +71,8 @@ async def fuzz(daemon: DaemonProcess, *, examples: int, seed: int = 1, token: st
         phases: of schemathesis, divided by commas.
     """
     document = daemon.state_dir / "openapi.json"
-    document.write_bytes((await daemon.call("GET", "/openapi.json")).body)
+    answer = await daemon.call("GET", "/openapi.json")
+    document.write_bytes(answer.body)
     await daemon.call("PUT", "/v1/sessions/kitchen")
     environment = os.environ | {
         "AGENTD_FUZZ_TOKEN": daemon.token if token is None else token,
@@ -81,6 +83,7 @@ async def fuzz(daemon: DaemonProcess, *, examples: int, seed: int = 1, token: st
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(FILES / "schemathesis.toml"),
         "run", str(document), "--url", daemon.url, "--phases", phases, "--max-examples", str(examples), "--seed", str(seed),
         "--request-timeout", "10", "--continue-on-failure", "--warnings", "off", "--no-color",
+        *(f"--exclude-operation-id={name}" for name in _endless(answer.json)),
         cwd=daemon.state_dir, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:
@@ -90,3 +93,13 @@ async def fuzz(daemon: DaemonProcess, *, examples: int, seed: int = 1, token: st
             process.kill()
             await process.wait()
     return Run(process.returncode or 0, out.decode(errors="replace"))
+
+
+def _endless(document: dict[str, Any]) -> list[str]:
+    """The operations whose answer never ends; events can be polled."""
+    return [
+        operation["operationId"]
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        if operation.get("x-stream") and not path.endswith("/events")
+    ]

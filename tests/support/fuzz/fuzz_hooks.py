@@ -1,4 +1,4 @@
-"""Keeps what schemathesis asks for bounded: nothing waits for long, and streams without an end are asked for one event."""
+"""Keeps what schemathesis asks for bounded, and lets it find a live session."""
 
 from typing import Any
 
@@ -6,16 +6,6 @@ import schemathesis
 
 LIVE = "kitchen"
 MOST_S = {"timeout_s": 0.2, "wait_s": 0.05}
-
-
-@schemathesis.hook
-def before_load_schema(context: Any, schema: dict[str, Any]) -> None:
-    """Leave out what never ends; events can be polled."""
-    del context
-    for path, methods in schema["paths"].items():
-        if not path.endswith("/events"):
-            for method in [method for method, operation in methods.items() if operation.get("x-stream")]:
-                del methods[method]
 
 
 @schemathesis.hook
@@ -28,14 +18,18 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 
 
 @schemathesis.hook
-def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | None:
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """Bound the waits, and ask for events by polling."""
-    if query is None:
-        return None
+    del context, kwargs
+    declared = {parameter["name"] for parameter in case.operation.definition.raw.get("parameters", ())}
+    query = dict(case.query or {})
     for name, most in MOST_S.items():
-        value = query.get(name)
-        if isinstance(value, int | float) and value > most:
-            query[name] = most
-    if context.operation.path.endswith("/events"):
+        value = query.get(name, most if name == "timeout_s" and name in declared else None)
+        if isinstance(value, int | float):
+            query[name] = min(value, most)
+        elif isinstance(value, str) and value.replace(".", "", 1).isdigit():
+            query[name] = min(float(value), most)
+    if case.operation.path.endswith("/events"):
         query["limit"] = 1
-    return query
+    if query != (case.query or {}):
+        case.query = query
