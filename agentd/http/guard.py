@@ -134,7 +134,7 @@ class Guard:
         if identity is None:
             return await handler(request)
         if "id" in route.placeholders:
-            require_session(request)
+            await require_session(request)
         with self._open.admitted(request, identity):
             response = await handler(request)
             if request.method not in _READING:  # what was promised is committed (docs/architecture.md, decision 5)

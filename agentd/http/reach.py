@@ -33,7 +33,7 @@ def require_every_agent(request: web.Request) -> None:
         raise Forbidden(f"The token {identity.name!r} is for single agents; this belongs to none. Take a token without --agent.")
 
 
-def require_session(request: web.Request) -> None:
+async def require_session(request: web.Request) -> None:
     """The session in the path is one of the token's agents.
 
     Raises:
@@ -44,8 +44,8 @@ def require_session(request: web.Request) -> None:
         return
     id_ = request.match_info["id"]
     try:
-        session = request.app[DEPS].manager.get(id_)
+        run = await request.app[DEPS].manager.find(id_)
     except SessionNotFound:
         return  # the handler says so, or starts it: as one of the token's agents
-    if not identity.serves(session.agent):
+    if not identity.serves(run.agent):
         raise SessionNotFound(f"There is no session {id_[:64]!r}.")

@@ -185,7 +185,11 @@ async def _serve(aiohttp_client: AiohttpClient, made: World, folder: Path) -> Ap
         settings=settings,
         manager=made.manager,
         functions=made.functions,
-        door=Door(hosts=lambda: frozenset({f"127.0.0.1:{ports[0]}"}), verify=tokens.verify),
+        door=Door(
+            hosts=lambda: frozenset({f"127.0.0.1:{ports[0]}"}),
+            verify=tokens.verify,
+            failures_per_minute=settings.limits.auth_failures_per_minute,
+        ),
         tokens=tokens,
         metrics=metrics,
         hub=made.hub,
