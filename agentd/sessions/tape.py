@@ -55,7 +55,7 @@ class Tape:
         if self._user is None:
             now, conversation = self._loop.time(), self._conversation
             self._started = time.time()
-            self._written_at = now
+            self._written_at = now - EVERY_S  # the file is there at once
             self._user = Track(conversation.input_format, now, most_s=WAITING_S)
             self._agent = Track(conversation.output_format, now, most_s=WAITING_S)
 
