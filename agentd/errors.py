@@ -15,7 +15,7 @@
     │   ├── UnsupportedMediaType       unsupported-media-type   415
     │   ├── RangeNotSatisfiable        range-not-satisfiable    416
     │   ├── InvalidRequest             invalid-request          422 (and invalid-settings, invalid-audio, nothing-heard)
-    │   └── TooManyRequests            too-many-requests        429 (and too-many-sessions)
+    │   └── TooManyRequests            too-many-requests        429 (and too-many-sessions, budget-exhausted)
     ├── UpstreamError                  the other end of the conversation is at fault
     │   ├── UpstreamUnreachable        upstream-unreachable     502
     │   ├── UpstreamAuth               upstream-auth            502
@@ -266,6 +266,11 @@ class TooManyRequests(RequestError):
 class TooManySessions(TooManyRequests):
     code = "too-many-sessions"
     title = "The session limit is reached"
+
+
+class BudgetExhausted(TooManyRequests):
+    code = "budget-exhausted"
+    title = "The minutes of the day are used up"
 
 
 class UpstreamError(AgentdError):

@@ -55,7 +55,8 @@ COMMAND_KINDS: Final = ("prompt", "think", "speak", "listen", "message", "say", 
 LIMITS: Final = frozenset(
     {
         "auth_failures_per_minute", "connections", "connections_per_token", "header_line_bytes", "headers", "json_body_bytes",
-        "json_depth", "minutes_per_day", "request_read_s", "sessions", "sse_clients", "starts_per_minute", "ws_messages_per_s",
+        "json_depth", "minutes_per_day", "request_read_s", "sessions", "sse_clients", "starts_per_minute",
+        "ws_messages_per_second",
     }
 )  # fmt: skip
 """Keys of ``[limits]`` (and ``other``) that are counted when they turn something away."""
@@ -200,6 +201,17 @@ class Metrics:
         def families() -> Iterator[Metric]:
             yield GaugeMetricFamily("agentd_http_connections", "Open HTTP connections.", value=open_now())
             yield GaugeMetricFamily("agentd_http_connection_limit", "Most open HTTP connections.", value=most)
+
+        self.registry.register(_Asked(families))
+
+    def watch_budget(self, left_s: Callable[[], float | None]) -> None:
+        """Show what is left of the day's minutes; nothing where they are not limited."""
+
+        def families() -> Iterator[Metric]:
+            left = left_s()
+            if left is not None:
+                text = "Connection time to the paid upstream left today (UTC)."
+                yield GaugeMetricFamily("agentd_budget_left_seconds", text, value=left)
 
         self.registry.register(_Asked(families))
 

@@ -244,6 +244,8 @@ class LimitSettings(Section):
     """Live sessions."""
     starts_per_minute: Count = 300
     """Session starts per token."""
+    minutes_per_day: float = Field(default=600.0, ge=0, allow_inf_nan=False)
+    """Minutes of connection to Deepgram a day (UTC), over all sessions; then they end, and starts are refused. 0: no limit."""
     turn_s: Seconds = 60.0
     """A turn that takes longer ends with outcome "timeout"."""
     dead_air_s: Seconds = 4.0

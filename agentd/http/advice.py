@@ -7,6 +7,10 @@ ADVICE: Final = {
         "The id is in use by a live session of another agent. Stop that session first, take another id, or leave the agent out."
     ),
     "agent-not-found": "GET /v1/agents lists the agents. An agent is a table [agents.<name>] in config.toml.",
+    "budget-exhausted": (
+        "Conversations over the paid upstream have used the minutes of the day (UTC). Wait for the time in Retry-After, raise "
+        'limits.minutes_per_day, or use an agent with upstream = "engine", which costs nothing.'
+    ),
     "conflict": "Read the resource again and see whether the request still makes sense.",
     "draining": "The daemon is stopping and starts nothing new. Try again after the time in Retry-After.",
     "engine-not-ready": (

@@ -13,7 +13,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import Field
 
 from agentd.engine import early_access
-from agentd.errors import AgentNotFound, Draining, EngineNotReady, MalformedRequest, TooManySessions, Unavailable
+from agentd.errors import AgentNotFound, BudgetExhausted, Draining, EngineNotReady, MalformedRequest, TooManySessions, Unavailable
 from agentd.http.deps import DEPS, IDENTITY, REQUEST_ID, STARTS, HttpDeps
 from agentd.http.queries import Anything
 from agentd.http.rates import MessageRate
@@ -149,7 +149,7 @@ async def converse(request: web.Request) -> web.StreamResponse:
         await socket.prepare(request)
         deps.hub.subscribers["ws"] += 1
         try:
-            await _relay(socket, outbox, session, MessageRate(deps.settings.limits.ws_messages_per_second))
+            await _relay(socket, outbox, session, MessageRate(deps.settings.limits.ws_messages_per_second, metrics=deps.metrics))
         finally:
             deps.hub.subscribers["ws"] -= 1
     finally:
@@ -222,7 +222,7 @@ def _route(path: str) -> Route:
         "connection is a session, which the other calls list, show and steer.",
         query=ConverseParameters,
         answers={101: Upgrade("The Voice Agent protocol: text frames are its JSON messages, binary frames are audio.")},
-        errors=(AgentNotFound, TooManySessions, Draining, EngineNotReady, Unavailable, *UPSTREAM),
+        errors=(AgentNotFound, TooManySessions, BudgetExhausted, Draining, EngineNotReady, Unavailable, *UPSTREAM),
         compatible=True,
         stream=True,
         example=Example(curl='websocat -H "Authorization: Token $(cat $S/token)" ws://127.0.0.1:8690' + path),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from agentd.errors import TooManyRequests
+from agentd.metrics import Metrics
 
 _WINDOW_S: Final = 60.0
 _HOLDERS: Final = 1024
@@ -51,11 +52,13 @@ class MessageRate:
 
     Args:
         per_second: how many.
+        metrics: counts those that are too many.
         clock: monotonic seconds.
     """
 
-    def __init__(self, per_second: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, per_second: int, *, metrics: Metrics | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_second
+        self._metrics = metrics
         self._clock = clock
         self._left = float(per_second)
         self._at = clock()
@@ -66,6 +69,8 @@ class MessageRate:
         self._left = min(float(self._per_second), self._left + (now - self._at) * self._per_second)
         self._at = now
         if self._left < 1:
+            if self._metrics is not None:
+                self._metrics.limit_reached("ws_messages_per_second")
             return False
         self._left -= 1
         return True

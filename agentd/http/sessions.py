@@ -9,6 +9,7 @@ from agentd.config import LimitSettings
 from agentd.door import require
 from agentd.errors import (
     AgentDiffers,
+    BudgetExhausted,
     Conflict,
     Draining,
     EngineNotReady,
@@ -214,6 +215,7 @@ def _launched(request: web.Request, session: Session, *, started: bool, waited: 
 _STARTS: Final[tuple[ErrorType, ...]] = (
     InvalidSettings,
     TooManySessions,
+    BudgetExhausted,
     SessionEnded,
     SessionNotFound,
     SessionExists,

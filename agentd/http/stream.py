@@ -20,6 +20,7 @@ from agentd.errors import AgentdError, MalformedRequest, SessionBusy, TooManyReq
 from agentd.http.deps import DEPS, IDENTITY, HttpDeps, sees_words
 from agentd.http.events import Opening, View, types_of_session
 from agentd.http.queries import AudioFormatParameters
+from agentd.http.rates import MessageRate
 from agentd.http.sessions import session_of
 from agentd.http.stream_out import StreamOut
 from agentd.http.table import Example, Route, Upgrade
@@ -91,9 +92,7 @@ class Reader:
         self._out = out
         self._microphone = microphone
         self._identity = identity
-        self._most = deps.settings.limits.ws_messages_per_second
-        self._loop = asyncio.get_running_loop()
-        self._second, self._count = 0, 0
+        self._rate = MessageRate(deps.settings.limits.ws_messages_per_second, metrics=deps.metrics)
 
     async def take(self, frame: WSMessage, group: asyncio.TaskGroup) -> asyncio.Task[None] | None:
         """One frame; the task of the command it asks for, if it asks for one.
@@ -106,12 +105,8 @@ class Reader:
                 raise MalformedRequest("This stream has no microphone: connect with ?audio=both or ?audio=in to send audio.")
             await self._microphone.give(frame.data)
             return None
-        second = int(self._loop.time())
-        self._second, self._count = second, self._count + 1 if second == self._second else 1
-        if self._count > self._most:
-            raise TooManyRequests(
-                f"More than {self._most} messages in a second (limits.ws_messages_per_second).", retry_after_s=1
-            )
+        if not self._rate.admits():
+            raise TooManyRequests("Too many messages in a second (limits.ws_messages_per_second).", retry_after_s=1)
         message = parse_client(frame.data)
         require(self._identity, "control")
 

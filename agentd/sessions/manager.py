@@ -21,6 +21,7 @@ from agentd.errors import (
 )
 from agentd.ids import RunIds, is_run_id, is_session_id, new_session_id
 from agentd.sessions.actions import Actions
+from agentd.sessions.budget import LOOK_S, Budget
 from agentd.sessions.feed import TICK_S
 from agentd.sessions.profiles import PASSTHROUGH, Profiles, UpstreamName
 from agentd.sessions.recorder import Recorder
@@ -38,6 +39,7 @@ _log = structlog.get_logger("agentd.sessions")
 IDEMPOTENCY_KEYS: Final = 1000
 ENDED_WITH_AUDIO: Final = 8
 """The sessions that ended last keep their replies' audio a little longer; memory must not grow with calls made."""
+BUDGET_LOW: Final = "Nine tenths of the day's minutes are used (limits.minutes_per_day); at the last one this session ends."
 Sessions = list[Session]
 Runs = list[Run]
 Views = list[dict[str, Any]]
@@ -63,6 +65,8 @@ class Manager:
         self._nursery = Nursery()
         self._awake = asyncio.Event()
         self._accepting = True
+        self._budget = Budget(settings.limits.minutes_per_day)
+        deps.metrics.watch_budget(lambda: self._budget.left_s)
 
     # life of the manager
 
@@ -70,10 +74,15 @@ class Manager:
         """Start the ticker."""
         self._nursery.start(self._tick(), name="sessions:ticker")
         self._nursery.start(self._recorder.checkpoints(), name="sessions:checkpoints")
+        self._nursery.start(self._keep_to_budget(), name="sessions:budget")
 
     async def recover(self) -> None:
         """Mark the runs that an earlier daemon left open as ``interrupted``; before anything is started."""
         await recover(self._store)
+        today = self._budget.day
+        for line in await self._store.usage(by=("upstream",), first=today, last=today):
+            if line["upstream"] == "deepgram":
+                self._budget.begin(line["connection_s"])
 
     async def close(self, *, bound_s: float) -> None:
         """End every session as ``daemon_shutdown``, within ``bound_s`` seconds."""
@@ -299,6 +308,8 @@ class Manager:
             # 404 is for what a URL names; here the agent is a member of the body
             raise InvalidRequest(error.detail, errors=[FieldError("/agent", "no such agent")]) from None
         upstream = self._profiles.upstream(profile)
+        if upstream == "deepgram":
+            self._budget.check()
         functions = self._profiles.functions(profile, self._deps.functions.registry, spec.functions)
         document = with_history(self._profiles.document(profile, spec, functions), spec) if client is None else {}
         self._reserve(upstream)
@@ -328,6 +339,8 @@ class Manager:
             finally:
                 self._live.pop(session.id, None)
                 self._reserved[session.upstream] -= 1
+                if session.upstream == "deepgram":
+                    self._budget.close(session.run_id, session.usage()["connection_s"])
                 self._retire(session)
 
     def _reserve(self, upstream: UpstreamName) -> None:
@@ -364,6 +377,22 @@ class Manager:
         while (id_ := new_session_id()) in self._latest:
             pass
         return id_
+
+    async def _keep_to_budget(self) -> None:
+        """Count what the paid upstream costs; when the day's minutes are used up, end what uses them."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            paid = [session for session in self._live.values() if session.upstream == "deepgram"]
+            for session in paid:
+                self._budget.count(session.run_id, session.usage()["connection_s"])
+            if self._budget.is_low():
+                _log.warning("budget_low", left_s=self._budget.left_s)
+                for session in paid:
+                    session.conversation.publish("Warning", {"code": "BUDGET_LOW", "description": BUDGET_LOW})
+            if self._budget.left_s == 0.0 and paid:
+                _log.warning("budget_exhausted", ended=len(paid))
+                for session in paid:
+                    session.stop(EndReason.BUDGET)
 
     async def _tick(self) -> None:
         """Every 20 ms one pass over the live sessions; at rest while there are none."""
