@@ -77,9 +77,9 @@ def children() -> set[int]:
 
 
 @asynccontextmanager
-async def scripted_upstream(folder: Path) -> AsyncIterator[tuple[str, str]]:
+async def scripted_upstream(folder: Path, script: str = SCRIPT) -> AsyncIterator[tuple[str, str]]:
     """``agentd engine --script`` on a free port: its URL and the key it takes."""
-    (folder / "script.yaml").write_text(SCRIPT, encoding="utf-8")
+    (folder / "script.yaml").write_text(script, encoding="utf-8")
     key = "bench-key"
     (folder / "key").write_text(key + "\n", encoding="utf-8")
     (folder / "key").chmod(0o600)
