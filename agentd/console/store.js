@@ -104,6 +104,7 @@ export class Store extends EventTarget {
       this.conversation.load(turns);
     } catch (problem) {
       this.tell("problem", problem);
+      if (problem.status === 404 && generation === this.#generation) this.close();
     } finally {
       if (generation === this.#generation) {
         this.loading = false;

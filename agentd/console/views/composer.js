@@ -45,7 +45,11 @@ export function composer(store, talk, place) {
     event.preventDefault();
     talk.press();
   });
-  mic.addEventListener("keyup", (event) => event.key === " " && talk.release());
+  mic.addEventListener("keyup", (event) => {
+    if (event.key !== " " || talk.attached !== "talking" || talk.mode !== "hold") return;
+    event.preventDefault(); // or letting go of it would count as a click
+    talk.release();
+  });
   mic.addEventListener("blur", () => talk.release());
   mode.addEventListener("click", () => talk.setMode(talk.mode === "hold" ? "open" : "hold"));
   form.addEventListener("submit", (event) => {
@@ -71,11 +75,11 @@ export function composer(store, talk, place) {
   show();
 }
 
-/** The microphone's button: connect; then, with an open microphone, off and on. A key that was not held counts as a click. */
+/** The microphone's button: connect; then, with an open microphone, off and on. Who cannot hold it clicks it on and off. */
 export function press(talk, byKey = false) {
   if (talk.attached === "off" || talk.attached === "listening") talk.talk();
   else if (talk.attached === "talking" && talk.mode === "open") talk.mute(!talk.muted);
-  else if (talk.attached === "talking" && byKey && !talk.hot) talk.press();
+  else if (talk.attached === "talking" && byKey) talk.hot ? talk.release() : talk.press();
 }
 
 function micLabel({ attached, mode, hot }) {

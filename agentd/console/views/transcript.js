@@ -79,9 +79,10 @@ function turnRow(onTurn) {
     set(time, "aria-label", turn.n === null ? "Going on now" : `Turn ${turn.n}, ${turn.started_at ? timeOf(turn.started_at) : ""}`);
     set(element, "data-outcome", turn.outcome ?? "open");
     set(element, "data-cause", turn.cause);
-    heard.show(turn.heard ?? (turn.listening ? "…" : null), "", turn.listening && !turn.heard);
-    const [played, cut] = cutOf(turn);
-    said.show(played || (cut ? "" : null), cut, false);
+    heard.show(turn.heard ?? (turn.listening ? "…" : null), "", turn.listening && !turn.heard && "heard");
+    const hidden = turn.n !== null && turn.said === undefined;
+    const [played, cut] = hidden ? ["This token may not read what was said.", ""] : cutOf(turn);
+    said.show(played || (cut ? "" : null), cut, hidden && "hidden");
     keyed(calls, turn.calls, (call) => call.call_id, callRow);
     calls.hidden = turn.calls.length === 0;
     showFoot(foot, turn);
@@ -101,7 +102,7 @@ function speech(kind, who) {
       setText(words, text ?? "");
       setText(cut, lost);
       note.hidden = cut.hidden = !lost;
-      set(element, "data-waiting", waiting ? "true" : null);
+      set(element, "data-waiting", waiting || null);
     },
   };
 }

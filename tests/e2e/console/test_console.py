@@ -120,6 +120,52 @@ async def test_the_keyboard_alone_is_enough(console: Console, daemon: DaemonProc
     await daemon.call("DELETE", "/v1/sessions/keys")
 
 
+async def test_a_token_without_words_sees_that_there_are_some(console: Console, daemon: DaemonProcess) -> None:
+    await daemon.call("PUT", "/v1/sessions/mute")
+    await daemon.call("POST", "/v1/sessions/mute/messages?wait=reply", json={"role": "user", "content": "kitchen lights on"})
+    granted = await daemon.call("POST", "/v1/auth/grant", json={"scopes": ["read"], "ttl_seconds": 60})
+    await console.enter(granted.json["access_token"])
+    await console.page.get_by_role("button", name=re.compile("^mute")).first.click()
+    await expect(console.line("agent", "This token may not read what was said.")).to_be_visible()
+    await expect(console.page.locator("#talk")).not_to_contain_text("kitchen lights")
+    await daemon.call("DELETE", "/v1/sessions/mute")
+    refused = [fault for fault in console.faults if "status of 403" in fault]
+    assert len(refused) == 1, "the prompt"
+    console.faults = [fault for fault in console.faults if fault not in refused]
+
+
+async def test_events_in_any_order_become_the_turns_the_daemon_tells(console: Console) -> None:
+    await console.visit()
+    seen = await console.page.evaluate(
+        r"""async () => {
+          const { Conversation } = await import("/console/turns.js");
+          const { Parser } = await import("/console/events.js");
+          const talk = new Conversation();
+          const shown = () => talk.all.map((turn) => [turn.n, turn.heard, turn.said, turn.calls.map((call) => call.outcome)]);
+          const steps = [];
+          const on = (type, data) => { talk.apply({ type, data, time: "2026-11-25T00:00:00Z" }); steps.push(shown()); };
+          on("ConversationText", { role: "user", content: "lamp on" });
+          on("FunctionCallStarted", { call_id: "1", name: "set_light", arguments: {} });
+          on("ConversationText", { role: "assistant", content: "Hello." });
+          on("TurnFinished", { n: 2, heard: null, said: "Hello.", calls: [], outcome: "completed" });
+          on("FunctionCallFinished", { call_id: "1", name: "set_light", outcome: "ok", duration_s: 0.1 });
+          on("ConversationText", { role: "assistant", content: "It is on." });
+          on("UserStartedSpeaking", {});
+          const calls = [{ call_id: "1", outcome: "ok" }];
+          on("TurnFinished", { n: 1, heard: "lamp on", said: "It is on.", outcome: "interrupted", calls });
+          const parser = new Parser();
+          const events = ["retry: 2000\n\nevent: A\nid: 1\nda", "ta: x\ndata: y\n\n: ping\n", "\nid: 2\r\ndata:z\r\n\r\n"];
+          return { steps, last: talk.all.at(-1).listening, events: events.flatMap((piece) => parser.feed(piece)) };
+        }"""
+    )
+    assert seen["steps"][2] == [[None, "lamp on", "Hello.", [None]]]
+    assert seen["steps"][3] == [[2, None, "Hello.", []], [None, "lamp on", None, [None]]]
+    assert seen["steps"][5] == [[2, None, "Hello.", []], [None, "lamp on", "It is on.", ["ok"]]]
+    assert seen["steps"][7] == [[1, "lamp on", "It is on.", ["ok"]], [2, None, "Hello.", []], [None, None, None, []]]
+    assert seen["last"] is True
+    assert seen["events"] == [{"id": "1", "data": "x\ny"}, {"id": "2", "data": "z"}]
+
+
 @needs_node
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1360), ("dark", 1360), ("light", 360)])
 async def test_axe_finds_nothing_serious(browser: Browser, daemon: DaemonProcess, scheme: Any, width: int) -> None:
@@ -187,6 +233,18 @@ async def test_a_spoken_question_is_heard_answered_and_played(console: Console, 
     await expect(page.locator(".stage-bar")).to_have_attribute("aria-label", re.compile("Endpointing .*Speak "))
     await page.locator("#mic").click()
     await expect(page.locator(".mic-hint")).to_have_text("The microphone is off")
+    await page.locator("#mode").click()  # push to talk: by the button that has the focus, and from anywhere else
+    for focused in ("#mic", "#talk-title"):
+        await page.locator(focused).focus()
+        await page.keyboard.down("Space")
+        await expect(page.locator("#mic[data-hot]")).to_be_visible()
+        await page.keyboard.up("Space")
+        await expect(page.locator("#mic[data-hot]")).to_have_count(0)
+    await page.locator("#mic").hover()
+    await page.mouse.down()
+    await expect(page.locator("#mic[data-hot]")).to_be_visible()
+    await page.mouse.up()
+    await expect(page.locator("#mic[data-hot]")).to_have_count(0)
     await page.locator("#listen").click()
     await expect(page.locator("#mic")).to_have_attribute("data-attached", "off")
     turn = (await daemon.call("GET", "/v1/sessions/voice/turns")).json["items"][0]
