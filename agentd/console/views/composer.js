@@ -3,6 +3,7 @@
 import { call, sessionPath } from "../api.js";
 import { h, set, setText } from "../dom.js";
 import { icon } from "../icons.js";
+import { busy } from "./busy.js";
 import { meter } from "./meter.js";
 import { soundSettings } from "./sound_settings.js";
 
@@ -90,15 +91,10 @@ function micLabel({ attached, mode, hot }) {
 
 async function say(store, text, send) {
   const content = text.value.trim();
-  if (!content || send.disabled) return;
-  send.disabled = true;
-  try {
+  if (!content) return;
+  await busy(send, store, async () => {
     await call("POST", sessionPath(store.open, "messages"), { role: "user", content });
     text.value = "";
-  } catch (problem) {
-    store.tell("problem", problem);
-  } finally {
-    send.disabled = false;
-    text.focus();
-  }
+  });
+  text.focus();
 }

@@ -4,6 +4,7 @@ import { call, sessionPath } from "../api.js";
 import { fill, h, set, setText } from "../dom.js";
 import { icon } from "../icons.js";
 import { plain, when } from "../words.js";
+import { busy } from "./busy.js";
 import { replay } from "./replay.js";
 import { stateOf } from "./sessions.js";
 import { transcript } from "./transcript.js";
@@ -20,10 +21,11 @@ export function conversation(store, talk, place) {
   const listen = button("listen", "headphones", "Listen in", "l");
   const hush = button("hush", "hush", "Interrupt", ".");
   const stop = button("stop", "stop", "Stop", null);
+  const resume = button("resume", "play", "Go on from here", null);
   const details = h("button", { id: "details", class: "icon-button", type: "button", "aria-label": "Latency, calls and agent" }, icon("chart"));
   const head = h("header", { class: "talk-head" },
     h("div", { class: "talk-who" }, h("div", { class: "talk-name" }, title, h("span", { class: "chip" }, dot, state)), about),
-    h("div", { class: "talk-tools" }, listen, hush, stop, details),
+    h("div", { class: "talk-tools" }, listen, hush, stop, resume, details),
   );
   const error = h("p", { class: "problem-text talk-error", role: "alert" });
   const scroll = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "What was said" });
@@ -39,7 +41,8 @@ export function conversation(store, talk, place) {
 
   listen.addEventListener("click", () => (talk.attached === "off" ? talk.listen() : talk.leave()));
   hush.addEventListener("click", () => interrupt(store, talk));
-  stop.addEventListener("click", () => end(store, stop));
+  stop.addEventListener("click", () => busy(stop, store, async () => store.keep(await call("DELETE", sessionPath(store.open)))));
+  resume.addEventListener("click", () => busy(resume, store, () => goOn(store)));
   details.addEventListener("click", () => {
     const app = place.parentElement;
     app.dataset.pane = app.dataset.pane === "inspector" ? "talk" : "inspector";
@@ -52,6 +55,7 @@ export function conversation(store, talk, place) {
     welcome.hidden = store.open !== null;
     head.hidden = scroll.hidden = store.open === null;
     listen.hidden = hush.hidden = stop.hidden = !live;
+    resume.hidden = session === null || live;
     error.hidden = !session?.error;
     if (!session) {
       document.title = "agentd";
@@ -86,17 +90,8 @@ export function conversation(store, talk, place) {
 /** An agent to talk to at once, without a name or any other choice. */
 function offerOf(agent, store) {
   const functions = agent.functions.length;
-  const start = async () => {
-    card.disabled = true;
-    try {
-      await store.show(await store.start({ agent: agent.name }));
-    } catch (problem) {
-      store.tell("problem", problem);
-    } finally {
-      card.disabled = false;
-    }
-  };
-  const card = h("button", { type: "button", class: "agent-card", onclick: start },
+  const start = async () => store.show(await store.start({ agent: agent.name }));
+  const card = h("button", { type: "button", class: "agent-card", onclick: () => busy(card, store, start) },
     h("b", null, `Talk to ${agent.name}`), h("span", null, `${agent.upstream}, ${functions} ${functions === 1 ? "function" : "functions"}`));
   return card;
 }
@@ -114,16 +109,11 @@ export async function interrupt(store, talk) {
   }
 }
 
-async function end(store, stop) {
-  const runId = store.open;
-  stop.disabled = true;
-  try {
-    store.keep(await call("DELETE", sessionPath(runId)));
-  } catch (problem) {
-    store.tell("problem", problem);
-  } finally {
-    stop.disabled = false;
-  }
+/** A new run under the same name whose agent knows what was said; under a name of its own where that one is taken. */
+async function goOn(store) {
+  const { id, run_id: resume } = store.session;
+  const taken = [...store.sessions.values()].some((session) => session.id === id && store.isLive(session));
+  await store.show(await store.start(taken ? { resume } : { id, resume }));
 }
 
 function button(id, name, label, key) {

@@ -270,3 +270,34 @@ async def test_who_listens_in_hears_the_agent_and_sees_what_an_interruption_cut(
     assert await page.locator(".turn .agent .words").inner_text() == (played or "")
     await daemon.call("DELETE", "/v1/sessions/story")
     await expect(page.locator("#listen")).to_be_hidden()
+
+
+async def test_a_conversation_that_is_over_is_replayed_taken_away_and_taken_up_again(
+    console: Console, daemon: DaemonProcess
+) -> None:
+    page = console.page
+    await daemon.call("PUT", "/v1/sessions/past", json={"record": True})
+    for text in ("kitchen lights on", "what day is it today?"):
+        await daemon.call("POST", "/v1/sessions/past/messages?wait=reply", json={"role": "user", "content": text})
+    await daemon.call("DELETE", "/v1/sessions/past")
+    await console.enter()
+    await page.get_by_role("button", name=re.compile("^past")).first.click()
+    await page.locator("#replay").click()
+    await expect(page.locator(".turn[data-playing]")).to_contain_text("kitchen lights on")
+    await page.get_by_role("button", name=re.compile("^Turn 2,")).click()
+    await expect(page.locator(".turn[data-playing]")).to_contain_text("what day is it today?")
+    assert await page.locator("audio").evaluate("audio => audio.currentTime") > 0
+
+    await page.get_by_role("tab", name="Session").click()
+    async with page.expect_download() as taken:
+        await page.locator("#export").click()
+    assert re.fullmatch(r"past-[0-9A-Z]{26}\.zip", (await taken.value).suggested_filename)
+
+    await page.locator("#resume").click()
+    await expect(page.locator("#talk-state")).to_have_text("idle")
+    await expect(page.locator("#stop")).to_be_visible()
+    await page.locator("#stop").click()
+    await expect(page.locator("#talk-state")).to_have_text("ended")
+    await page.locator("#erase").click()
+    await page.get_by_role("button", name="Erase words, audio and events?").click()
+    await expect(page.locator("#erase")).to_have_text("Erase it")
