@@ -12,12 +12,14 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 import av
 import orjson
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
+from av.codec.context import CodecContext
 from av.container import InputContainer
 
 from agentd.audio import mp4
@@ -49,23 +51,30 @@ class Refused(Exception):
     """The recording is not decoded: a code ("malformed" or "invalid") and a sentence."""
 
 
-class Body:
+class StandardInput:
     """Standard input as PyAV reads it: whatever has come, never a seek."""
 
     def read(self, n_bytes: int) -> bytes:
         """Up to ``n_bytes``; empty at the end."""
-        _renew_allowance()
+        renew_allowance()
         return os.read(0, n_bytes)
+
+
+Send = Callable[[bytes, bytes | memoryview], None]
+"""Takes a message: its kind and its body."""
 
 
 def main() -> None:
     """Decode standard input."""
-    container = CONTAINERS[sys.argv[1]]
-    av.logging.set_level(av.logging.PANIC)
-    _confine()
+    confine()
+    decode(CONTAINERS[sys.argv[1]], StandardInput(), _to_standard_output)
+
+
+def decode(container: Container, body: mp4.Readable, send: Send) -> None:
+    """Decode ``body`` to its end; what is wrong with it becomes the last message."""
     end: dict[str, Any]
     try:
-        end = {"damaged": _decode(container)}
+        end = {"damaged": _decode(container, body, send)}
     except Refused as refusal:
         code, detail = refusal.args
         end = {"error": code, "detail": detail}
@@ -74,31 +83,37 @@ def main() -> None:
     except (av.error.FFmpegError, ValueError, ArithmeticError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         end = {"error": "malformed", "detail": reason[0].lower() + reason[1:] if reason else "it cannot be decoded"}
-    _send(END, orjson.dumps(end))
+    send(END, orjson.dumps(end))
 
 
-def _decode(container: Container) -> int:
+def _decode(container: Container, body: mp4.Readable, send: Send) -> int:
     """Decode everything; how many packets were damaged."""
     opened: InputContainer = av.open(
-        _body(container), "r", format=container.demuxer, options=_OPTIONS, metadata_errors="ignore", buffer_size=_READ_BYTES
+        _ordered(container, body),
+        "r",
+        format=container.demuxer,
+        options=_OPTIONS,
+        metadata_errors="ignore",
+        buffer_size=_READ_BYTES,
     )
     with opened as media:
         stream = next(iter(media.streams.audio), None)
         if stream is None:
             raise Refused("invalid", "it holds no audio")
-        codec = stream.codec_context
-        if codec.name not in container.codecs:
-            raise Refused("invalid", f"it holds {codec.name[:40]}; taken inside are {', '.join(sorted(container.codecs))}")
+        codec: CodecContext | None = stream.codec_context  # None, whatever PyAV's types say, where FFmpeg knows no decoder
+        if codec is None or codec.name not in container.codecs:
+            inside = codec.name[:40] if codec is not None else "what no decoder knows"
+            raise Refused("invalid", f"it holds {inside}; taken inside are {', '.join(sorted(container.codecs))}")
         codec.thread_count = 1
         duration_s = media.duration / av.time_base if media.duration and media.duration > 0 else None
-        return _Samples(codec.name, duration_s).take(media, stream)
+        return _Samples(codec.name, duration_s, send).take(media, stream)
 
 
-def _body(container: Container) -> mp4.Readable:
+def _ordered(container: Container, body: mp4.Readable) -> mp4.Readable:
     if container is not MP4:
-        return Body()
+        return body
     try:
-        return mp4.readable(Body())
+        return mp4.readable(body)
     except mp4.TooLarge:
         limit = mp4.SPOOL_BYTES // 1024 // 1024
         raise Refused("invalid", f"its index stands at its end, which is taken up to {limit} MB; {_FASTSTART}") from None
@@ -107,7 +122,8 @@ def _body(container: Container) -> mp4.Readable:
 class _Samples:
     """What comes out, in the rate and with the channels of the first frame."""
 
-    def __init__(self, codec: str, duration_s: float | None) -> None:
+    def __init__(self, codec: str, duration_s: float | None, send: Send) -> None:
+        self._send = send
         self._codec = codec
         self._duration_s = duration_s
         self._resampler: AudioResampler | None = None
@@ -146,7 +162,7 @@ class _Samples:
                 "channels": channels,
                 "duration_s": self._duration_s,
             }
-            _send(FOUND, orjson.dumps(head))
+            self._send(FOUND, orjson.dumps(head))
             self._target = (frame.layout.name, frame.sample_rate)
         if setup != self._setup:  # a stream that was joined from several may change; what was begun stays
             self._flush()
@@ -155,23 +171,22 @@ class _Samples:
         if self._resampler is None:
             raise AssertionError("made above")
         for converted in self._resampler.resample(frame):
-            _send_samples(converted)
+            self._samples(converted)
 
     def _flush(self) -> None:
         if self._resampler is not None:
             for converted in self._resampler.resample(None):
-                _send_samples(converted)
+                self._samples(converted)
+
+    def _samples(self, frame: Any) -> None:
+        n_bytes = frame.samples * frame.layout.nb_channels * 2
+        data = memoryview(frame.planes[0])[:n_bytes]  # the plane is padded
+        for start in range(0, n_bytes, MESSAGE_BYTES):
+            self._send(SAMPLES, data[start : start + MESSAGE_BYTES])
 
 
-def _send_samples(frame: Any) -> None:
-    n_bytes = frame.samples * frame.layout.nb_channels * 2
-    data = memoryview(frame.planes[0])[:n_bytes]  # the plane is padded
-    for start in range(0, n_bytes, MESSAGE_BYTES):
-        _send(SAMPLES, data[start : start + MESSAGE_BYTES])
-
-
-def _send(kind: bytes, body: bytes | memoryview) -> None:
-    _renew_allowance()
+def _to_standard_output(kind: bytes, body: bytes | memoryview) -> None:
+    renew_allowance()
     try:
         _write(HEADER.pack(kind, len(body)))
         _write(body)
@@ -185,7 +200,9 @@ def _write(data: bytes | memoryview) -> None:
         view = view[os.write(1, view) :]
 
 
-def _confine() -> None:
+def confine() -> None:
+    """Take from this process what decoding does not need, and let the decoders keep quiet."""
+    av.logging.set_level(av.logging.PANIC)
     for limit, bound in (
         (resource.RLIMIT_AS, MEMORY_BYTES),
         (resource.RLIMIT_CORE, 0),
@@ -193,10 +210,10 @@ def _confine() -> None:
         (resource.RLIMIT_NOFILE, 16),
     ):
         resource.setrlimit(limit, (bound, bound))
-    _renew_allowance()
+    renew_allowance()
 
 
-def _renew_allowance() -> None:
+def renew_allowance() -> None:
     """From now on ``CPU_S`` of processor time; then the kernel ends the process with SIGPROF, whatever it is doing."""
     signal.setitimer(signal.ITIMER_PROF, CPU_S)
 
