@@ -1,0 +1,111 @@
+"""A live upload that goes on and on, and what it does to a daemon in a process of its own."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from agentd.audio.formats import AudioFormat, wav_header
+from tests.support.daemon import daemon_process
+from tests.support.fuzzing import CONFIG, SCRIPT
+from tests.support.recordings import KINDS, record
+from tests.support.scripted import scripted_engine
+
+INPUT: Final = AudioFormat("linear16", 16_000)
+SETTINGS: Final = {"audio": {"input": {"encoding": "linear16", "sample_rate": 16_000}}}
+PIECE_S: Final = 0.02
+_WARM_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was seen.
+
+    Attributes:
+        given_s: audio that was uploaded.
+        accepted_s: audio that the daemon says it sent of it.
+        heard_s: audio that the upstream received from the first to the last sample of it.
+        drift_s: the most that the audio the upstream had received differed from the time that had passed, once a second.
+        final_drift_s: the same at the end.
+        memory_mb: resident memory of the daemon and its decoders: once warm, at the end, and the most.
+    """
+
+    given_s: float
+    accepted_s: float
+    heard_s: float
+    drift_s: float
+    final_drift_s: float
+    memory_mb: tuple[float, float, float]
+
+
+async def upload(folder: Path, *, seconds: float, kind: str = "WAV") -> Figures:
+    """Upload quiet noise as fast as time passes, in chunks, from a source whose header knows no length."""
+    body = _body(kind, seconds)
+    async with (
+        scripted_engine(SCRIPT) as peer,
+        daemon_process(folder, CONFIG.format(key=peer.key, ws=peer.url, http=peer.http_url)) as daemon,
+    ):
+        await daemon.call("PUT", "/v1/sessions/kitchen", json={"settings": SETTINGS})
+        connection = peer.connections[0]
+        pid = daemon.process.pid
+        memory: list[float] = []
+        drift: list[float] = []
+        done = asyncio.Event()
+
+        async def watch() -> None:
+            while connection.audio_bytes == 0:  # noqa: ASYNC110 - the peer has no event for it
+                await asyncio.sleep(0.002)
+            before, began = connection.audio_bytes, time.monotonic()
+            while not done.is_set():
+                try:
+                    async with asyncio.timeout(1.0):
+                        await done.wait()
+                except TimeoutError:
+                    passed = time.monotonic() - began
+                    drift.append(INPUT.duration_s(connection.audio_bytes - before) - passed)
+                    if passed >= min(_WARM_S, seconds / 2):
+                        memory.append(_memory_mb(pid))
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch(), name="upload:watch")
+            answer = await daemon.call(
+                "PUT", "/v1/sessions/kitchen/audio", data=_paced(body, seconds), headers={"Content-Type": "audio/*"}
+            )
+            heard_s = INPUT.duration_s(connection.audio_bytes)
+            done.set()
+    assert answer.status == 200, answer.body
+    return Figures(
+        given_s=seconds,
+        accepted_s=answer.json["accepted_s"],
+        heard_s=heard_s,
+        drift_s=max(drift, key=abs),
+        final_drift_s=drift[-1],
+        memory_mb=(memory[0], memory[-1], max(memory)),
+    )
+
+
+def _body(kind: str, seconds: float) -> bytes:
+    """The whole upload; 20 ms of it are sent every 20 ms."""
+    rate = 16_000 if kind == "WAV" else KINDS[kind].rate
+    noise = (np.random.default_rng(1).standard_normal(int(seconds * rate)) * 20).astype(np.int16)
+    return wav_header(INPUT, None) + noise.tobytes() if kind == "WAV" else record(KINDS[kind], noise)
+
+
+async def _paced(body: bytes, seconds: float) -> AsyncIterator[bytes]:
+    """``body`` evenly over its duration, by the clock."""
+    began, sent, pieces = time.monotonic(), 0, round(seconds / PIECE_S)
+    for number in range(1, pieces + 1):
+        end = len(body) * number // pieces
+        yield body[sent:end]
+        sent = end
+        await asyncio.sleep(max(0.0, began + number * PIECE_S - time.monotonic()))
+
+
+def _memory_mb(pid: int) -> float:
+    """Resident memory of a process and its children."""
+    pids = [pid, *(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    return sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in pids) * 4096 / 1e6
