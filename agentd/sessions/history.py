@@ -23,24 +23,22 @@ class Context:
 
     Attributes:
         messages: History entries, oldest first: at most 50 turns and 64 KiB.
-        unanswered: text of the user's last turn when nobody answered it; not in ``messages``, sent once more.
-        settled: calls of the unanswered turn; the same call made again is answered from here and not run again.
+        unanswered: texts of the user that nobody answered yet; not in ``messages``, sent once more.
+        settled: calls of their turns; the same call made again is answered from here and not run again.
     """
 
     messages: list[dict[str, Any]]
-    unanswered: str | None
+    unanswered: tuple[str, ...]
     settled: tuple[CallRecord, ...]
 
 
 def context(turns: Iterable[Turn]) -> Context:
     """The context for a renewed connection."""
     kept = list(turns)[-MAX_TURNS:]
-    unanswered: str | None = None
-    settled: tuple[CallRecord, ...] = ()
-    if kept and _is_unanswered(kept[-1]):
-        last = kept.pop()
-        unanswered, settled = last.heard, tuple(last.calls)
-    entries = [_entries(turn) for turn in kept]
+    open_turns = [turn for turn in kept if _is_unanswered(turn)]
+    unanswered = tuple(turn.heard for turn in open_turns if turn.heard is not None)
+    settled = tuple(call for turn in open_turns for call in turn.calls)
+    entries = [_entries(turn) for turn in kept if turn not in open_turns]
     size, first = 0, len(entries)
     while first > 0:
         size += sum(len(orjson.dumps(entry)) for entry in entries[first - 1])

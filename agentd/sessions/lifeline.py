@@ -217,12 +217,13 @@ class Lifeline:
         conversation = self._conversation
         now = self._loop.time()
         conversation.feed.replay(now)
-        if carried.unanswered is not None and conversation.link is not None:
+        if carried.unanswered and conversation.link is not None:
             conversation.calls.remember(carried.settled)
-            conversation.tracker.expect_echo(carried.unanswered)
-            if conversation.view is not None:
-                conversation.view.expect_echo(carried.unanswered)
-            conversation.link.send(InjectUserMessage(content=carried.unanswered))
+            for text in carried.unanswered:
+                conversation.tracker.expect_echo(text)
+                if conversation.view is not None:
+                    conversation.view.expect_echo(text)
+                conversation.link.send(InjectUserMessage(content=text))
         else:
             conversation.tracker.failed(now)
         if self._client_side is not None:

@@ -43,12 +43,8 @@ class Texts:
                 async with place, asyncio.timeout(limits.turn_s + limits.command_s):
                     await self._out.until_ready()
                     turns.append(self._send_user(command, text))
-                    outcome = await self._taken(command, text, turns[0], within_s=REFUSAL_S)
-                return (
-                    outcome
-                    or await self._taken(command, text, turns[0], within_s=limits.turn_s + limits.command_s)
-                    or "no_effect"
-                )
+                    outcome = await self._taken(command, turns[0], within_s=REFUSAL_S)
+                return outcome or await self._taken(command, turns[0], within_s=limits.turn_s + limits.command_s) or "no_effect"
 
         command = self._out.commands.begin("message", work, place)
         deadline = self._loop.time() + timeout_s
@@ -90,7 +86,7 @@ class Texts:
         self._out.send(InjectUserMessage(content=text), command)
         return turn
 
-    async def _taken(self, command: Command, text: str, turn: Turn, *, within_s: float) -> Outcome | None:
+    async def _taken(self, command: Command, turn: Turn, *, within_s: float) -> Outcome | None:
         """See whether the upstream took the text: by its echo, or by answering it. None when that is not known yet."""
         conversation = self._out.conversation
         tracker = conversation.tracker
@@ -100,7 +96,7 @@ class Texts:
                 if injected.refusal is not None:
                     raise InjectionRefused(f"The upstream refused: {injected.refusal}.")
                 answered = turn.calls or turn.first_text_at is not None or turn.first_audio_at is not None
-                if not tracker.awaits_echo(text) or answered:
+                if answered or (turn.outcome in (None, "completed") and not tracker.awaits_echo(turn)):
                     return "accepted"
                 if turn.outcome is not None:
                     command.detail = f"The turn ended ({turn.outcome}) before the upstream took the text."
@@ -111,7 +107,7 @@ class Texts:
             try:
                 return await conversation.changes.until(probe, timeout_s=within_s)
             except InjectionRefused:
-                tracker.forget_echo(text)
+                tracker.forget_echo(turn)
                 tracker.withdraw(turn)
                 command.turn = None
                 raise

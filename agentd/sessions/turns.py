@@ -54,9 +54,10 @@ class TurnTracker:
         self._abandoned: Turn | None = None
         self._abandoned_owes = False
         self._abandoned_at = 0.0
-        self._expected_echo: deque[str] = deque(maxlen=_OWN_TEXTS)
+        self._echoes: deque[tuple[str, Turn | None]] = deque(maxlen=_OWN_TEXTS)
+        self._waiting: deque[Turn] = deque()
+        self._since = 0.0
         self._model_must_speak = False
-        self._still_speaking: Turn | None = None
         self._kept_bytes = 0
         self._unsettled: Turn | None = None
         self._reports = True
@@ -76,8 +77,8 @@ class TurnTracker:
 
     @property
     def idle(self) -> bool:
-        """No turn runs, and nothing is awaited of the last."""
-        return self.current is None and self._unsettled is None
+        """No turn runs or waits, and nothing is awaited of the last."""
+        return self.current is None and self._unsettled is None and not self._waiting
 
     # what the user does
 
@@ -92,17 +93,18 @@ class TurnTracker:
         self._abandoned = None
         if self._is_draft(self.current):  # the user goes on: the answer to half a sentence never was
             return None
-        return self._cut(now, played_bytes_left)
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        cut = self._cut(now, played_bytes_left)
+        for turn in waiting:  # upstreams forget what was typed before the user spoke
+            self._close(turn, "interrupted", now)
+        return cut
 
     def cut(self, now: float, played_bytes_left: int) -> Turn | None:
         """We stop the agent ourselves: what it still says in this turn is for nobody. Returns the turn that was cut."""
-        going_on = self._still_speaking or self.current
-        if going_on is not None:
-            self._abandoned, self._abandoned_at = going_on, now
-            self._abandoned_owes = going_on is self.current and self._model_must_speak
-        if self._still_speaking is not None:  # the text that was typed meanwhile is answered all the same
-            self._end_greeting("interrupted", now)
-            return going_on
+        if self.current is not None:
+            self._abandoned, self._abandoned_at = self.current, now
+            self._abandoned_owes = self._model_must_speak
         return self._cut(now, played_bytes_left)
 
     def nothing_said(self, now: float) -> None:
@@ -117,15 +119,21 @@ class TurnTracker:
             self.withdraw(draft)
 
     def withdraw(self, turn: Turn) -> None:
-        """The newest turn came to nothing: there is none."""
-        if turn is not self.current or turn.n != self.count:
+        """The turn came to nothing: there is none, unless others came behind it."""
+        if turn.outcome is not None:
             return
-        self.turns.pop()
-        self._kept_bytes -= len(turn.audio)
-        self.count -= 1
-        self.user_turns -= turn.heard is not None
-        self.current = None
-        self._model_must_speak = False
+        if turn in self._waiting:
+            self._waiting.remove(turn)
+        elif turn is self.current:
+            self.current, self._model_must_speak = None, False
+        if turn.n == self.count:
+            self.turns.pop()
+            self._kept_bytes -= len(turn.audio)
+            self.count -= 1
+            self.user_turns -= turn.heard is not None
+        else:
+            self._close(turn, "error", turn.started_at)
+        self._promote(turn.started_at)
 
     def _is_draft(self, turn: Turn | None) -> bool:
         """A turn that is answered ahead of its words (Deepgram docs, "Speculative replies")."""
@@ -133,9 +141,8 @@ class TurnTracker:
 
     def _cut(self, now: float, played_bytes_left: int) -> Turn | None:
         self._settle()
-        self._end_greeting("interrupted", now)
         self._forget_begun()
-        turn = self.current or (self.turns[-1] if self.turns else None)
+        turn = self.current or next((turn for turn in reversed(self.turns) if turn.outcome is not None), None)
         if turn is None or (self.current is None and played_bytes_left <= 0):
             return None
         turn.interrupted = True
@@ -149,20 +156,22 @@ class TurnTracker:
 
     def user_said(self, text: str, now: float, *, injected: bool = False) -> Turn | None:
         """A confirmed utterance (ConversationText of the user) or an injected text. None for the echo of an injection."""
-        if not injected and text in self._expected_echo:
-            self._expected_echo.remove(text)
-            self._abandoned = None
-            return None
         if injected:
-            self._expected_echo.append(text)
+            turn = self._typed(text, now)
         else:
-            self._mid_utterance, self._abandoned = False, None
-        turn = self._turn_of(text, now, injected=injected)
+            self._abandoned = None
+            echo = next((echo for echo in self._echoes if echo[0] == text), None)
+            if echo is not None:
+                self._echoes.remove(echo)
+                self._taken_up(echo[1], now)
+                return None
+            self._mid_utterance = False
+            turn = self._uttered(text, now)
         for question in self._questions:
             question.offer(turn, text, typed=injected, began_at=now if injected else self._utterance_at)
         return turn
 
-    def _turn_of(self, text: str, now: float, *, injected: bool) -> Turn:
+    def _uttered(self, text: str, now: float) -> Turn:
         current = self.current
         if (
             current is not None
@@ -175,25 +184,52 @@ class TurnTracker:
             return current
         if current is not None:
             self._end("interrupted" if current.cause != "agent" else "completed", now)
-        turn = self._open("text" if injected else "speech", now)
+        turn = self._open("speech", now)
         turn.heard = text
-        if injected:  # nobody spoke, so the upstream may go on with what it is saying before it answers
-            self._still_speaking = current
         self.user_turns += 1
         return turn
 
-    def forget_echo(self, text: str) -> None:
-        """The upstream did not take the injected ``text``."""
-        if text in self._expected_echo:
-            self._expected_echo.remove(text)
+    def _typed(self, text: str, now: float) -> Turn:
+        """A typed text is answered after what the agent is saying, its greeting included: nobody spoke, so nothing was cut."""
+        idle = self.current is None and not self._waiting and not self._greeting
+        turn = self._open("text", now) if idle else self._new("text", now)
+        turn.heard = text
+        self.user_turns += 1
+        self._echoes.append((text, turn))
+        if not idle:
+            self._waiting.append(turn)
+            if len(self._waiting) > _OWN_TEXTS:
+                self._close(self._waiting.popleft(), "error", now)
+        return turn
+
+    def _taken_up(self, turn: Turn | None, now: float) -> None:
+        """The upstream begins to answer the text of this turn: whatever was before it is over."""
+        if turn is None or turn not in self._waiting:
+            return
+        while self._waiting[0] is not turn:
+            self._close(self._waiting.popleft(), "interrupted", now)
+        if self.current is not None:
+            self._end("interrupted" if self.current.cause != "agent" else "completed", now)
+        else:
+            self._promote(now)
+
+    def _promote(self, now: float) -> None:
+        """The next text that was typed is answered now."""
+        if self.current is None and self._waiting:
+            self.current, self._since, self._model_must_speak = self._waiting.popleft(), now, True
+
+    def forget_echo(self, turn: Turn) -> None:
+        """The upstream did not take the text of this turn."""
+        self._echoes = deque((echo for echo in self._echoes if echo[1] is not turn), maxlen=_OWN_TEXTS)
 
     def expect_echo(self, text: str) -> None:
-        """``text`` is sent once more for the turn that is open: its echo opens no new one."""
-        self._expected_echo.append(text)
+        """``text`` is sent once more for a turn that is open: its echo opens no new one."""
+        if not any(awaited == text for awaited, _ in self._echoes):
+            self._echoes.append((text, None))
 
-    def awaits_echo(self, text: str) -> bool:
-        """True until the upstream has echoed the injected ``text``."""
-        return text in self._expected_echo
+    def awaits_echo(self, turn: Turn) -> bool:
+        """True until the upstream has echoed the injected text of this turn."""
+        return any(awaited is turn for _, awaited in self._echoes)
 
     # what the agent does
 
@@ -223,8 +259,6 @@ class TurnTracker:
     def agent_said(self, text: str, now: float) -> bool:
         """ConversationText of the agent; True when it is one of our own injections."""
         self.agent_texts += 1
-        if self._greets(text, now):
-            return False
         own = next((pending for pending in self._own_texts if pending.take(text)), None)
         if own is not None:
             self._abandoned = None
@@ -233,11 +267,8 @@ class TurnTracker:
         elif self._abandoned is not None:
             self._abandoned_owes = False
             return False
-        if self._still_speaking is not None and not self._still_speaking.said:
-            self._still_speaking.said.append(Said(text, 0))
-            if own is not None:
-                own.begin(self._still_speaking, now)
-            return own is not None
+        if own is None and not self._greets(text):
+            self._promote(now)
         turn = self.current or self._open("agent", now)
         turn.said.append(Said(text, turn.audio_bytes))
         if own is not None:
@@ -245,7 +276,6 @@ class TurnTracker:
         if own is None or turn.cause == "agent":
             self._model_must_speak = False
             turn.first_text_at = turn.first_text_at or now
-            self._end_greeting("completed", now)
         return own is not None
 
     def _forget_begun(self) -> None:
@@ -253,22 +283,17 @@ class TurnTracker:
         for own in [own for own in self._own_texts if own.begun_at is not None]:
             self._own_texts.remove(own)
 
-    def _greets(self, text: str, now: float) -> bool:
-        """Keep a piece of the greeting that is said while a typed text already waits for its answer; True when it was one."""
+    def _greets(self, text: str) -> bool:
+        """True when ``text`` is the next piece of the greeting."""
         before, found, after = self._greeting.partition(text)
-        if not found or before.strip() or self.current is None or self.current.cause == "agent":
+        if not found or before.strip():
             return False
-        self._greeting = after
-        if self._still_speaking is None:
-            asked = self.current
-            self._still_speaking = self._open("agent", now)
-            self.current, self._model_must_speak = asked, True
-        self._still_speaking.said.append(Said(text, self._still_speaking.audio_bytes))
+        self._greeting = after or " "  # until its AgentAudioDone
         return True
 
     def agent_audio(self, frame: bytes | memoryview, now: float, *, delivered: bool = False) -> None:
         """A binary frame that may be heard; ``delivered`` when somebody listens."""
-        turn = self._still_speaking or self.current or self._open("agent", now)
+        turn = self.current or self._open("agent", now)
         turn.first_audio_at = turn.first_audio_at or now
         turn.delivered = turn.delivered or delivered
         turn.audio_bytes += len(frame)
@@ -277,20 +302,20 @@ class TurnTracker:
             self._model_must_speak = False  # an upstream that sends no text for what it says
 
     def agent_done(self, now: float) -> Turn | None:
-        """AgentAudioDone. Returns the turn when this ends it."""
+        """AgentAudioDone. Returns the turn when this ends it, and no other follows at once."""
         self._greeting = ""
         if self._abandoned is not None:
             if not self._abandoned_owes and not _calling(self._abandoned):
                 self._abandoned = None
             return None
         self._forget_begun()
-        if self._still_speaking is not None:
-            self._end_greeting("completed", now)
-            return None
         turn = self.current
-        if turn is None or self._model_must_speak or _calling(turn):
-            return None
-        return self._end("completed", now)
+        if turn is None:
+            self._promote(now)
+        elif not self._model_must_speak and not _calling(turn):
+            self._end("completed", now)
+            return turn if self.current is None else None
+        return None
 
     # function calls
 
@@ -299,6 +324,8 @@ class TurnTracker:
 
         Source: Deepgram docs, "Speculative replies": function calls do not wait for the confirmation of the turn.
         """
+        if self._abandoned is None:
+            self._promote(now)
         turn = self.current or self._abandoned or self._open("speech" if self._mid_utterance else "agent", now)
         record = CallRecord(call_id, name, arguments, now, client_side)
         turn.calls.append(record)
@@ -329,9 +356,13 @@ class TurnTracker:
         """The upstream reported an Error or the run ends."""
         self._settle()
         self._abandoned = None
-        self._end_greeting("error", now)
+        waiting = list(self._waiting)
+        self._waiting.clear()
         if self.current is not None:
             self._end("error", now)
+            self._settle()
+        for turn in waiting:
+            self._close(turn, "error", now)
 
     def expire(self, now: float, limit_s: float) -> None:
         """End the current turn as ``timeout`` when it is older than ``limit_s`` seconds; give up a report that is late."""
@@ -340,7 +371,7 @@ class TurnTracker:
             self._settle()
         if now - self._abandoned_at >= limit_s:
             self._abandoned = None
-        if self.current is not None and now - self.current.started_at >= limit_s:
+        if self.current is not None and now - self._since >= limit_s:
             self._end("timeout", now)
 
     def report(self, latencies: Mapping[str, Any]) -> None:
@@ -359,12 +390,11 @@ class TurnTracker:
         for turn in self.turns:
             turn.audio.clear()
 
-    def _end_greeting(self, outcome: TurnOutcome, now: float) -> None:
-        """What was still being said beside the turn that is open is over."""
-        turn, self._still_speaking = self._still_speaking, None
-        if turn is not None and turn.outcome is None:
-            turn.outcome, turn.ended_at, turn.settled = outcome, now, True
-            self._finished(turn)
+    def _close(self, turn: Turn, outcome: TurnOutcome, now: float) -> None:
+        """A turn that waited is over before it began."""
+        self.forget_echo(turn)
+        turn.outcome, turn.ended_at, turn.settled = outcome, now, True
+        self._finished(turn)
 
     def _settle(self) -> None:
         """The ended turn is complete as it is."""
@@ -375,13 +405,17 @@ class TurnTracker:
 
     def _open(self, cause: TurnCause, now: float) -> Turn:
         self._settle()
+        turn = self._new(cause, now)
+        self.current, self._since = turn, now
+        self._model_must_speak = cause != "agent"
+        return turn
+
+    def _new(self, cause: TurnCause, now: float) -> Turn:
         self.count += 1
         if len(self.turns) == self.turns.maxlen:
             self._kept_bytes -= len(self.turns[0].audio)
         turn = Turn(n=self.count, cause=cause, started=self._wall(), started_at=now)
         self.turns.append(turn)
-        self.current = turn
-        self._model_must_speak = cause != "agent"
         return turn
 
     def _keep(self, turn: Turn, frame: bytes | memoryview) -> None:
@@ -403,12 +437,13 @@ class TurnTracker:
             raise AssertionError("only an open turn can end")
         turn.outcome, turn.ended_at = "interrupted" if turn.hushed and outcome == "completed" else outcome, now
         self.current = None
-        self._end_greeting("completed", now)
         self._model_must_speak = False
+        self._settle()
         self._unsettled = turn
         report_due = self._reports and turn.cause != "agent" and outcome == "completed"
         if not report_due or "total_latency" in turn.reported:
             self._settle()
+        self._promote(now)
         return turn
 
 

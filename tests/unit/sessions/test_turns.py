@@ -176,6 +176,89 @@ def test_a_text_typed_before_the_greeting_is_heard_is_answered_after_it(tracker:
     ]
 
 
+def test_a_text_typed_into_a_reply_is_answered_after_it(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("tell me a story", 1.0)
+    tracker.agent_said("Once upon a time.", 1.5)
+    typed = tracker.user_said("lamp on", 1.6, injected=True)
+    tracker.agent_said("The end.", 1.7)
+    tracker.agent_audio(SECOND, 1.7)
+    tracker.agent_done(1.8)
+    tracker.report({"total_latency": 0.5})
+    assert [(turn.said_text, turn.outcome, turn.latency().total_s) for turn in ended] == [
+        ("Once upon a time. The end.", "completed", 0.5)
+    ]
+    assert tracker.current is typed
+    assert tracker.user_said("lamp on", 1.9) is None, "the echo"
+    tracker.agent_said("Done.", 2.0)
+    reply_ends(tracker, 2.1)
+    assert [turn.said_text for turn in ended] == ["Once upon a time. The end.", "Done."]
+
+
+def test_texts_typed_one_after_the_other_are_answered_so(tracker: TurnTracker, ended: list[Turn]) -> None:
+    for text in ("one", "two"):
+        tracker.user_said(text, 1.0, injected=True)
+    for text in ("one", "two"):
+        tracker.user_said(text, 2.0)
+        tracker.agent_said(f"I heard {text}.", 2.0)
+        reply_ends(tracker, 2.0)
+    assert [(turn.heard, turn.said_text) for turn in ended] == [("one", "I heard one."), ("two", "I heard two.")]
+    assert tracker.idle
+
+
+def test_the_echo_of_a_typed_text_ends_what_was_before_it(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("tell me a story", 1.0)
+    tracker.agent_said("Once upon a time.", 1.5)
+    tracker.user_said("lamp on", 1.6, injected=True)
+    tracker.user_said("lamp on", 1.7)
+    tracker.agent_said("Done.", 2.0)
+    reply_ends(tracker, 2.1)
+    assert [(turn.said_text, turn.outcome) for turn in ended] == [("Once upon a time.", "interrupted"), ("Done.", "completed")]
+
+
+def test_who_speaks_overtakes_what_was_typed(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_said("tell me a story", 1.0)
+    tracker.agent_said("Once upon a time.", 1.5)
+    tracker.user_said("lamp on", 1.6, injected=True)
+    tracker.user_started(1.7, 0)
+    assert [(turn.heard, turn.outcome) for turn in ended] == [("tell me a story", "interrupted"), ("lamp on", "interrupted")]
+    assert tracker.idle
+
+
+def test_what_is_typed_after_we_stopped_the_agent_is_answered_by_what_comes_behind_the_stopped_reply(
+    tracker: TurnTracker, ended: list[Turn]
+) -> None:
+    tracker.user_said("tell me a story", 1.0)
+    tracker.agent_said("Once upon a time.", 1.5)
+    tracker.cut(1.6, 0)
+    tracker.user_said("lamp on", 1.7, injected=True)
+    tracker.agent_said("The end.", 1.8)
+    tracker.agent_done(1.9)
+    tracker.agent_said("Done.", 2.0)
+    reply_ends(tracker, 2.1)
+    assert [(turn.said_text, turn.outcome) for turn in ended] == [("Once upon a time.", "interrupted"), ("Done.", "completed")]
+
+
+def test_words_that_go_on_after_a_call_ahead_of_them_are_one_turn(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_started(1.0, 0)
+    tracker.call_finished(tracker.call_started("c1", "get_time", {}, 1.5, client_side=True), "cancelled", None, 1.6)
+    tracker.user_started(1.6, 0)
+    tracker.user_said("what time is it in Rome", 2.0)
+    tracker.agent_said("Noon.", 2.1)
+    reply_ends(tracker, 2.2)
+    assert [(turn.n, turn.heard) for turn in ended] == [(1, "what time is it in Rome")]
+
+
+def test_a_call_ahead_of_words_that_never_came_leaves_no_turn(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_started(1.0, 0)
+    tracker.call_finished(tracker.call_started("c1", "get_time", {}, 1.5, client_side=True), "cancelled", None, 1.6)
+    tracker.nothing_said(9.0)
+    assert (list(tracker.turns), ended, tracker.idle) == ([], [], True)
+    tracker.user_started(10.0, 0)
+    tracker.call_finished(tracker.call_started("c2", "get_time", {}, 10.5, client_side=True), "ok", "noon", 10.6)
+    tracker.nothing_said(19.0)
+    assert [(turn.outcome, turn.calls[0].outcome) for turn in ended] == [("interrupted", "ok")], "it ran"
+
+
 def test_the_echo_of_an_injected_text_opens_no_second_turn(tracker: TurnTracker) -> None:
     tracker.user_said("what time is it", 1.0, injected=True)
     assert tracker.user_said("what time is it", 1.1) is None
@@ -281,7 +364,7 @@ def test_an_unanswered_turn_is_not_in_the_context_but_asked_again(tracker: TurnT
     tracker.call_finished(call, "ok", "on", 2.2)
     carried = context(tracker.turns)
     assert [message["content"] for message in carried.messages] == ["hi", "hello"]
-    assert (carried.unanswered, carried.settled) == ("lamp on", (call,))
+    assert (carried.unanswered, carried.settled) == (("lamp on",), (call,))
 
 
 def test_an_unfinished_call_is_told_as_unknown(tracker: TurnTracker) -> None:
