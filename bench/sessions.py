@@ -123,16 +123,16 @@ async def talk(http: aiohttp.ClientSession, until: float, wav: bytes, results: l
         results.append(response.status == 200 or await response.json())
 
 
-async def main(sessions: int, seconds: float, warm_up: float) -> dict[str, Any]:
+async def main(sessions: int, seconds: float, warm_up: float, *, record: bool) -> dict[str, Any]:
     """Run it; what a first daemon of this process leaves once (caches, imports) is not counted."""
-    await cycle(1, 1.0, 0.0)
+    await cycle(1, 1.0, 0.0, record=record)
     before, processes = descriptors(), children()
-    figures = await cycle(sessions, seconds, warm_up)
+    figures = await cycle(sessions, seconds, warm_up, record=record)
     figures["left"] |= {"descriptors": descriptors() - before, "children": len(children() - processes)}
     return figures
 
 
-async def cycle(sessions: int, seconds: float, warm_up: float) -> dict[str, Any]:
+async def cycle(sessions: int, seconds: float, warm_up: float, *, record: bool) -> dict[str, Any]:
     """A daemon and its upstream, from start to end."""
     with tempfile.TemporaryDirectory(prefix="agentd-bench-") as name:
         folder = Path(name)
@@ -146,6 +146,7 @@ async def cycle(sessions: int, seconds: float, warm_up: float) -> dict[str, Any]
                     "deepgram": {"api_key": key, "agent_url": url, "rest_url": url.replace("ws", "http", 1)},
                     "agents": {"home": {"prompt": "Count."}},
                     "limits": {"sessions": sessions} | SMALL_RINGS,
+                    "store": {"record_audio": record, "recording_bytes_per_day": 2**40},
                 }
             )
             async with running(settings) as daemon:
@@ -195,10 +196,11 @@ if __name__ == "__main__":
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--warm-up", type=float, default=20)
+    parser.add_argument("--record", action="store_true", help="record every session (as RSS over 1800 s: nothing is held)")
     arguments = parser.parse_args()
     log.configure(LogSettings(level="error"))
     install_transport()
-    figures = uvloop.run(main(arguments.sessions, arguments.seconds, arguments.warm_up))
+    figures = uvloop.run(main(arguments.sessions, arguments.seconds, arguments.warm_up, record=arguments.record))
     print(json.dumps(figures, indent=2))
     left = figures["left"]
     sys.exit(bool(figures["failed"] or left["tasks"] or left["sessions"] or left["children"] or left["descriptors"] > 0))

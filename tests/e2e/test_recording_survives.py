@@ -44,6 +44,7 @@ async def test_a_call_killed_in_the_middle_can_be_heard(tmp_path: Path) -> None:
         file = await until_written(daemon, 100_000)
         daemon.process.kill()
         await daemon.process.wait()
+    sides = np.empty((0, 2), "<i2")
     for command in (
         ("ffmpeg", "-v", "error", "-xerror", "-i", str(file), "-f", "s16le", "pipe:1"),
         ("sox", "-V1", str(file), "-t", "raw", "-e", "signed", "-b", "16", "-"),
