@@ -101,7 +101,7 @@ class Feed:
         send_audio: passes audio to the upstream, never waits.
         send_keepalive: sends KeepAlive.
         congested: True while the upstream takes no more for now; what is not bound to time then waits.
-        own_silence: False for a client that keeps its own stream going (compatible endpoint).
+        own_silence: False for a client that keeps its own stream going (compatible endpoint): only recordings end in silence then.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Feed:
         self.sent_bytes = 0
         self.silence_s = 0.0
         """Seconds of silence sent since the last sample that was given to us."""
-        self.after_talk_s = 0.0
+        self.after_talk_s = float("inf")
         """Seconds of audio, of silence or of a microphone, sent since the last sample of a recording."""
         self.tap: Callable[[bytes], None] | None = None
         """Is given all audio that goes to the upstream, in order; what a renewed connection hears again comes once."""
@@ -227,7 +227,7 @@ class Feed:
         talker = self._queue[0] if self._queue else None
         if talker is not None and not talker.drained.is_set():
             self._talk(talker, now)
-        elif silence_due and self._own_silence:
+        elif silence_due and (self._own_silence or self.after_talk_s < SILENCE_AFTER_SPEECH_S):
             if now - self._live_at >= MICROPHONE_LATE_S + self._live_frame_s or self._microphone is None:
                 self._silence(self._due(now), now)
         else:

@@ -16,7 +16,7 @@ from agentd.protocol import settings as documents
 from agentd.protocol.messages import Error, InjectUserMessage
 from agentd.protocol.reading import agent_of, object_of
 from agentd.sessions.client_side import ClientSide
-from agentd.sessions.client_view import ends_conversation
+from agentd.sessions.client_view import CLIENT_SILENT, ends_conversation
 from agentd.sessions.conversation import Conversation
 from agentd.sessions.history import Context, context
 from agentd.sessions.link import Link
@@ -132,6 +132,8 @@ class Lifeline:
     def verdict(self) -> Verdict | None:
         """Why the loss ends the session, or None when the connection is to be renewed."""
         link, lost = self._conversation.link, self._conversation.lost
+        if self._client_side is not None and link is not None and link.failure is not None and link.failure.code == CLIENT_SILENT:
+            return Verdict(EndReason.CLIENT_LEFT, None)
         if link is not None and link.failure is not None and self._is_final(link.failure.code):
             return Verdict(EndReason.UPSTREAM_ERROR, _failure(link.failure.code, link.failure.description))
         if lost is not None and lost.cause != "local" and not is_retryable(lost):

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from tests.clients import plan
 from tests.e2e.clients.conftest import RECORDING, SAID
-from tests.support.engine_process import EngineProcess, engine_process
+from tests.support.daemon import DaemonProcess, daemon_process
 from tests.support.programs import CHROMIUM, NODE, NODE_CLIENTS, needs_chromium, needs_node, run
 
 pytestmark = [
@@ -28,7 +28,7 @@ BEFORE_S, AFTER_S = 4, 30
 
 
 def free_port() -> int:
-    """A port that was free a moment ago: the engine is told the page's origin before the page is served."""
+    """A port that was free a moment ago: the daemon is told the page's origin before the page is served."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -40,10 +40,11 @@ def page_port() -> int:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine(page_port: int, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EngineProcess]:
-    environment = {"AGENTD_ENGINE__ALLOWED_ORIGINS": json.dumps([f"http://127.0.0.1:{page_port}"])}
-    async with engine_process(tmp_path_factory.mktemp("engine"), environment=environment) as engine:
-        yield engine
+async def daemon(page_port: int, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DaemonProcess]:
+    """The daemon, with the engine behind its compatible endpoint."""
+    environment = {"AGENTD_SERVER__ALLOWED_ORIGINS": json.dumps([f"http://127.0.0.1:{page_port}"])}
+    async with daemon_process(tmp_path_factory.mktemp("daemon"), "", environment=environment) as running:
+        yield running
 
 
 @pytest.fixture
@@ -60,11 +61,11 @@ def microphone(tmp_path: Path) -> Path:
 
 
 async def test_a_page_converses_with_its_microphone_by_a_token(
-    engine: EngineProcess, page_port: int, microphone: Path, tmp_path: Path
+    daemon: DaemonProcess, page_port: int, microphone: Path, tmp_path: Path
 ) -> None:
     program = str(NODE_CLIENTS / "browser_agent.mjs")
     ended = await run(
-        program, engine.url, engine.key, str(microphone), json.dumps(plan.document()), str(page_port), str(CHROMIUM),
+        program, daemon.url.replace("http", "ws", 1), daemon.token, str(microphone), json.dumps(plan.document()), str(page_port), str(CHROMIUM),
         folder=tmp_path, interpreter=NODE,
     )  # fmt: skip
     heard, typed = ended.texts("user")

@@ -39,8 +39,6 @@ async def ended(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dic
     """How each client's conversation ended: they talk all at once, each in real time."""
     here = {"sdk7": True, "sdk4": SDK4.exists(), "sdk5": NODE_IS_READY}
     programs = [program for need, programs in PROGRAMS.items() if here[need] for program in programs]
-    if server.daemon is not None and NODE_IS_READY:
-        programs.remove("sdk5-grant")
     talks = [converse(program, server, tmp_path_factory.mktemp(program)) for program in programs]
     return dict(zip(programs, await asyncio.gather(*talks, return_exceptions=True), strict=True))
 
@@ -128,7 +126,6 @@ async def test_the_javascript_sdk_converses_and_runs_its_function(
 
 
 @needs_node
-@pytest.mark.parametrize("server", ["engine"], indirect=True)
 async def test_the_javascript_sdk_converses_with_a_token_it_was_granted(
     server: Server, ended: dict[str, Ended | BaseException]
 ) -> None:
@@ -136,3 +133,4 @@ async def test_the_javascript_sdk_converses_with_a_token_it_was_granted(
     assert_the_whole_conversation_was_held(talk)
     assert talk.of_type("(grant)")[0]["expires_in"] == 60
     assert talk.of_type("(models)")[0]["known"] >= 1
+    await assert_the_daemon_has_it_on_record(server, talk)

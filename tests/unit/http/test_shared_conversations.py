@@ -10,6 +10,7 @@ from tests.support.agent_client import SETTINGS, AgentClient, agent_client
 from tests.support.sessions import drop_all
 from tests.unit.http.compatible_clients import OURS, converse, document, says, session_id, write
 from tests.unit.http.conftest import Api, ApiOf, eventually
+from tests.unit.http.test_audio import speech, wav
 
 ACKNOWLEDGED_LATE = {"on": [{"event": "update", "steps": [{"wait_s": 0.15}]}], "greeting_audio_s": 0.0}
 
@@ -61,6 +62,30 @@ async def test_the_conversation_is_steered_by_the_api_while_its_client_is_connec
         await says(client, "I heard: who is it")
         transcript = (await api.call("GET", base + "/transcript")).json["items"]
     assert [line["text"] for line in transcript] == ["The bell rings.", "who is it", "I heard: who is it"]
+
+
+async def test_a_recording_is_injected_although_the_client_sends_no_audio(api_of: ApiOf) -> None:
+    api = await api_of(script={"speech_default": "turn on the lamp", "greeting_audio_s": 0.0})
+    async with converse(api) as client:
+        path = f"/v1/sessions/{session_id(api)}/audio?wait=reply&pace=fast"
+        turn = (await api.call("POST", path, data=wav(speech(0.5)))).json
+        assert turn["heard"] == "turn on the lamp"
+        await says(client, "I heard: turn on the lamp")
+
+
+async def test_others_listen_in(api: Api) -> None:
+    async with converse(api) as client:
+        headers = {"Authorization": f"Bearer {api.token}"}
+        stream = f"{api.base}/v1/sessions/{session_id(api)}/stream?audio=out"
+        async with api.http.ws_connect(stream, headers=headers) as listener:
+            await write(client, "hello")
+            await client.until("AgentAudioDone")
+            heard = 0
+            async with asyncio.timeout(5):
+                while heard < len(client.audio()):
+                    frame = await listener.receive()
+                    heard += len(frame.data) if isinstance(frame.data, bytes) else 0
+        assert heard == len(client.audio()) > 0
 
 
 async def test_an_interruption_by_the_api_empties_the_clients_buffer(api_of: ApiOf) -> None:
