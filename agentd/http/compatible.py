@@ -176,7 +176,9 @@ async def _read(socket: web.WebSocketResponse, outbox: Outbox, session: Session,
         message = await socket.receive()
         try:
             if message.type is WSMsgType.BINARY:
-                session.client_side.audio(message.data)
+                ahead_s = session.client_side.audio(message.data)
+                if ahead_s > 0:
+                    await asyncio.sleep(ahead_s)
             elif message.type is WSMsgType.TEXT:
                 if not rate.admits():
                     _refuse(outbox, "TOO_MANY_MESSAGES", "Too many messages in a second (limits.ws_messages_per_second).")

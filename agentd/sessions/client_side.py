@@ -36,6 +36,9 @@ _log = structlog.get_logger("agentd.sessions")
 
 EARLY_AUDIO_S: Final = 2.0
 """Audio held for a client that talks before SettingsApplied; the oldest is dropped beyond that."""
+SPEED: Final = 2.0
+BURST_S: Final = 2.0
+"""Clients that read a file send it faster than it plays; what is more than this waits in their own socket."""
 HELD_MESSAGES: Final = 64
 """Messages that wait for a connection; the client is told when one more comes."""
 
@@ -57,6 +60,7 @@ class ClientSide:
         self._held: deque[tuple[Message, bytes]] = deque()
         self._owed: list[str] = []
         self._open_link = 0
+        self._read_until = 0.0
         self._clashes_told: set[str] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -89,22 +93,27 @@ class ClientSide:
             case _:
                 self._send(message, frame)
 
-    def audio(self, frame: bytes) -> None:
+    def audio(self, frame: bytes) -> float:
         """User audio: straight on; before SettingsApplied at most two seconds are held.
+
+        Returns:
+            Seconds to wait before the next frame is read: audio may come twice as fast as it plays, after a burst of two seconds.
 
         Raises:
             ProtocolError: it came before Settings.
         """
         if not self.settings_sent.done():
             raise ProtocolError("NON_SETTINGS_MESSAGE_BEFORE_SETTINGS", "The first message must be Settings, but it was audio.")
-        conversation = self._conversation
+        conversation, now = self._conversation, self._loop.time()
         if self._open_link:
-            conversation.feed.live(frame, self._loop.time())
-            return
-        self._early += frame
-        excess = len(self._early) - conversation.input_format.bytes_for(EARLY_AUDIO_S)
-        if excess > 0:
-            del self._early[:excess]
+            conversation.feed.live(frame, now)
+        else:
+            self._early += frame
+            excess = len(self._early) - conversation.input_format.bytes_for(EARLY_AUDIO_S)
+            if excess > 0:
+                del self._early[:excess]
+        self._read_until = max(self._read_until, now - BURST_S / SPEED) + conversation.input_format.duration_s(len(frame)) / SPEED
+        return max(0.0, self._read_until - now)
 
     # from the lifeline
 
@@ -200,7 +209,7 @@ class ClientSide:
         match message:
             case InjectUserMessage():
                 conversation.tracker.user_said(message.content, self._loop.time(), injected=True)
-            case InjectAgentMessage():
+            case InjectAgentMessage() if message.message:
                 conversation.tracker.expect_own(message.message)
             case _:
                 pass

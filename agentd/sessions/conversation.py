@@ -65,6 +65,8 @@ ACKNOWLEDGEMENTS: Final = {
 
 REFUSALS: Final = frozenset({"INJECT_AGENT_MESSAGE_DURING_USER_SPEECH", "INJECT_AGENT_MESSAGE_DURING_AGENT_SPEECH"})
 """Warnings that mean InjectionRefused."""
+MAX_RATE: Final = 192_000
+"""Hz; the protocol has no higher one."""
 ROUND_TRIP_S: Final = 2.0
 _COMPLAINTS: Final = 16
 
@@ -424,4 +426,5 @@ class Conversation:
 def audio_format(encoding: str, sample_rate: int) -> AudioFormat:
     """The format as a value; encodings that only pass through a compatible client are counted as linear16."""
     known: dict[str, Encoding] = {"linear16": "linear16", "mulaw": "mulaw", "alaw": "alaw"}
-    return AudioFormat(known.get(encoding, "linear16"), sample_rate)
+    plausible = 1 <= sample_rate <= MAX_RATE  # else the upstream refuses the Settings of a client in a moment
+    return AudioFormat(known.get(encoding, "linear16"), sample_rate if plausible else 16_000)

@@ -101,7 +101,7 @@ class Feed:
         send_audio: passes audio to the upstream, never waits.
         send_keepalive: sends KeepAlive.
         congested: True while the upstream takes no more for now; what is not bound to time then waits.
-        own_silence: False for a client that keeps its own stream going (compatible endpoint): only recordings end in silence then.
+        own_silence: False for a client that keeps its own stream going (compatible endpoint): silence only follows recordings.
     """
 
     def __init__(

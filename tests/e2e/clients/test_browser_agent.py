@@ -63,9 +63,9 @@ def microphone(tmp_path: Path) -> Path:
 async def test_a_page_converses_with_its_microphone_by_a_token(
     daemon: DaemonProcess, page_port: int, microphone: Path, tmp_path: Path
 ) -> None:
-    program = str(NODE_CLIENTS / "browser_agent.mjs")
+    program, url = str(NODE_CLIENTS / "browser_agent.mjs"), daemon.url.replace("http", "ws", 1)
     ended = await run(
-        program, daemon.url.replace("http", "ws", 1), daemon.token, str(microphone), json.dumps(plan.document()), str(page_port), str(CHROMIUM),
+        program, url, daemon.token, str(microphone), json.dumps(plan.document()), str(page_port), str(CHROMIUM),
         folder=tmp_path, interpreter=NODE,
     )  # fmt: skip
     heard, typed = ended.texts("user")

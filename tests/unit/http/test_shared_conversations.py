@@ -249,6 +249,29 @@ async def test_audio_and_messages_before_settings_are_applied_are_held(api_of: A
     assert bytes(heard) == b"\x01" * 32_000 + b"\x02" * 32_000, "two seconds, the latest"
 
 
+async def test_a_file_sent_at_once_waits_in_the_clients_socket_and_is_heard_whole(api_of: ApiOf) -> None:
+    api = await api_of(script={"speech_default": "turn on the lamp", "greeting_audio_s": 0.0})
+    async with converse(api) as client:
+        file = speech(3.0) + bytes(32_000)
+        for start in range(0, len(file), 8192):
+            await client.send_audio(file[start : start + 8192])
+        await says(client, "I heard: turn on the lamp")
+        assert api.world.peer.connections[0].audio_bytes >= len(speech(3.0))
+        waited = [api.world.manager.get(session_id(api)).client_side.audio(bytes(32_000)) for _ in range(4)]
+    assert waited == sorted(waited)
+    assert waited[-1] > 0, "four seconds in no time are two too many"
+
+
+async def test_a_sample_rate_of_nothing_ends_the_session_and_no_more(api: Api) -> None:
+    nothing = document() | {"audio": {"input": {"encoding": "linear16", "sample_rate": 0}}}
+    async with agent_client(api.base.replace("http", "ws", 1), api.token) as client:
+        await client.send(nothing)
+        await client.closed()
+        assert [error["code"] for error in client.of_type("Error")] == ["INVALID_SETTINGS"]
+    (ended,) = (await api.call("GET", "/v1/sessions")).json["items"]
+    assert ended["end_reason"] == "settings_rejected"
+
+
 async def test_an_early_access_client_converses_at_its_own_path(api: Api) -> None:
     async with agent_client(api.base.replace("http", "ws", 1), api.token, path="/agent") as client:
         assert (await client.until("Welcome"))["session_id"]
