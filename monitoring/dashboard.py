@@ -114,6 +114,16 @@ PANELS: Final = (
             "drops {{transport}} {{lane}}": f"60 * {_rate('agentd_subscriber_drops_total', 'transport', 'lane')}",
         },
     ),
+    Panel(
+        "Store",
+        "Time of commits (p99), rows that wait for the disk, rows given up per minute.",
+        "short",
+        {
+            "commit p99 (s)": _quantile(0.99, "agentd_store_commit_seconds"),
+            "waiting": 'sum(agentd_store_queue_rows{instance=~"$node"})',
+            "given up": 'sum(60 * rate(agentd_store_dropped_rows_total{instance=~"$node"}[$__rate_interval]))',
+        },
+    ),
 )
 
 

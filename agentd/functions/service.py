@@ -66,6 +66,7 @@ class Functions:
         self.registry = Registry()
         self._directory = directory
         self._limits = limits
+        self._store = store
         self._config = config
         self._actions = actions
         self._nursery = Nursery()
@@ -186,6 +187,7 @@ class Functions:
         async def serve(operation: str, asked: dict[str, Any]) -> Any:
             return await self._requests.serve(file.name, request, operation, asked)
 
+        await self._store.flushed()  # that it was called is on record before anything happens
         call = {
             "id": request.call_id,
             "function": spec.name,
