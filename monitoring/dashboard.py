@@ -83,6 +83,13 @@ PANELS: Final = (
         stacked=True,
     ),
     Panel(
+        "Commands",
+        "Per minute, by outcome. no_effect: the upstream accepted it and did nothing, or did not answer.",
+        "cpm",
+        {"{{kind}} {{outcome}}": f"60 * {_rate('agentd_commands_total', 'kind', 'outcome')}"},
+        stacked=True,
+    ),
+    Panel(
         "Upstream errors",
         "Per minute, by code: refused and lost connections, and errors told inside a conversation.",
         "cpm",
