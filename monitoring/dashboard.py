@@ -76,6 +76,13 @@ PANELS: Final = (
         },
     ),
     Panel(
+        "Dead air",
+        "Per minute: users who waited for limits.dead_air_s and heard nothing, by what they waited for.",
+        "cpm",
+        {"{{stage}}": f"60 * {_rate('agentd_dead_air_total', 'stage')}"},
+        stacked=True,
+    ),
+    Panel(
         "Function calls",
         "Per minute, by outcome. denied and unknown are calls the gate kept from running.",
         "cpm",

@@ -17,7 +17,7 @@ from agentd.errors import FieldError, InvalidRequest, SessionNotFound, TooManyRe
 from agentd.http.accept import choose
 from agentd.http.deps import DEPS, IDENTITY, HttpDeps, sees_words
 from agentd.http.models import Events
-from agentd.http.queries import MAX_TIMEOUT_S, Flag, Number, Parameters, Whole
+from agentd.http.queries import MAX_TIMEOUT_S, Family, Flag, Number, Parameters, Whole
 from agentd.http.sessions import run_of
 from agentd.http.table import Example, Media, Route
 from agentd.hub import EVENT_TYPES, Envelope, Mailbox, Transport
@@ -45,6 +45,14 @@ class EventParameters(Parameters):
     raw: Flag = Field(
         False, description="A stream also shows the upstream's LatencyReport as it came, without `id`; `TurnFinished` sums it up."
     )
+
+
+class AllEventParameters(EventParameters):
+    """Which events of which sessions."""
+
+    session: str | None = Field(None, description="Names of sessions, divided by commas.")
+    agent: str | None = Field(None, description="Sessions of this agent.")
+    metadata: Family = Field(default_factory=dict, description="Sessions with this metadata: `metadata.room=kitchen`.")
 
 
 Missed = int | None
@@ -139,9 +147,9 @@ async def of_session(request: web.Request) -> web.StreamResponse:
 
 async def of_all(request: web.Request) -> web.StreamResponse:
     """``GET /v1/events``: every session's events."""
-    query = EventParameters.of(request)
+    query = AllEventParameters.of(request)
     types = _types_of(query.types, "types")
-    view = View(types=types, words=sees_words(request), everything=True, serves=_serving(request), raw=query.raw)
+    view = View(types=types, words=sees_words(request), everything=True, serves=_serving(request, query), raw=query.raw)
     if _is_poll(request, query):
         return await _poll_all(request, query, view)
     deps = request.app[DEPS]
@@ -308,17 +316,24 @@ def _after_g(deps: HttpDeps, g: int) -> tuple[list[Envelope], Missed]:
     return found, deps.hub.g - g - len(found)
 
 
-def _serving(request: web.Request) -> Callable[[str], bool]:
-    """Whether the token is for the agent of a run; what is not kept any more belongs to nobody."""
+def _serving(request: web.Request, query: AllEventParameters) -> Callable[[str], bool]:
+    """Whether the reader wants to know of a run, and its token is for the agent; what is not kept belongs to nobody."""
     identity, manager = request[IDENTITY], request.app[DEPS].manager
-    if identity.agents is None:
+    names = None if query.session is None else frozenset(query.session.split(","))
+    if identity.agents is None and names is None and query.agent is None and not query.metadata:
         return lambda _: True
 
     def serves_run(run_id: str) -> bool:
         try:
-            return identity.serves(manager.get(run_id).agent)
+            session = manager.get(run_id)
         except SessionNotFound:
             return False
+        return (
+            identity.serves(session.agent)
+            and (names is None or session.id in names)
+            and query.agent in (None, session.agent)
+            and query.metadata.items() <= session.spec.metadata.items()
+        )
 
     return serves_run
 
@@ -391,7 +406,7 @@ def _route(path: str, summary: str, example: Example) -> Route:
         description="Server-sent events, or a JSON long poll when `after`, `wait_s` or `limit` is given or Accept asks for JSON. "
         "A stream begins with `Snapshot`; `Last-Event-ID` resumes it and `Gap` says how many events are gone. Words are left "
         "out without scope `transcripts`.",
-        query=EventParameters,
+        query=AllEventParameters if path == "/v1/events" else EventParameters,
         headers={"Last-Event-ID": "Where a stream broke off."},
         answers={200: (Events, Media(SSE, "`event:` is the type, `id:` the position, `data:` an event as JSON."))},
         stream=True,

@@ -322,3 +322,27 @@ async def test_a_user_who_waits_for_a_silent_agent_is_told_of(api_of: ApiOf) -> 
     assert told["data"]["data"]["stage"] == "think"
     assert told["data"]["data"]["waited_s"] >= 0.3
     assert api.world.registry.get_sample_value("agentd_dead_air_total", {"stage": "think"}) == 1
+
+
+async def test_events_of_all_sessions_can_be_those_of_some(api: Api) -> None:
+    await api.session(metadata={"floor": "ground"})
+    await api.session("hall", metadata={"floor": "upper"})
+    queries = (
+        "session=kitchen,cellar",
+        "metadata.floor=ground",
+        "agent=test&session=kitchen",
+        "metadata.floor=cellar",
+        "agent=other",
+    )
+    told = []
+    for query in queries:
+        answer = await api.call("GET", f"/v1/events?limit=100&{query}")
+        told.append({event["session_id"] for event in answer.json["items"]})
+    assert told == [{"kitchen"}, {"kitchen"}, {"kitchen"}, set(), set()]
+    async with stream(api, "/v1/events?metadata.floor=upper") as events:
+        first = await events.event() or {}
+        assert [session["id"] for session in first["data"]["data"]["sessions"]] == ["hall"]
+        await say(api)
+        await api.call("DELETE", "/v1/sessions/hall")
+        event = await events.until("SessionEnded")
+    assert event["data"]["session_id"] == "hall"
