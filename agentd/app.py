@@ -29,12 +29,13 @@ from agentd.engine.child import EngineChild
 from agentd.errors import AgentdError, ConfigError, EngineNotReady, Unavailable
 from agentd.functions.service import Functions
 from agentd.http.deps import HttpDeps, Readiness
-from agentd.http.runner import make_runner, raise_descriptors
+from agentd.http.runner import make_runner
 from agentd.http.server import build_app
 from agentd.http.sockets import Sockets
 from agentd.hub import Hub
 from agentd.metrics import Metrics
 from agentd.notify import notify, watchdog_s
+from agentd.process import forbid_dumps, raise_descriptors
 from agentd.sessions.manager import Manager
 from agentd.sessions.profiles import Profiles, UpstreamName
 from agentd.sessions.session import SessionDeps
@@ -179,6 +180,7 @@ def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status: 0 stopped, 1 could not start."""
     secrets = [settings.deepgram.api_key.get_secret_value()] if settings.deepgram.api_key else []
     log.configure(settings.log, secrets=secrets)
+    forbid_dumps()
     raise_descriptors()
     if settings.deepgram.transport == "picows":
         install_transport()

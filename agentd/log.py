@@ -8,7 +8,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Hashable, Iterable, MutableMapping
 from typing import Any, Final, TextIO
 
 import structlog
@@ -20,12 +20,16 @@ _SHORTEST_SECRET: Final = 6
 """A shorter "secret" would mask half of every line."""
 
 _CREDENTIAL: Final = re.compile(r"\b(token|bearer)([ :=]+)(?!\*\*\*)[^\s\"'\\,;)\]}]{6,}", re.IGNORECASE)
+_TOKEN: Final = re.compile(r"\b((?:token|bearer)[ :=]+)[\w.~+/-]{20,}=*", re.IGNORECASE)
+"""Longer than a word of a sentence: what is told to callers explains tokens, too."""
 _QUERY: Final = re.compile(r"([?&][\w.-]+=)[^&\s\"'\\]+")
 _URL_USER: Final = re.compile(r"(\b\w+://)[^/\s\"'@]+@")
 
 _WORDS: Final = frozenset({"arguments", "content", "heard", "played", "prompt", "result", "said", "text"})
 _NOISY: Final = ("asyncio", "aiohttp", "httpx", "httpcore", "picows", "websockets", "deepgram", "urllib3")
 
+_KIND: Final = ("event", "session_id", "route", "status", "code")
+"""What makes two of our events the same kind."""
 _BURST: Final = 5
 _WINDOW_S: Final = 5.0
 _KEYS: Final = 512
@@ -64,7 +68,7 @@ def configure(settings: LogSettings, *, secrets: Iterable[str] = (), stream: Tex
             secrets=secrets,
         )
     )
-    handler.addFilter(RateLimit())
+    handler.addFilter(RateLimit(settings.lines_per_s))
     root = logging.getLogger()
     for old in list(root.handlers):
         if isinstance(old.formatter, RedactingFormatter):
@@ -83,6 +87,14 @@ def add_secret(value: str) -> None:
             handler.formatter.add_secret(value)
 
 
+def mask(text: str) -> str:
+    """``text`` without the secrets of this process and without what looks like a token: for answers to callers."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, RedactingFormatter):
+            text = handler.formatter.mask(text)
+    return _TOKEN.sub(rf"\1{MASK}", text)
+
+
 class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     """Masks secrets in the finished line, so that no message, key or traceback gets past it."""
 
@@ -99,6 +111,12 @@ class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         forms = {*self._secrets, value, json.dumps(value)[1:-1]}
         self._secrets = tuple(sorted(forms, key=len, reverse=True))
 
+    def mask(self, text: str) -> str:
+        """``text`` without the secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return text
+
     def format(self, record: logging.LogRecord) -> str:
         """The line, masked."""
         return redact(super().format(record), self._secrets)
@@ -114,30 +132,40 @@ def redact(line: str, secrets: Iterable[str] = ()) -> str:
 
 
 class RateLimit(logging.Filter):
-    """Lets through at most five equal messages in five seconds from libraries; the next one says how many were left out.
+    """Lets through so many lines of a kind within a window; the next one says how many were left out.
 
-    Without it a full descriptor table writes thousands of accept errors a second. Our own events always pass: each
-    stands for something that happened once.
+    Libraries: five equal messages in five seconds; without it a full descriptor table writes thousands of accept errors a
+    second. Our own events: ``lines_per_s`` of one name, session, route and status, so that nobody fills the disk by asking.
+
+    Args:
+        lines_per_s: of our own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lines_per_s: int) -> None:
         super().__init__()
-        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+        self._lines_per_s = lines_per_s
+        self._seen: dict[Hashable, tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """True to write the record."""
-        if record.name == "agentd" or record.name.startswith("agentd."):
-            return True
-        now, key = time.monotonic(), (record.name, str(record.msg)[:80])
+        event = record.msg if isinstance(record.msg, dict) else None
+        if event is not None and (record.name == "agentd" or record.name.startswith("agentd.")):
+            key: Hashable = (record.name, *(str(event.get(part)) for part in _KIND))
+            burst, window_s = self._lines_per_s, 1.0
+        else:
+            key, burst, window_s = (record.name, str(record.msg)[:80]), _BURST, _WINDOW_S
+        now = time.monotonic()
         if len(self._seen) >= _KEYS:
             self._seen.clear()
         since, count = self._seen.get(key, (now, 0))
-        if now - since >= _WINDOW_S:
-            if count > _BURST:
-                record.suppressed = count - _BURST
+        if now - since >= window_s:
+            if count > burst and event is not None:
+                record.msg = event | {"suppressed": count - burst}
+            elif count > burst:
+                record.suppressed = count - burst
             since, count = now, 0
         self._seen[key] = (since, count + 1)
-        return count < _BURST
+        return count < burst
 
 
 def _drop_words(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

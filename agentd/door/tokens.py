@@ -19,6 +19,7 @@ from typing import Final
 
 import structlog
 
+from agentd import log
 from agentd.clock import rfc3339
 from agentd.door.grants import Grants
 from agentd.door.identity import FIRST_TOKEN_SCOPES, SCOPES, Identity, digest
@@ -243,6 +244,7 @@ class TokenStore:
             return None
         if len(token) < 16:
             raise ConfigError(f"{self.token_file} holds no usable token; delete it and a new one is made.")
+        log.add_secret(token)
         return TokenRecord(FIRST, FIRST_TOKEN_SCOPES, rfc3339(self.token_file.stat().st_mtime), digest(token))
 
     def _write_first(self, token: str) -> None:

@@ -24,6 +24,7 @@ from agentd.http.advice import ADVICE
 from agentd.http.models import Answer
 from agentd.http.queries import Anything
 from agentd.http.table import Example, Media, Route
+from agentd.log import mask
 from agentd.protocol.refusals import refusal_body, refusal_headers
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -49,11 +50,11 @@ def document(error: AgentdError, request_id: str) -> dict[str, Any]:
         "code": error.code,
         "title": error.title,
         "status": error.status,
-        "detail": error.detail,
+        "detail": mask(error.detail),
         "request_id": request_id,
     }
     if error.errors:
-        problem["errors"] = [{"pointer": fault.pointer, "detail": fault.detail} for fault in error.errors]
+        problem["errors"] = [{"pointer": mask(fault.pointer), "detail": mask(fault.detail)} for fault in error.errors]
     return problem | {key: value for key, value in error.extra.items() if key not in problem}
 
 
@@ -71,8 +72,8 @@ def response(
     problem = document(error, request_id)
     more = dict(headers or {})
     if compatible:
-        problem |= refusal_body(error.status, error.detail)
-        more |= refusal_headers(error.detail, request_id)
+        problem |= refusal_body(error.status, problem["detail"])
+        more |= refusal_headers(problem["detail"], request_id)
     answer = web.Response(status=error.status, body=orjson.dumps(problem, default=str), content_type=MEDIA_TYPE, headers=more)
     retry_after_s = error.retry_after_s
     if retry_after_s is None and error.status in (429, 503):

@@ -27,8 +27,6 @@ from agentd.metrics import Metrics
 
 _log = structlog.get_logger("agentd.http")
 
-_DESCRIPTORS: Final = 65_536
-
 SPARE_DESCRIPTORS: Final = 64
 """Kept for upstream connections, workers and files when clients take all they can get."""
 
@@ -78,14 +76,6 @@ def most_connections(wanted: int) -> int:
     if most < wanted:
         _log.warning("connections_capped", most=most, wanted=wanted, descriptors=soft, detail="raise LimitNOFILE or ulimit -n")
     return min(wanted, most)
-
-
-def raise_descriptors() -> None:
-    """Take as many file descriptors as the system grants: the soft limit of a login shell is small."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    ceiling = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < ceiling:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
 
 
 class _Handler(RequestHandler):

@@ -94,18 +94,31 @@ def test_levels_hold_for_us_and_libraries_are_quiet(lines: Any) -> None:
     assert lines() == []
 
 
-def test_a_library_that_repeats_itself_is_limited_and_we_are_not(lines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_repeats_itself_is_limited_by_its_kind(lines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("agentd.log.time.monotonic", lambda: now[0])
-    for i in range(1000):
-        logging.getLogger("asyncio").error("socket.accept() out of system resource %d", i)
-        structlog.get_logger("agentd.x").warning("again")
-    library = [line for line in lines() if line["logger"] == "asyncio"]
-    assert len(library) == 5
-    assert len(lines()) == 1005
+    ours = structlog.get_logger("agentd.x")
+
+    def say(times: int) -> None:
+        for i in range(times):
+            logging.getLogger("asyncio").error("socket.accept() out of system resource %d", i)
+            ours.warning("request", route="/v1/sessions", status=401, peer=str(i))
+
+    say(1000)
+    assert len([line for line in lines() if line["logger"] == "asyncio"]) == 5
+    assert len(lines()) == 15
+    for status, session_id in ((200, None), (401, "kitchen")):
+        ours.warning("request", route="/v1/sessions", status=status, session_id=session_id)
+    assert len(lines()) == 17  # another kind each
     now[0] += 6
-    logging.getLogger("asyncio").error("socket.accept() out of system resource %d", 0)
-    assert lines()[-1]["suppressed"] == 995
+    say(1)
+    assert [line["suppressed"] for line in lines()[-2:]] == [995, 990]
+
+
+def test_what_callers_are_told_holds_no_secret_and_still_explains_tokens(lines: Any) -> None:
+    told = log.mask("s3cr3t-value: send Authorization: Bearer <token>, not Bearer abcdefghijklmnopqrstuvwx")
+    assert told == "***: send Authorization: Bearer <token>, not Bearer ***"
+    assert lines() == []
 
 
 def test_people_get_a_console_line() -> None:

@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -75,14 +74,17 @@ class Wire:
         first = received.split(b" ", 2)
         return Reply(int(first[1]) if received.startswith(b"HTTP/1.") else None, received)
 
-    def resident_kib(self) -> int:
-        """Memory of the daemon."""
-        status = Path(f"/proc/{self.daemon.process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0])
+    async def resident_kib(self) -> int:
+        """Memory of the daemon, as it tells itself: nobody else may look into its process."""
+        return round(await self._metric("process_resident_memory_bytes") / 1024)
 
-    def descriptors(self) -> int:
+    async def descriptors(self) -> int:
         """Open files of the daemon."""
-        return len(list(Path(f"/proc/{self.daemon.process.pid}/fd").iterdir()))
+        return round(await self._metric("process_open_fds"))
+
+    async def _metric(self, name: str) -> float:
+        text = (await self.daemon.call("GET", "/metrics")).body.decode()
+        return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"{name} ")))
 
     def log(self) -> str:
         """What the daemon has logged."""
