@@ -48,6 +48,7 @@ class Guard:
         self._deps = deps
         self._limits = deps.settings.limits
         self._routes: dict[web.AbstractRoute, Route] = {}
+        self._open_paths: set[str] = set()
         self._open = OpenRequests(deps.tokens, self._limits.connections_per_token)
 
     async def watch(self, app: web.Application) -> AsyncIterator[None]:
@@ -61,6 +62,8 @@ class Guard:
     def know(self, added: web.AbstractRoute, route: Route) -> None:
         """``added`` is this line of the table. A route the guard does not know answers nobody."""
         self._routes[added] = route
+        if route.scope is None:
+            self._open_paths.add(route.path)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -122,6 +125,9 @@ class Guard:
         identity = self._identify(request, route)
         refusal = request.match_info.http_exception
         if refusal is not None:
+            page = request.path.rstrip("/")
+            if page != request.path and page in self._open_paths:  # typed into a browser, where a detail helps nobody
+                return web.Response(status=308, headers={"Location": f"../{page.rpartition('/')[2]}"})
             if request.method == "OPTIONS" and "Allow" in refusal.headers:
                 return web.Response(status=204, headers={"Allow": f"{refusal.headers['Allow']},OPTIONS"})
             raise refusal
@@ -143,7 +149,7 @@ class Guard:
 
     def _identify(self, request: web.Request, route: Route | None) -> Identity | None:
         """Who asks. Paths that do not exist are only told to be so to holders of a token."""
-        is_open = route is not None and route.scope is None
+        is_open = route.scope is None if route is not None else request.path.rstrip("/") in self._open_paths
         if is_open and "Authorization" not in request.headers:
             return None
         identity = self._deps.door.identify(request, compatible=route is None or route.compatible)

@@ -248,7 +248,7 @@ def _request_content(route: Route, schemas: _Components) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for form in route.bodies:
         if isinstance(form, Media):
-            content[form.name] = {"schema": _bytes(form) | {"minLength": 1}}
+            content[form.name] = {"schema": _bytes(form)}
             continue
         content[JSON] = {"schema": schemas.of(form)}
         if route.example is not None and route.example.body is not None:

@@ -5,6 +5,7 @@ Known parameters only, each given once, every fault named at once.
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from aiohttp import web
@@ -38,7 +39,7 @@ def _flag(value: object) -> object:
 def _number(value: object) -> object:
     if isinstance(value, str):
         try:
-            number = float(value) if value.isascii() else math.nan
+            number = float(value) if value.isascii() and "_" not in value else math.nan
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
@@ -166,9 +167,14 @@ def _unknown(name: str, model: type[Parameters]) -> FieldError:
     return FieldError(f"?{name[:60]}", f"is not known here; known are {', '.join(known) or 'none'}")
 
 
+@cache
+def _declared(model: type[Parameters]) -> dict[str, Any]:
+    return model.model_json_schema()
+
+
 def _expected(name: str, model: type[Parameters]) -> str | None:
     """What the declaration says the value must be."""
-    document = model.model_json_schema()
+    document = _declared(model)
     schema = document["properties"][name]
     schema = next((option for option in schema.get("anyOf", ()) if option.get("type") != "null"), schema)
     if "$ref" in schema:

@@ -259,3 +259,16 @@ async def test_requests_are_measured_under_the_template_of_their_route(api: Api)
     assert 'agentd_http_request_duration_seconds_count{method="GET",route="/v1/sessions/{id}",status="404"} 1.0' in text
     assert 'route="none",status="404"' in text
     assert "nobody" not in text
+
+
+async def test_open_pages_are_found_with_a_slash_too_many_and_say_which_methods_they_take(api: Api) -> None:
+    for page in ("/docs", "/healthz", "/openapi.json"):
+        async with api.http.get(f"{api.base}{page}/", allow_redirects=False) as response:
+            assert (response.status, response.headers["Location"]) == (308, f"..{page}")
+        async with api.http.get(f"{api.base}{page}/") as response:
+            assert (response.status, response.url.path) == (200, page)
+        async with api.http.post(api.base + page) as response:
+            assert response.status == 405
+            assert "GET" in response.headers["Allow"]
+    async with api.http.get(f"{api.base}/v1/sessions/") as response:
+        assert response.status == 401
