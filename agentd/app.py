@@ -40,7 +40,7 @@ from agentd.sessions.manager import Manager
 from agentd.sessions.profiles import Profiles, UpstreamName
 from agentd.sessions.session import SessionDeps
 from agentd.store import FutureSchema, Store
-from agentd.supervise import unless
+from agentd.supervise import spawn, unless
 from agentd.upstream.deepgram import UpstreamClient, UpstreamTarget
 from agentd.upstream.transport import install_transport
 
@@ -136,6 +136,7 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
         manager.begin()
         stack.push_async_callback(manager.close, bound_s=settings.limits.shutdown_s)
         metrics.watch_sessions(manager.states, settings.limits.sessions)
+        metrics.watch_draining(lambda: manager.draining)
         stack.callback(hub.close)
 
         sockets = Sockets(settings.server, handshake_s=settings.limits.request_read_s)
@@ -148,7 +149,7 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
             proxies_only=settings.server.proxies_only,
             failures_per_minute=settings.limits.auth_failures_per_minute,
         )
-        readiness = _readiness(profiles, engine, functions, store)
+        readiness = _readiness(profiles, engine, functions, store, manager)
         app = build_app(
             HttpDeps(
                 settings=settings,
@@ -188,17 +189,20 @@ def run(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> int:
-    stop = asyncio.Event()
+    stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def on_signal() -> None:
-        if stop.is_set():
-            os._exit(1)  # the second signal: now
+    def on_signal(*, patient: bool) -> None:
+        if hurry.is_set():
+            os._exit(1)  # one more than anybody needs: now
+        if stop.is_set() or not patient:
+            hurry.set()
         notify("STOPPING=1")
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+    # A service manager has time for who is talking; who presses Ctrl-C has not.
+    loop.add_signal_handler(signal.SIGTERM, lambda: on_signal(patient=True))
+    loop.add_signal_handler(signal.SIGINT, lambda: on_signal(patient=False))
     try:
         async with running(settings, progress=_say) as daemon:
             loop.add_signal_handler(signal.SIGHUP, _reload_certificate, daemon)
@@ -210,6 +214,7 @@ async def _serve(settings: Settings) -> int:
             if not stop.is_set():
                 _welcome(daemon)
             await _watch(stop)
+            await _wind_down(daemon, hurry)
             _log.info("stopping")
     except ConfigError as error:
         _say(f"agentd: {error.detail}")
@@ -226,6 +231,18 @@ def _reload_certificate(daemon: Daemon) -> None:
         daemon.sockets.reload_certificate()
     except ConfigError as error:
         _log.warning("certificate_not_loaded", reason=error.detail)
+
+
+async def _wind_down(daemon: Daemon, hurry: asyncio.Event) -> None:
+    """Let conversations come to their end, while the watchdog goes on hearing from us."""
+    over = asyncio.Event()
+    notify(f"STATUS=Draining: {len(daemon.manager.live_sessions)} sessions")
+    async with asyncio.TaskGroup() as group:
+        spawn(group, _watch(over), name="app:watchdog")
+        try:
+            await daemon.manager.wind_down(daemon.settings.limits.drain_s, hurry=hurry)
+        finally:
+            over.set()
 
 
 async def _watch(stop: asyncio.Event) -> None:
@@ -305,7 +322,9 @@ def _target(name: UpstreamName, settings: Settings, engine: EngineChild | None) 
     return UpstreamTarget("engine", ws_url, http_url, key, None)
 
 
-def _readiness(profiles: Profiles, engine: EngineChild | None, functions: Functions, store: Store) -> Callable[[], Readiness]:
+def _readiness(
+    profiles: Profiles, engine: EngineChild | None, functions: Functions, store: Store, manager: Manager
+) -> Callable[[], Readiness]:
     """What ``/readyz`` answers. It never dials the upstream."""
 
     def ready() -> Readiness:
@@ -317,6 +336,8 @@ def _readiness(profiles: Profiles, engine: EngineChild | None, functions: Functi
             ],
             "store": store.status(),
         }
+        if manager.draining:
+            return Readiness(ready=False, reason="draining", details=details | {"sessions": len(manager.live_sessions)})
         if engine is not None:
             details["engine"] = {"state": engine.state, "failure": engine.failure}
             if engine.state != "ready":

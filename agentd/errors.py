@@ -325,7 +325,7 @@ class Unavailable(AgentdError):
 
 class Draining(Unavailable):
     code = "draining"
-    title = "The daemon is shutting down"
+    title = "The daemon starts no sessions now"
 
 
 class EngineNotReady(Unavailable):

@@ -204,6 +204,14 @@ class Metrics:
 
         self.registry.register(_Asked(families))
 
+    def watch_draining(self, draining: Callable[[], bool]) -> None:
+        """Show whether sessions are started: ``draining`` is asked at every scrape."""
+
+        def families() -> Iterator[Metric]:
+            yield GaugeMetricFamily("agentd_draining", "1 while the daemon starts no sessions.", value=float(draining()))
+
+        self.registry.register(_Asked(families))
+
     def watch_budget(self, left_s: Callable[[], float | None]) -> None:
         """Show what is left of the day's minutes; nothing where they are not limited."""
 

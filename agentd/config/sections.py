@@ -346,8 +346,10 @@ class LimitSettings(Section):
     """Address space of a worker process."""
     function_worker_calls: Count = 1_000
     """A worker process is replaced after so many calls."""
+    drain_s: float = Field(default=60.0, ge=0, allow_inf_nan=False)
+    """At SIGTERM a conversation that somebody is in may go on for so long; the others end with their turn. 0 cuts all short."""
     shutdown_s: Seconds = 10.0
-    """Time for sessions to end when the daemon stops."""
+    """Time for sessions to end when the daemon stops, after drain_s. systemd's TimeoutStopSec must be longer than both."""
 
 
 class StoreSettings(Section):

@@ -12,7 +12,10 @@ ADVICE: Final = {
         'limits.minutes_per_day, or use an agent with upstream = "engine", which costs nothing.'
     ),
     "conflict": "Read the resource again and see whether the request still makes sense.",
-    "draining": "The daemon is stopping and starts nothing new. Try again after the time in Retry-After.",
+    "draining": (
+        "The daemon is about to be stopped, or POST /v1/admin/drain told it so: it starts nothing, and lets what is live end. "
+        "Try again after the time in Retry-After; POST /v1/admin/undrain takes the order back."
+    ),
     "engine-not-ready": (
         "The embedded engine is still loading its models, or it failed. GET /readyz tells which; `agentd doctor` says "
         "what is missing."

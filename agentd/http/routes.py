@@ -3,6 +3,7 @@
 from typing import Final
 
 from agentd.http import (
+    admin,
     audio,
     catalogue,
     compatible,
@@ -36,6 +37,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *export.ROUTES,
     *functions.ROUTES,
     *service.ROUTES,
+    *admin.ROUTES,
     *catalogue.ROUTES,
     *usage.ROUTES,
     *grants.ROUTES,

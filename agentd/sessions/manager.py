@@ -1,6 +1,7 @@
 """Start, ensure, list, find and stop sessions; the caps; the one ticker."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
@@ -11,6 +12,7 @@ from agentd.config import Settings
 from agentd.errors import (
     AgentDiffers,
     AgentNotFound,
+    Conflict,
     Draining,
     FieldError,
     InvalidRequest,
@@ -39,6 +41,8 @@ _log = structlog.get_logger("agentd.sessions")
 IDEMPOTENCY_KEYS: Final = 1000
 ENDED_WITH_AUDIO: Final = 8
 """The sessions that ended last keep their replies' audio a little longer; memory must not grow with calls made."""
+_ATTENDED_S: Final = 0.1
+"""How often it is looked whether somebody is still in a conversation that may finish."""
 BUDGET_LOW: Final = "Nine tenths of the day's minutes are used (limits.minutes_per_day); at the last one this session ends."
 Sessions = list[Session]
 Runs = list[Run]
@@ -64,7 +68,8 @@ class Manager:
         self._keys: OrderedDict[str, str] = OrderedDict()
         self._nursery = Nursery()
         self._awake = asyncio.Event()
-        self._accepting = True
+        self._draining = False
+        self._stopping = False
         self._budget = Budget(settings.limits.minutes_per_day)
         deps.metrics.watch_budget(lambda: self._budget.left_s)
 
@@ -86,7 +91,7 @@ class Manager:
 
     async def close(self, *, bound_s: float) -> None:
         """End every session as ``daemon_shutdown``, within ``bound_s`` seconds."""
-        self._accepting = False
+        self._stopping = True
         sessions = list(self._live.values())
         for session in sessions:
             session.stop(EndReason.DAEMON_SHUTDOWN)
@@ -272,9 +277,66 @@ class Manager:
         session = self._by_run.get(session_id) if is_run_id(session_id) else self._live.get(session_id)
         return Actions(session) if session is not None and session.live else None
 
+    # before the daemon is stopped
+
+    @property
+    def draining(self) -> bool:
+        """True while nothing is started, on somebody's order or because the daemon goes down."""
+        return self._draining or self._stopping
+
+    def drain(self) -> None:
+        """Start nothing until ``undrain``; what is live goes on, renewals included."""
+        self._draining = True
+        _log.info("draining", sessions=len(self._live))
+
+    def undrain(self) -> None:
+        """Start sessions again.
+
+        Raises:
+            Conflict: the daemon goes down, which nothing takes back.
+        """
+        if self._stopping:
+            raise Conflict("The daemon is stopping; that cannot be taken back.")
+        self._draining = False
+        _log.info("draining_ended", sessions=len(self._live))
+
+    async def until_empty(self, timeout_s: float) -> bool:
+        """Wait until no session is live; False when some are after ``timeout_s`` seconds."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._live:
+                    await next(iter(self._live.values())).ended.wait()
+                    await asyncio.sleep(0.01)  # its end is noted a moment after it is told
+        except TimeoutError:
+            return False
+        return True
+
+    async def wind_down(self, bound_s: float, *, hurry: asyncio.Event) -> None:
+        """Go down: start nothing, and let the conversations that somebody is in come to their end.
+
+        The others end as soon as their turn is over: nobody would notice what waiting for them gains.
+
+        Args:
+            bound_s: seconds; what is live then is left to ``close``.
+            hurry: cuts it short.
+        """
+        self._stopping = True
+        _log.info("draining", sessions=len(self._live), bound_s=bound_s)
+        try:
+            async with asyncio.timeout(bound_s):
+                while self._live and not hurry.is_set():
+                    for session in self._live.values():
+                        if not session.attended:
+                            session.end_when_quiet(EndReason.DAEMON_SHUTDOWN)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(_ATTENDED_S):
+                            await hurry.wait()
+        except TimeoutError:
+            _log.warning("drain_ran_out", sessions=[session.id for session in self._live.values()], bound_s=bound_s)
+
     def refuse_starts(self) -> None:
         """Start nothing any more: the daemon is going down."""
-        self._accepting = False
+        self._stopping = True
 
     @property
     def live_sessions(self) -> Sessions:
@@ -293,8 +355,9 @@ class Manager:
 
     def _launch(self, spec: StartSpec, client: PassthroughClient | None = None) -> Session:
         """Check, reserve and start: nothing here waits, so a cap cannot be overrun."""
-        if not self._accepting:
-            raise Draining("The daemon is shutting down and starts no sessions.", retry_after_s=10)
+        if self.draining:
+            why = "is shutting down" if self._stopping else "drains (POST /v1/admin/undrain ends that)"
+            raise Draining(f"The daemon {why} and starts no sessions.", retry_after_s=10)
         if spec.id is not None and not is_session_id(spec.id):
             raise InvalidRequest(
                 f"{spec.id!r} is no session id.",

@@ -233,6 +233,11 @@ class Session:
             self.stop(EndReason.MAX_DURATION)
 
     @property
+    def attended(self) -> bool:
+        """True while somebody is in the conversation: hears it (as its clients do), or can talk into it."""
+        return self.listeners.present or self.conversation.feed.attended
+
+    @property
     def stopping(self) -> bool:
         """True from the request to stop on."""
         return self.state in (State.STOPPING, State.ENDED) or self._stop.is_set()

@@ -15,6 +15,8 @@ import orjson
 
 ROOT = Path(__file__).parents[2]
 READY_S = 60.0
+_PATIENCE = {"AGENTD_LIMITS__DRAIN_S": "2"}
+"""Tests that stop a daemon in mid-conversation mean it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,11 @@ async def _start(
         command = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *command]
     with (folder / "log.jsonl").open("wb") as log:
         return await asyncio.create_subprocess_exec(
-            *command, stdout=log, stderr=asyncio.subprocess.PIPE, cwd=folder, env=clean | dict(environment or {})
+            *command,
+            stdout=log,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=folder,
+            env=clean | _PATIENCE | dict(environment or {}),
         )
 
 
