@@ -151,19 +151,24 @@ async def talk(http: aiohttp.ClientSession, id_: str, until: float) -> int:
     return turns
 
 
-async def steer(http: aiohttp.ClientSession, ids: list[str], until: float) -> list[float]:
-    """Control calls of several kinds, ten a second: how long each took."""
-    loop, took, n = asyncio.get_running_loop(), list[float](), 0
+async def steer(http: aiohttp.ClientSession, ids: list[str], until: float) -> dict[str, list[float]]:
+    """Control calls of several kinds, ten a second: how long each took, by kind."""
+    loop, n = asyncio.get_running_loop(), 0
+    took: dict[str, list[float]] = {"show": [], "prompt": [], "list": []}
     while loop.time() < until:
         due, id_ = loop.time() + 0.1, ids[n % len(ids)]
-        calls = (("GET", f"/v1/sessions/{id_}"), ("PATCH", f"/v1/sessions/{id_}/prompt"), ("GET", "/v1/sessions"))
-        method, path = calls[n % len(calls)]
+        calls = (
+            ("show", "GET", f"/v1/sessions/{id_}"),
+            ("prompt", "PATCH", f"/v1/sessions/{id_}/prompt"),
+            ("list", "GET", "/v1/sessions"),
+        )
+        kind, method, path = calls[n % len(calls)]
         began = loop.time()
         async with http.request(method, path, json={"append": "x"} if method == "PATCH" else None) as response:
             await response.read()
             if response.status != 200:
                 raise AssertionError(f"{method} {path} answered {response.status}")
-        took.append(loop.time() - began)
+        took[kind].append(loop.time() - began)
         n += 1
         await asyncio.sleep(max(0.0, due - loop.time()))
     return took
@@ -233,8 +238,9 @@ async def measure(  # noqa: PLR0917 - what the run is made of
         "deliveries": len(into.late),
         "deliveries_per_s": round(len(into.late) / seconds),
         "delivery_ms": percentiles(into.late),
-        "control_calls": len(took),
-        "control_ms": percentiles(took),
+        "control_calls": sum(map(len, took.values())),
+        "control_ms": percentiles([value for values in took.values() for value in values]),
+        "control_ms_by_kind": {kind: percentiles(values) for kind, values in took.items()},
         "gaps": into.gaps,
         "readers_lost": into.lost,
         "daemon_cpu_percent_of_a_core": round(100 * (cpu_s(pid) - cpu) / seconds),
