@@ -149,7 +149,7 @@ class Manager:
         run = await self.find(spec.resume)
         if not serves(run.agent):
             raise SessionNotFound(f"There is no session {spec.resume!r}.")
-        return await resumed(spec, run)
+        return await resumed(spec, run, self.find)
 
     async def ensure(self, spec: StartSpec, *, wait_ready: bool = True) -> tuple[Session, bool]:
         """The live session of that id, or a new one; True when it was started now.

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from agentd.clock import rfc3339
 from agentd.hub import Envelope
-from agentd.protocol import settings as documents
 from agentd.sessions.records import Turn
+from agentd.sessions.runs import settings_of
 from agentd.sessions.session import Session
 from agentd.sessions.views import SPOKEN_AT
 from agentd.store import RunRow, Store
@@ -19,6 +19,8 @@ from agentd.store.usage import SUMS
 
 CHECKPOINT_S: Final = 60.0
 """The usage of a session in progress is written so often: what a crash may leave uncounted."""
+ALIVE: Final = "alive"
+"""The note that says when the daemon was last seen alive (Unix seconds)."""
 _CALL_EVENTS: Final = frozenset({"FunctionCallStarted", "FunctionCallFinished"})
 
 
@@ -72,7 +74,8 @@ class Recorder:
                 words=words,
                 metadata=dict(session.spec.metadata),
                 view=session.view(words=words),
-                settings=documents.masked(session.conversation.document) if words else None,
+                settings=settings_of(session) if words else None,
+                resumed_from=session.spec.resume,
             )
         )
         before = self._counted.get(session.run_id, {})
@@ -90,6 +93,7 @@ class Recorder:
     async def checkpoints(self) -> None:
         """Write every session in progress once a minute, until cancelled."""
         while True:
+            self._store.put_note(ALIVE, str(self._wall()))
             await asyncio.sleep(CHECKPOINT_S)
             self.checkpoint_all()
 

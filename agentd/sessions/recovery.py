@@ -9,6 +9,7 @@ import structlog
 
 from agentd.clock import rfc3339
 from agentd.hub import Envelope
+from agentd.sessions.recorder import ALIVE
 from agentd.sessions.records import CallRecord, Said, Turn, TurnCause
 from agentd.sessions.state import EndReason, State
 from agentd.sessions.views import SPOKEN_AT
@@ -23,15 +24,16 @@ _EVENTS: Final = 1000
 async def recover(store: Store) -> int:
     """Close every run that is still open in the store; returns how many."""
     rows = await store.live()
+    alive = float(await store.note(ALIVE) or 0.0)
     for row in rows:
-        await _close(store, row)
+        await _close(store, row, alive)
     await store.flushed()
     return len(rows)
 
 
-async def _close(store: Store, row: RunRow) -> None:
+async def _close(store: Store, row: RunRow, alive: float) -> None:
     last = await store.last_event(row.run_id)
-    ended_at = _unix(last[1]) if last is not None else row.started_at
+    ended_at = max(alive, _unix(last[1]) if last is not None else row.started_at)
     turns = await store.turns(row.run_id)
     n = max((turn["n"] for turn in turns), default=0)
     view = dict(row.view)

@@ -1,21 +1,30 @@
 """Going on from a past run: what was said in it becomes the context of a new one, as at a renewal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from agentd.errors import Conflict, FieldError, InvalidRequest, SessionExists
+from agentd.errors import Conflict, FieldError, InvalidRequest, SessionExists, SessionNotFound
 from agentd.protocol import settings as documents
 from agentd.sessions.history import MAX_BYTES, context
 from agentd.sessions.records import CallRecord, Said, Turn
 from agentd.sessions.runs import Run
 from agentd.sessions.spec import StartSpec
 
+Find = Callable[[str], Awaitable[Run]]
+MAX_RUNS: Final = 20
+"""So many runs back a conversation is followed."""
 
-async def resumed(spec: StartSpec, run: Run) -> StartSpec:
+
+async def resumed(spec: StartSpec, run: Run, find: Find) -> StartSpec:
     """The start request with the agent, unless it names one, and the conversation of ``run``.
+
+    Args:
+        spec: the request.
+        run: the run it names.
+        find: finds a run that another went on from.
 
     Raises:
         SessionExists: the run is live.
@@ -27,9 +36,23 @@ async def resumed(spec: StartSpec, run: Run) -> StartSpec:
         raise Conflict(
             f"What was said in run {run.run_id} is not kept (store.transcripts, store.transcript_days); start without resume."
         )
-    earlier = documents.messages(dict(run.settings))
-    said = context(_turn(view) for view in await run.turns(words=True)).messages
-    return replace(spec, agent=spec.agent or run.agent, history=tuple(_bounded([*earlier, *said])))
+    return replace(spec, agent=spec.agent or run.agent, history=tuple(await _told(run, find)))
+
+
+async def _told(run: Run, find: Find) -> list[dict[str, Any]]:
+    """What was said in ``run`` and in those it went on from, as far as it is kept and fits: the newest counts."""
+    messages: list[dict[str, Any]] = []
+    before: Run | None = run
+    for _ in range(MAX_RUNS):
+        if before is None or before.settings is None or len(orjson.dumps(messages)) > MAX_BYTES:
+            break
+        said = context(_turn(view) for view in await before.turns(words=True)).messages
+        messages = [*documents.messages(dict(before.settings)), *said, *messages]
+        try:
+            before = await find(before.resumed_from) if before.resumed_from is not None else None
+        except SessionNotFound:  # erased, or too long ago
+            break
+    return _bounded(messages)
 
 
 def with_history(document: dict[str, Any], spec: StartSpec) -> dict[str, Any]:

@@ -37,7 +37,11 @@ class Run(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any] | None:
-        """The effective Settings without secrets; None when words are not kept."""
+        """The effective Settings, without secrets and without the history of a run before; None when words are not kept."""
+
+    @property
+    def resumed_from(self) -> str | None:
+        """The run id of the run it went on from."""
 
     def view(self, *, words: bool) -> dict[str, Any]:
         """The session object of the API."""
@@ -102,6 +106,11 @@ class StoredRun:
     def settings(self) -> Mapping[str, Any] | None:
         """The effective Settings without secrets; None when words are not kept."""
         return self.row.settings
+
+    @property
+    def resumed_from(self) -> str | None:
+        """The run id of the run it went on from."""
+        return self.row.resumed_from
 
     def view(self, *, words: bool) -> dict[str, Any]:
         """The session object of the API."""
@@ -170,7 +179,12 @@ class KeptRun:
     @property
     def settings(self) -> Mapping[str, Any] | None:
         """The effective Settings without secrets."""
-        return documents.masked(self.session.conversation.document)
+        return settings_of(self.session)
+
+    @property
+    def resumed_from(self) -> str | None:
+        """The run id of the run it went on from."""
+        return self.session.spec.resume
 
     def view(self, *, words: bool) -> dict[str, Any]:
         """The session object of the API."""
@@ -215,6 +229,16 @@ class KeptRun:
         kept = self.session.turns
         first = kept[0].n if kept else 1
         return [turn for turn in await self.store.turns(self.run_id) if turn["n"] < first] if first > 1 else []
+
+
+def settings_of(session: Session) -> dict[str, Any]:
+    """The effective Settings without secrets, and without what was said in the run it went on from: that is kept there alone."""
+    document = session.conversation.document
+    told = documents.messages(document)
+    own = told[: len(told) - len(session.spec.history)]
+    if own != told:
+        document = documents.merge(document, {"agent": {"context": {"messages": own or None}}})
+    return documents.masked(document)
 
 
 async def turn_of(run: Run, n: int, *, words: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ async def bundle(members: AsyncIterator[Member], about: dict[str, Any]) -> Async
 
 
 def _entry(name: str, *, packed: bool) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name)
+    entry = zipfile.ZipInfo(name, date_time=time.gmtime()[:6])
     entry.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
     entry.external_attr = 0o600 << 16
     return entry

@@ -20,7 +20,8 @@ def purge(connection: sqlite3.Connection, run_id: str) -> None:
         connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))  # noqa: S608 - names of ours
     connection.execute(
         "UPDATE runs SET state = 'purged', agent = '', upstream = '', ended_at = COALESCE(ended_at, started_at), words = 0, "
-        "metadata = '{}', view = '{}', settings = NULL WHERE run_id = ?",
+        "metadata = '{}', view = '{}', settings = NULL, "
+        "resumed_from = NULL WHERE run_id = ?",
         (run_id,),
     )
 

@@ -11,13 +11,15 @@ from agentd.hub import EVENT_TYPES, Envelope, wordless
 
 RunState = Literal["live", "ended", "purged"]
 UPSERT_RUN: Final = """
-    INSERT INTO runs (run_id, id, agent, upstream, state, started_at, ended_at, words, metadata, view, settings)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO runs (run_id, id, agent, upstream, state, started_at, ended_at, words, metadata, view, settings, resumed_from)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (run_id) DO UPDATE SET state = excluded.state, ended_at = excluded.ended_at, view = excluded.view,
         settings = excluded.settings
     WHERE runs.state = 'live'
 """
-_RUN: Final = "SELECT run_id, id, agent, upstream, state, started_at, ended_at, words, metadata, view, settings FROM runs "
+_RUN: Final = (
+    "SELECT run_id, id, agent, upstream, state, started_at, ended_at, words, metadata, view, settings, resumed_from FROM runs "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class RunRow:
         words: what was said is kept with it.
         view: the session object of the API.
         settings: the effective Settings without secrets; None when words are not kept.
+        resumed_from: the run it went on from.
     """
 
     run_id: str
@@ -41,6 +44,7 @@ class RunRow:
     metadata: Mapping[str, str] = field(default_factory=dict)
     view: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] | None = None
+    resumed_from: str | None = None
 
 
 def write_run(connection: sqlite3.Connection, row: RunRow) -> None:
@@ -50,6 +54,7 @@ def write_run(connection: sqlite3.Connection, row: RunRow) -> None:
         (
             row.run_id, row.id, row.agent, row.upstream, row.state, row.started_at, row.ended_at, int(row.words),
             as_json(row.metadata), as_json(row.view), None if row.settings is None else as_json(row.settings),
+            row.resumed_from,
         ),
     )  # fmt: skip
 
@@ -149,13 +154,24 @@ def last_event(connection: sqlite3.Connection, run_id: str) -> tuple[int, str] |
 
 
 def _runs(connection: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> Iterator[RunRow]:
-    for run_id, id_, agent, upstream, state, started_at, ended_at, words, metadata, view, settings in connection.execute(
-        sql, values
-    ):
+    for run_id, id_, agent, upstream, state, started_at, ended_at, words, metadata, view, settings, resumed_from in (
+        connection.execute(sql, values)
+    ):  # fmt: skip
         yield RunRow(
             run_id, id_, agent, upstream, state, started_at, ended_at, bool(words), orjson.loads(metadata), orjson.loads(view),
-            None if settings is None else orjson.loads(settings),
+            None if settings is None else orjson.loads(settings), resumed_from,
         )  # fmt: skip
+
+
+def write_note(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Keep a value of the daemon's own."""
+    connection.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+
+
+def note(connection: sqlite3.Connection, name: str) -> str | None:
+    """A value of the daemon's own."""
+    found = connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+    return None if found is None else str(found[0])
 
 
 def as_json(value: object) -> str:

@@ -54,6 +54,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         ) WITHOUT ROWID""",
         "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
+    ("ALTER TABLE runs ADD COLUMN resumed_from TEXT",),  # the run it went on from; what was said there is kept there alone
 )
 
 VERSION: Final = len(MIGRATIONS)

@@ -134,6 +134,10 @@ class Store:
         """Add to the sums of a UTC day (``usage.SUMS``); not given up when the queue is full."""
         self.writer.put(lambda connection: usage.add(connection, day, agent, upstream, more), droppable=False)
 
+    def put_note(self, name: str, value: str) -> None:
+        """Keep a value of the daemon's own."""
+        self.writer.put(lambda connection: rows.write_note(connection, name, value))
+
     # reading: in a thread; what cannot be read is not there
 
     async def run(self, run_id: str) -> RunRow | None:
@@ -161,6 +165,10 @@ class Store:
         return await self._read(
             lambda connection: rows.ended(connection, agents=agents, metadata=wanted, before=before, limit=limit), []
         )
+
+    async def note(self, name: str) -> str | None:
+        """A value of the daemon's own."""
+        return await self._read(lambda connection: rows.note(connection, name), None)
 
     async def turns(self, run_id: str) -> list[dict[str, Any]]:
         """The turns of a run, oldest first."""

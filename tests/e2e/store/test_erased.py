@@ -48,5 +48,7 @@ async def test_an_erased_session_is_in_no_byte_of_the_state_folder_even_after_a_
             assert (await daemon.call("GET", f"/v1/sessions/{run['run_id']}")).status == 404
             assert (await daemon.call("GET", "/v1/sessions/hall")).json["end_reason"] == "interrupted"
             await talk(daemon, "attic", CANARY)
+            attic = (await daemon.call("DELETE", "/v1/sessions/attic")).json["run_id"]
+            assert (await daemon.call("PUT", "/v1/sessions/cellar", json={"prompt": "x", "resume": attic})).status == 201
             assert (await daemon.call("DELETE", "/v1/sessions/attic?purge=true")).status == 200
             assert files_with(state, CANARY) == []

@@ -50,6 +50,9 @@ async def test_a_run_goes_on_from_one_before_a_restart_and_that_one_from_another
     await api.call("PUT", "/v1/sessions/hall", json={"resume": second["run_id"]})
     said = [message["content"] for message in told(api.world) if message.get("role") == "user"]
     assert said == ["turn on the lamp", "thank you"]
+    kept = await api.world.store.run((await api.call("GET", "/v1/sessions/hall")).json["run_id"])
+    assert kept is not None
+    assert "lamp" not in orjson.dumps(dict(kept.settings or {})).decode()
     assert len(orjson.dumps(told(api.world))) < 65_536
 
 
