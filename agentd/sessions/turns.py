@@ -56,6 +56,7 @@ class TurnTracker:
         self._abandoned_at = 0.0
         self._echoes: deque[tuple[str, Turn | None]] = deque(maxlen=_OWN_TEXTS)
         self._waiting: deque[Turn] = deque()
+        self._beside: Turn | None = None
         self._since = 0.0
         self._model_must_speak = False
         self._kept_bytes = 0
@@ -78,7 +79,7 @@ class TurnTracker:
     @property
     def idle(self) -> bool:
         """No turn runs or waits, and nothing is awaited of the last."""
-        return self.current is None and self._unsettled is None and not self._waiting
+        return self.current is None and self._beside is None and self._unsettled is None and not self._waiting
 
     # what the user does
 
@@ -102,6 +103,9 @@ class TurnTracker:
 
     def cut(self, now: float, played_bytes_left: int) -> Turn | None:
         """We stop the agent ourselves: what it still says in this turn is for nobody. Returns the turn that was cut."""
+        if self._beside is not None:  # the text that was typed meanwhile is answered all the same
+            self._abandoned, self._abandoned_at, self._abandoned_owes = self._beside, now, False
+            return self._cut_beside(now, played_bytes_left)
         if self.current is not None:
             self._abandoned, self._abandoned_at = self.current, now
             self._abandoned_owes = self._model_must_speak
@@ -139,8 +143,19 @@ class TurnTracker:
         """A turn that is answered ahead of its words (Deepgram docs, "Speculative replies")."""
         return turn is not None and turn.cause == "speech" and turn.heard is None and not turn.said and not turn.audio_bytes
 
+    def _cut_beside(self, now: float, played_bytes_left: int) -> Turn | None:
+        turn = self._beside
+        if turn is not None:
+            self._forget_begun()
+            turn.interrupted = True
+            turn.played_bytes = max(0, turn.audio_bytes - played_bytes_left)
+            self._end_beside("interrupted", now)
+        return turn
+
     def _cut(self, now: float, played_bytes_left: int) -> Turn | None:
         self._settle()
+        if self._cut_beside(now, played_bytes_left) is not None:
+            played_bytes_left = 0
         self._forget_begun()
         turn = self.current or next((turn for turn in reversed(self.turns) if turn.outcome is not None), None)
         if turn is None or (self.current is None and played_bytes_left <= 0):
@@ -159,13 +174,12 @@ class TurnTracker:
         if injected:
             turn = self._typed(text, now)
         else:
-            self._abandoned = None
             echo = next((echo for echo in self._echoes if echo[0] == text), None)
             if echo is not None:
                 self._echoes.remove(echo)
                 self._taken_up(echo[1], now)
                 return None
-            self._mid_utterance = False
+            self._mid_utterance, self._abandoned = False, None
             turn = self._uttered(text, now)
         for question in self._questions:
             question.offer(turn, text, typed=injected, began_at=now if injected else self._utterance_at)
@@ -203,15 +217,18 @@ class TurnTracker:
         return turn
 
     def _taken_up(self, turn: Turn | None, now: float) -> None:
-        """The upstream begins to answer the text of this turn: whatever was before it is over."""
+        """The upstream begins to answer the text of this turn; what it was saying it may say to its end."""
         if turn is None or turn not in self._waiting:
             return
         while self._waiting[0] is not turn:
             self._close(self._waiting.popleft(), "interrupted", now)
-        if self.current is not None:
-            self._end("interrupted" if self.current.cause != "agent" else "completed", now)
-        else:
-            self._promote(now)
+        before = self.current
+        if before is not None and (before.said or before.audio_bytes) and not self._model_must_speak and not _calling(before):
+            self._end_beside("completed", now)
+            self._beside, self.current = before, None
+        elif before is not None:
+            self._end("interrupted", now)
+        self._promote(now)
 
     def _promote(self, now: float) -> None:
         """The next text that was typed is answered now."""
@@ -266,7 +283,10 @@ class TurnTracker:
                 self._own_texts.remove(own)
         elif self._abandoned is not None:
             self._abandoned_owes = False
-            return False
+            if self.current is None or not self._model_must_speak or self.awaits_echo(self.current):
+                return False
+            self._abandoned = None  # the upstream has taken up what was typed since
+        self._end_beside("completed", now)
         if own is None and not self._greets(text):
             self._promote(now)
         turn = self.current or self._open("agent", now)
@@ -293,7 +313,7 @@ class TurnTracker:
 
     def agent_audio(self, frame: bytes | memoryview, now: float, *, delivered: bool = False) -> None:
         """A binary frame that may be heard; ``delivered`` when somebody listens."""
-        turn = self.current or self._open("agent", now)
+        turn = self._beside or self.current or self._open("agent", now)
         turn.first_audio_at = turn.first_audio_at or now
         turn.delivered = turn.delivered or delivered
         turn.audio_bytes += len(frame)
@@ -310,7 +330,9 @@ class TurnTracker:
             return None
         self._forget_begun()
         turn = self.current
-        if turn is None:
+        if self._beside is not None:
+            self._end_beside("completed", now)
+        elif turn is None:
             self._promote(now)
         elif not self._model_must_speak and not _calling(turn):
             self._end("completed", now)
@@ -356,6 +378,7 @@ class TurnTracker:
         """The upstream reported an Error or the run ends."""
         self._settle()
         self._abandoned = None
+        self._end_beside("error", now)
         waiting = list(self._waiting)
         self._waiting.clear()
         if self.current is not None:
@@ -371,6 +394,8 @@ class TurnTracker:
             self._settle()
         if now - self._abandoned_at >= limit_s:
             self._abandoned = None
+        if self._beside is not None and now - self._since >= limit_s:
+            self._end_beside("timeout", now)
         if self.current is not None and now - self._since >= limit_s:
             self._end("timeout", now)
 
@@ -390,8 +415,14 @@ class TurnTracker:
         for turn in self.turns:
             turn.audio.clear()
 
+    def _end_beside(self, outcome: TurnOutcome, now: float) -> None:
+        """What was still being said beside the turn that is open is over."""
+        turn, self._beside = self._beside, None
+        if turn is not None:
+            self._close(turn, outcome, now)
+
     def _close(self, turn: Turn, outcome: TurnOutcome, now: float) -> None:
-        """A turn that waited is over before it began."""
+        """A turn that is not the current one is over."""
         self.forget_echo(turn)
         turn.outcome, turn.ended_at, turn.settled = outcome, now, True
         self._finished(turn)

@@ -251,3 +251,14 @@ async def test_texts_typed_at_once_get_an_answer_each(tmp_path: Path) -> None:
         turns = await asyncio.gather(*(session.inject_user(text, wait="reply") for text in ("story", "one", "two")))
         assert [turn.said_text for turn in turns] == ["Once upon a time. The end.", "I heard: one", "I heard: two"]
         assert [turn.outcome for turn in turns] == ["completed"] * 3
+
+
+async def test_a_text_typed_into_an_announcement_gets_none_of_its_sound(tmp_path: Path) -> None:
+    announcement = [{"say": "{text}", "audio_s": 0.6, "realtime": True}]
+    async with world(tmp_path, {"on": [{"event": "inject_agent", "steps": announcement}]}) as here:
+        session = await here.session()
+        await session.say("The doorbell rang.")
+        answer = await session.inject_user("who is it", wait="reply")
+        said = [(turn.said_text, turn.audio_bytes, turn.outcome) for turn in session.turns]
+        assert said == [("The doorbell rang.", 0.6 * 32000, "completed"), ("I heard: who is it", 0.3 * 32000, "completed")]
+        assert answer is session.turns[1]

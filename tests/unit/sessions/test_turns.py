@@ -205,14 +205,47 @@ def test_texts_typed_one_after_the_other_are_answered_so(tracker: TurnTracker, e
     assert tracker.idle
 
 
-def test_the_echo_of_a_typed_text_ends_what_was_before_it(tracker: TurnTracker, ended: list[Turn]) -> None:
-    tracker.user_said("tell me a story", 1.0)
-    tracker.agent_said("Once upon a time.", 1.5)
+def test_what_is_being_said_when_a_typed_text_is_taken_up_is_said_to_its_end(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.expect_own("The doorbell rang.")
+    tracker.agent_said("The doorbell rang.", 1.5)
+    tracker.user_said("lamp on", 1.6, injected=True)
+    tracker.user_said("lamp on", 1.7)  # the echo, at once
+    tracker.agent_audio(SECOND * 2, 1.8)
+    tracker.agent_said("Done.", 2.0)
+    tracker.agent_audio(SECOND, 2.0)
+    reply_ends(tracker, 2.1)
+    assert [(turn.said_text, turn.outcome, turn.audio_bytes) for turn in ended] == [
+        ("The doorbell rang.", "completed", 200),
+        ("Done.", "completed", 100),
+    ]
+
+
+def test_it_can_be_stopped_and_the_typed_text_is_answered_all_the_same(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.expect_own("The doorbell rang.")
+    tracker.agent_said("The doorbell rang.", 1.5)
     tracker.user_said("lamp on", 1.6, injected=True)
     tracker.user_said("lamp on", 1.7)
+    tracker.agent_audio(SECOND * 2, 1.8)
+    tracker.cut(1.9, len(SECOND))
+    stopped = tracker.abandoned
     tracker.agent_said("Done.", 2.0)
+    assert (stopped, tracker.abandoned) == (True, False)
+    tracker.agent_audio(SECOND, 2.0)
     reply_ends(tracker, 2.1)
-    assert [(turn.said_text, turn.outcome) for turn in ended] == [("Once upon a time.", "interrupted"), ("Done.", "completed")]
+    assert [(turn.said_text, turn.outcome, turn.played_text) for turn in ended] == [
+        ("The doorbell rang.", "interrupted", "The doorbell"),
+        ("Done.", "completed", "Done."),
+    ]
+
+
+def test_what_was_stopped_stays_so_when_the_next_text_is_taken_up(tracker: TurnTracker) -> None:
+    tracker.agent_said("A long announcement.", 1.5)
+    tracker.cut(1.6, 0)
+    tracker.user_said("lamp on", 1.7, injected=True)
+    tracker.user_said("lamp on", 1.8)
+    stopped = tracker.abandoned
+    tracker.agent_said("Done.", 2.0)
+    assert (stopped, tracker.abandoned) == (True, False), "until then the rest of it still comes"
 
 
 def test_who_speaks_overtakes_what_was_typed(tracker: TurnTracker, ended: list[Turn]) -> None:
