@@ -152,7 +152,7 @@ class Session:
         self._stop = asyncio.Event()
         self._quiet_end: tuple[EndReason, float] | None = None
         self._counted_at = 0.0
-        self._commands: dict[asyncio.Task[None], None] = {}
+        self._commands: set[asyncio.Task[None]] = set()
         self._to_be_said = commands
         self.client_side = ClientSide(self.conversation, merge)
         self.lifeline = Lifeline(
@@ -330,8 +330,8 @@ class Session:
             work.close()
             raise SessionEnded(f"Session {self.id} has not begun yet; try again.")
         task = spawn(self._group, work, name=f"session:{self.id}:{name}")
-        self._commands[task] = None
-        task.add_done_callback(lambda over: self._commands.pop(over, None))
+        self._commands.add(task)
+        task.add_done_callback(self._commands.discard)
         return task
 
     def _become(self, state: State) -> None:

@@ -95,7 +95,7 @@ async def test_the_end_of_the_session_is_the_outcome_of_what_was_open(tmp_path: 
             group.create_task(watched())
             await here.peer.wait_for(lambda peer: len(peer.connections[0].messages) == 3)
             await here.manager.stop(session.id)
-        told = outcomes(session)
+        told = sorted(outcomes(session), key=lambda one: one["kind"])
         assert [(one["kind"], one["outcome"]) for one in told] == [("speak", "session_ended"), ("think", "session_ended")]
         assert told[0]["command_id"] == unwatched["command_id"]
         assert session.events_since(0)[0][-1].type == "SessionEnded", "nothing is told after the end"
