@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from agentd.errors import InvalidSettings
+from agentd.errors import InvalidRequest, InvalidSettings
 from agentd.protocol import settings as documents
 from agentd.protocol.messages import Message, UpdateListen, UpdatePrompt, UpdateSpeak, UpdateThink
 from agentd.sessions.commands import Command, CommandKind, Outcome
@@ -72,6 +72,10 @@ class Updates:
         wait: bool,
         timeout_s: float,
     ) -> dict[str, Any]:
+        if kind != "prompt" and documents.agent_id(self._out.conversation.document) is not None:
+            raise InvalidRequest(
+                "The agent is a reusable configuration kept at Deepgram; of its parts only the prompt can be added to."
+            )
         place = self._out.commands.lines.join(kind)
 
         async def work(command: Command) -> Outcome:

@@ -88,6 +88,14 @@ async def test_others_listen_in(api: Api) -> None:
         assert heard == len(client.audio()) > 0
 
 
+async def test_a_configuration_kept_elsewhere_cannot_be_changed_from_here_and_says_so(api: Api) -> None:
+    async with converse(api):
+        session = api.world.manager.get(session_id(api))
+        session.conversation.document = {"type": "Settings", "agent": "fc553ec9-5874-49ca-a47c-b670d525a4b1"}
+        answer = await api.call("PUT", f"/v1/sessions/{session.id}/prompt", json={"prompt": "New."})
+        answer.problem(422, "invalid-request")
+
+
 async def test_an_interruption_by_the_api_empties_the_clients_buffer(api_of: ApiOf) -> None:
     long = {"say": "A long story.", "audio_s": 20, "realtime": True}
     api = await api_of(script={"default": [long], "greeting_audio_s": 0.0})
