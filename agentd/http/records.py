@@ -5,17 +5,20 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from agentd.audio.formats import wav_header
 from agentd.errors import NotAcceptable, TurnNotFound
 from agentd.http.accept import choose
 from agentd.http.answers import json_answer, page
-from agentd.http.deps import sees_words
+from agentd.http.deps import DEPS, sees_words
+from agentd.http.events import write
 from agentd.http.models import CallOfTurn, Listing, TranscriptLine
 from agentd.http.models import Turn as TurnModel
 from agentd.http.queries import Page
 from agentd.http.replies import WAV, wav
-from agentd.http.sessions import run_of, session_of
+from agentd.http.sessions import run_of
 from agentd.http.table import Example, Media, Route
-from agentd.sessions.runs import turn_of
+from agentd.sessions.runs import KeptRun, turn_of
+from agentd.sessions.spoken import Spoken, spoken
 
 _SPEAKERS = {"user": "User", "assistant": "Agent"}
 _SECONDS_PER_WORD = 0.4
@@ -51,14 +54,21 @@ async def turn(request: web.Request) -> web.Response:
     return json_answer(await turn_of(await run_of(request), _number_of(request), words=sees_words(request)))
 
 
-async def turn_audio(request: web.Request) -> web.Response:
+async def turn_audio(request: web.Request) -> web.StreamResponse:
     """``GET …/turns/{n}/audio``: what the agent said, as WAV."""
-    session = session_of(request)
-    found = session.turn(_number_of(request))
+    run, n = await run_of(request), _number_of(request)
+    await turn_of(run, n, words=False)
     choose(request, (WAV,))
-    if not found.audio:
-        raise TurnNotFound(f"Turn {found.n} has no audio: nothing was said in it, or it is no longer kept.")
-    return wav(session, found)
+    if isinstance(run, KeptRun):
+        kept = next((turn for turn in run.session.turns if turn.n == n and turn.audio), None)
+        if kept is not None:
+            return wav(run.session, kept)
+    deps = request.app[DEPS]
+    await deps.store.flushed()
+    found = await spoken(run, deps.store, n)
+    if found is None:
+        raise TurnNotFound(f"Turn {n} has no audio: nothing was said in it, or it is no longer kept.")
+    return await _send_spoken(request, found)
 
 
 async def calls(request: web.Request) -> web.Response:
@@ -67,6 +77,23 @@ async def calls(request: web.Request) -> web.Response:
     numbered = list(enumerate(await (await run_of(request)).calls(words=sees_words(request))))
     shown, cursor = page(numbered, query, key=lambda call: f"{call[0]:08d}")
     return json_answer({"items": [call for _, call in shown], "next": cursor})
+
+
+async def _send_spoken(request: web.Request, found: Spoken) -> web.StreamResponse:
+    """A span of a recording, piece by piece."""
+    stall_s = request.app[DEPS].settings.limits.sse_stall_s
+    header = wav_header(found.format, found.pcm_bytes)
+    response = web.StreamResponse(headers={"Content-Type": WAV})
+    response.content_length = len(header) + found.pcm_bytes
+    await response.prepare(request)
+    await write(request, response, header, stall_s)
+    at = 0
+    while piece := await found.piece(at):
+        await write(request, response, piece, stall_s)
+        at += len(piece)
+    if at < found.pcm_bytes:
+        raise ConnectionResetError("the recording was erased")
+    return response
 
 
 def _number_of(request: web.Request) -> int:
@@ -135,7 +162,8 @@ ROUTES: Final = (
     Route(
         "GET", _SESSION + "/turns/{n}/audio", turn_audio, "transcripts",
         summary="What the agent said in a turn, as WAV",
-        answers={200: Media(WAV, "The session's output format.")},
+        description="From memory, or cut out of the recording where there is one.",
+        answers={200: Media(WAV, "The session's output format, or the recording's.")},
         errors=(TurnNotFound, NotAcceptable),
         example=Example(curl="curl -H @$S/auth -o reply.wav $A/v1/sessions/kitchen/turns/1/audio"),
     ),

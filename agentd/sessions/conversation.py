@@ -51,6 +51,7 @@ from agentd.sessions.playback import Playback
 from agentd.sessions.records import Turn
 from agentd.sessions.spec import PassthroughClient
 from agentd.sessions.turns import TurnTracker
+from agentd.sessions.views import turn_audio_link
 from agentd.sessions.waiting import Changes
 from agentd.upstream.deepgram import Closed
 
@@ -258,7 +259,7 @@ class Conversation:
 
     def turn_view(self, turn: Turn, *, words: bool) -> dict[str, Any]:
         """The turn as JSON."""
-        link = f"/v1/sessions/{self._run_id}/turns/{turn.n}/audio" if turn.audio else None
+        link = turn_audio_link(self._run_id, turn.n) if turn.audio else None
         return turn.view(words=words, audio_link=link)
 
     # LinkOwner

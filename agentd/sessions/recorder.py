@@ -13,7 +13,7 @@ from agentd.hub import Envelope
 from agentd.sessions.records import Turn
 from agentd.sessions.runs import settings_of
 from agentd.sessions.session import Session
-from agentd.sessions.views import SPOKEN_AT
+from agentd.sessions.views import AUDIO_AT, AUDIO_S, SPOKEN_AT
 from agentd.store import RunRow, Store
 from agentd.store.usage import SUMS
 
@@ -37,6 +37,7 @@ class Recorder:
         self._wall = wall
         self._sessions: dict[str, Session] = {}
         self._counted: dict[str, dict[str, float]] = {}
+        self._heard: dict[str, tuple[int, float, float]] = {}
         self._written: dict[str, tuple[int, dict[str, Any]]] = {}
 
     def started(self, session: Session) -> None:
@@ -101,7 +102,7 @@ class Recorder:
         for turn in session.turns[-1:]:
             self._write_turn(session, turn)
         self.checkpoint(session)
-        for table in (self._sessions, self._counted, self._written):
+        for table in (self._sessions, self._counted, self._heard, self._written):
             table.pop(session.run_id, None)
 
     def _turn(self, session: Session, n: int) -> None:
@@ -118,13 +119,24 @@ class Recorder:
         if turn.outcome is None:
             return
         view = session.turn_view(turn, words=self._store.settings.transcripts)
-        view |= {"audio": None, SPOKEN_AT: rfc3339(turn.spoken)}
+        view |= {"audio": None, SPOKEN_AT: rfc3339(turn.spoken)} | self._place(session, turn)
         if self._written.get(session.run_id) == (turn.n, view):
             return
         self._written[session.run_id] = (turn.n, view)
         self._store.put_turn(session.run_id, turn.n, view)
         for position, call in enumerate(turn.calls):
             self._store.put_call(session.run_id, turn.n, position, call.view(words=self._store.settings.transcripts))
+
+    def _place(self, session: Session, turn: Turn) -> dict[str, float | None]:
+        """Where the turn's speech is in a recording: when its first audio came, or after what was still playing then."""
+        if turn.first_audio_at is None:
+            return {AUDIO_AT: None, AUDIO_S: None}
+        n, start, end = self._heard.get(session.run_id, (0, 0.0, 0.0))
+        if n != turn.n:
+            start = max(end, turn.started + turn.first_audio_at - turn.started_at)
+        seconds = session.output_format.duration_s(turn.audio_bytes if turn.played_bytes is None else turn.played_bytes)
+        self._heard[session.run_id] = (turn.n, start, start + seconds)
+        return {AUDIO_AT: start, AUDIO_S: seconds}
 
     def _call(self, session: Session, call_id: str) -> None:
         for turn in reversed(session.turns):

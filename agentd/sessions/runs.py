@@ -1,5 +1,6 @@
 """Runs as readers see them: in memory or in the store, with the same answers."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -127,7 +128,8 @@ class StoredRun:
 
     async def turns(self, *, words: bool) -> list[dict[str, Any]]:
         """The turns, oldest first."""
-        return views.turns_shown(await self.store.turns(self.run_id), words=words)
+        recorded = await asyncio.to_thread(self.store.recordings.find, self.run_id) is not None
+        return views.turns_shown(await self.store.turns(self.run_id), words=words, run_id=self.run_id, recorded=recorded)
 
     async def transcript(self) -> list[dict[str, Any]]:
         """What was said, in order."""
@@ -200,8 +202,13 @@ class KeptRun:
 
     async def turns(self, *, words: bool) -> list[dict[str, Any]]:
         """The turns, oldest first."""
-        older = views.turns_shown(await self._older(), words=words)
-        return older + [self.session.turn_view(turn, words=words) for turn in self.session.turns]
+        recorded = self.session.tape is not None
+        older = views.turns_shown(await self._older(), words=words, run_id=self.run_id, recorded=recorded)
+        kept = [self.session.turn_view(turn, words=words) for turn in self.session.turns]
+        for turn, view in zip(self.session.turns, kept, strict=True):
+            if recorded and turn.audio_bytes and turn.outcome is not None:
+                view["audio"] = views.turn_audio_link(self.run_id, turn.n)
+        return older + kept
 
     async def transcript(self) -> list[dict[str, Any]]:
         """What was said, in order."""

@@ -8,6 +8,11 @@ from agentd.clock import rfc3339
 SPOKEN_AT: Final = "spoken_at"
 """Kept with a stored turn for its transcript; no member of the API's turn."""
 
+AUDIO_AT: Final = "audio_at"
+AUDIO_S: Final = "audio_s"
+"""Kept with a stored turn: where its speech is in the recording (Unix seconds), and how much of it was heard."""
+_STORED_ONLY: Final = frozenset({SPOKEN_AT, AUDIO_AT, AUDIO_S})
+
 if TYPE_CHECKING:
     from agentd.sessions.session import Session
 
@@ -99,10 +104,22 @@ def wordless_turn(view: Mapping[str, Any]) -> dict[str, Any]:
     return kept | {"calls": [wordless_call(call) for call in view["calls"]]}
 
 
-def turns_shown(stored: Iterable[Mapping[str, Any]], *, words: bool) -> list[dict[str, Any]]:
-    """Stored turns as the API shows them."""
-    turns = [{key: value for key, value in turn.items() if key != SPOKEN_AT} for turn in stored]
-    return turns if words else [wordless_turn(turn) for turn in turns]
+def turns_shown(
+    stored: Iterable[Mapping[str, Any]], *, words: bool, run_id: str = "", recorded: bool = False
+) -> list[dict[str, Any]]:
+    """Stored turns as the API shows them; of a ``recorded`` run they say where their speech is."""
+    shown = []
+    for turn in stored:
+        view = {key: value for key, value in turn.items() if key not in _STORED_ONLY}
+        if recorded and turn.get(AUDIO_S):
+            view["audio"] = turn_audio_link(run_id, view["n"])
+        shown.append(view if words else wordless_turn(view))
+    return shown
+
+
+def turn_audio_link(run_id: str, n: int) -> str:
+    """Where the agent's speech of a turn is."""
+    return f"/v1/sessions/{run_id}/turns/{n}/audio"
 
 
 def wordless_call(view: Mapping[str, Any]) -> dict[str, Any]:

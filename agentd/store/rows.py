@@ -129,6 +129,12 @@ def turns(connection: sqlite3.Connection, run_id: str) -> list[dict[str, Any]]:
     return [orjson.loads(data) for (data,) in connection.execute("SELECT data FROM turns WHERE run_id = ? ORDER BY n", (run_id,))]
 
 
+def turn(connection: sqlite3.Connection, run_id: str, n: int) -> dict[str, Any] | None:
+    """The turn with that number, as it was written."""
+    found = connection.execute("SELECT data FROM turns WHERE run_id = ? AND n = ?", (run_id, n)).fetchone()
+    return None if found is None else dict(orjson.loads(found[0]))
+
+
 def calls(connection: sqlite3.Connection, run_id: str) -> list[dict[str, Any]]:
     """The calls of a run with the number of their turn, oldest first."""
     sql = "SELECT turn, data FROM calls WHERE run_id = ? ORDER BY turn, position"

@@ -174,6 +174,10 @@ class Store:
         """The turns of a run, oldest first."""
         return await self._read(lambda connection: rows.turns(connection, run_id), [])
 
+    async def turn(self, run_id: str, n: int) -> dict[str, Any] | None:
+        """The turn with that number, as it was written."""
+        return await self._read(lambda connection: rows.turn(connection, run_id, n), None)
+
     async def calls(self, run_id: str) -> list[dict[str, Any]]:
         """The calls of a run, oldest first."""
         return await self._read(lambda connection: rows.calls(connection, run_id), [])

@@ -1,7 +1,6 @@
 """What is read of runs that memory has let go of: the same answers as before, from the store."""
 
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -18,11 +17,6 @@ async def talk(api: Api, id_: str = "kitchen", text: str = "turn on the lamp") -
     answer = await api.call("POST", f"/v1/sessions/{id_}/messages?wait=reply", json={"role": "user", "content": text})
     assert answer.status == 200, answer.body
     await api.call("DELETE", f"/v1/sessions/{id_}")
-
-
-def without_audio(value: Any) -> Any:
-    """The answer without links to audio, which ends with memory."""
-    return orjson.loads(orjson.dumps(value).replace(b'"audio":"', b'"audio":null,"was":"')) if value else value
 
 
 @pytest.mark.parametrize("scopes", [("read",), ("read", "transcripts")])
