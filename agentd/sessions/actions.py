@@ -11,8 +11,8 @@ class Actions:
         self._session = session
 
     async def say(self, text: str, *, behavior: str = "queue") -> None:
-        """Let the agent say ``text``; returns once it was not refused, or waits for the user to finish."""
-        await self._session.say(text, "interrupt" if behavior == "interrupt" else "queue", wait="accepted")
+        """Let the agent say ``text``; returns once it was not refused. While a function runs it is said now or never."""
+        await self._session.say(text, "interrupt" if behavior == "interrupt" else "queue", wait="accepted", filler=True)
 
     async def update_prompt(self, text: str) -> None:
         """Add to the prompt."""

@@ -71,8 +71,7 @@ class Asking:
         tracker.ask(question)
         try:
             with self._out.noting(command):
-                async with self._speaking.join("queue"):
-                    await self._speaking.utter(command, text, "queue", patient=True, question=question)
+                await self._speaking.queued(command, text, question)
             command.turn = None
             command.facts["asked_at"] = rfc3339(time.time())
 

@@ -38,6 +38,14 @@ TAKEN_S: Final = 3.0
 """``wait="accepted"`` returns after so long for a text that waits for its moment."""
 
 
+class _Effort(Enum):
+    """How hard to try."""
+
+    ONCE = auto()  # sent once
+    SURE = auto()  # and again when it was ignored, or its connection broke
+    PATIENT = auto()  # and again when it was refused; it waits for the user to finish
+
+
 class _Fate(Enum):
     """What came of one attempt."""
 
@@ -60,7 +68,7 @@ class Speaking:
         Raises:
             InjectionRefused: the user or the agent speaks and ``behavior`` does not allow it.
         """
-        command = self._begin("message", text, behavior, patient=False, pointer="/content")
+        command = self._begin("message", text, behavior, _Effort.SURE, pointer="/content")
         await self._accepted(command, timeout_s)
         return command.view("accepted")
 
@@ -71,6 +79,7 @@ class Speaking:
         *,
         wait: Literal["spoken", "played", "accepted", "none"] = "spoken",
         timeout_s: float = 30.0,
+        filler: bool = False,
     ) -> dict[str, Any]:
         """Let the agent say ``text``. Queued, it waits until the user is done and is said behind what is being said.
 
@@ -79,12 +88,14 @@ class Speaking:
             behavior: ``interrupt`` says it at once, ``default`` only if nobody speaks.
             wait: return when it is being said; when it was played; when it was not refused at once; or now.
             timeout_s: bound of the wait; the text is followed on.
+            filler: while a function runs, it is for this moment or for none.
 
         Raises:
             InjectionRefused: somebody speaks.
             UpstreamTimeout: it is not said within ``timeout_s``, or the upstream ignored it.
         """
-        command = self._begin("say", text, behavior, patient=behavior == "queue", pointer="/text")
+        effort = _Effort.ONCE if filler and self._calling() else _Effort.PATIENT if behavior == "queue" else _Effort.SURE
+        command = self._begin("say", text, behavior, effort, pointer="/text")
         if wait == "none":
             return command.view()
         if wait == "accepted":
@@ -114,30 +125,36 @@ class Speaking:
         """
         return self._out.commands.lines.join("interrupting say" if behavior == "interrupt" else "say")
 
-    async def utter(
-        self, command: Command, text: str, behavior: Behavior, *, patient: bool, question: Question | None = None
-    ) -> Outcome:
-        """Send ``text`` until it is being said.
+    async def queued(self, command: Command, text: str, question: Question) -> Outcome:
+        """Send a question until it is being said, behind what is to be said before it.
 
         Raises:
             InjectionRefused, UpstreamTimeout, UpstreamRefused, SessionEnded.
         """
+        async with self.join("queue"):
+            return await self._utter(command, text, "queue", _Effort.PATIENT, question)
+
+    async def _utter(
+        self, command: Command, text: str, behavior: Behavior, effort: _Effort, question: Question | None = None
+    ) -> Outcome:
         refusals, ignored = 0, 0
         while True:
-            await self._moment(command, patient=patient, after_refusal=refusals > 0)
+            await self._moment(patient=effort is _Effort.PATIENT, after_refusal=refusals > 0)
             fate, reason, was_quiet = await self._attempt(command, text, behavior, question)
             if fate is _Fate.SPOKEN:
                 return "spoken"
-            if fate is _Fate.IGNORED:
+            if fate is _Fate.REFUSED:
+                refusals += 1
+                if effort is not _Effort.PATIENT or refusals >= REFUSALS or (was_quiet and refusals > 1):
+                    raise InjectionRefused(f"The upstream refused: {reason}.")
+            elif effort is _Effort.ONCE:
+                raise UpstreamTimeout("The upstream accepted the text and did not say it.")
+            elif fate is _Fate.IGNORED:
                 ignored += 1
                 if ignored > 1:
                     raise UpstreamTimeout("The upstream accepted the text twice and said nothing.")
-            if fate is _Fate.REFUSED:
-                refusals += 1
-                if not patient or refusals >= REFUSALS or (was_quiet and refusals > 1):
-                    raise InjectionRefused(f"The upstream refused: {reason}.")
 
-    def _begin(self, kind: CommandKind, text: str, behavior: Behavior, *, patient: bool, pointer: str) -> Command:
+    def _begin(self, kind: CommandKind, text: str, behavior: Behavior, effort: _Effort, *, pointer: str) -> Command:
         self.check(text, pointer)
         self._out.alive()
         place = self.join(behavior)
@@ -146,11 +163,11 @@ class Speaking:
         async def work(command: Command) -> Outcome:
             async with place, asyncio.timeout(limits.turn_s + limits.command_s):
                 with self._out.noting(command):
-                    return await self.utter(command, text, behavior, patient=patient)
+                    return await self._utter(command, text, behavior, effort)
 
         return self._out.commands.begin(kind, work, place)
 
-    async def _moment(self, command: Command, *, patient: bool, after_refusal: bool) -> None:
+    async def _moment(self, *, patient: bool, after_refusal: bool) -> None:
         """Wait for a moment to send: connected, and, if it can wait, the user not in mid-sentence."""
         link = await self._out.until_ready()
         if not patient:

@@ -172,3 +172,37 @@ async def look(ctx: CallContext) -> str:
             ("say", "spoken"),
             ("prompt", "applied"),
         ]
+
+
+async def test_a_filler_is_for_its_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaking, "IGNORED_S", 0.3)
+    source = '''
+from agentd.functions import CallContext, FunctionError, function
+
+@function(tier="low")
+async def look(ctx: CallContext) -> str:
+    """Look around."""
+    try:
+        await ctx.say("One moment.")
+    except FunctionError:
+        return "nobody waits"
+    return "seen"
+'''
+    script = {
+        "on": [
+            {"event": "user", "match": "look", "steps": [{"call": "look"}, {"say": "{result}", "audio_s": 0.1}]},
+            {"event": "inject_agent", "times": 1, "steps": [{"refuse": "The user went on speaking."}]},
+            {"event": "inject_agent", "steps": [{"wait_s": 0.0}]},
+        ]
+    }
+    async with world(tmp_path, script, handlers={"look.py": source}) as here:
+        session = await here.session()
+        assert (await session.inject_user("look", wait="reply")).said_text == "nobody waits"
+        assert (await session.inject_user("look again", wait="reply")).said_text == "seen"
+        await session.conversation.changes.until(lambda: len(_says(session)) == 2 or None, timeout_s=5)
+        assert [one["outcome"] for one in _says(session)] == ["refused", "no_effect"]
+        assert len(here.peer.connections[0].of_type("InjectAgentMessage")) == 2, "neither was sent again"
+
+
+def _says(session: Session) -> list[dict[str, Any]]:
+    return [one for one in outcomes(session) if one["kind"] == "say"]
