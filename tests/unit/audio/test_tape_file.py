@@ -1,10 +1,12 @@
 """Recordings on disk: what is written, read back, cut short, and played by others."""
 
+import gc
 import math
 import shutil
 import stat
 import struct
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -168,3 +170,28 @@ def test_what_is_taken_is_always_as_long_as_the_time(steps: list[tuple[float, in
             track.cut(now)
         taken += len(track.take(now))
         assert taken == FORMAT.bytes_for(now)
+
+
+def test_a_long_call_is_written_in_the_memory_of_a_short_one(tmp_path: Path) -> None:
+    user, agent = Track(USER, 0.0, most_s=120), Track(AGENT, 0.0, most_s=120)
+    writer = TapeWriter(tmp_path / "call.wav", USER, AGENT, started=STARTED)
+
+    def talk(start: int, end: int) -> int:
+        for second in range(start, end):
+            user.put(bytes(range(250)) * 32, second)
+            if second % 5 == 0:
+                agent.put(bytes(range(250)) * 512, second)  # 4 s at once
+            if second % 20 == 3:
+                agent.cut(second + 0.5)
+            writer.write(user.take(second + 0.5), agent.take(second + 0.5))
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        grown = -talk(0, 60) + talk(60, 360)
+    finally:
+        tracemalloc.stop()
+    writer.close()
+    assert grown < 32_768
+    assert abs(TapeReader.open(tmp_path / "call.wav").samples / 16000 - 359.5) < 0.01
