@@ -21,6 +21,7 @@ export class Store extends EventTarget {
   loading = false;
   link = "connecting";
   #pending = new Set();
+  #looking = new Map();
   #stream = null;
   #generation = 0;
 
@@ -133,13 +134,19 @@ export class Store extends EventTarget {
     if (session.run_id === this.open) this.changed("session");
   }
 
-  /** Fetch the session again: usage, what was heard last. */
+  /** Fetch the session again: usage, what was heard last. One request at a time; what came up meanwhile is one more. */
   async look(runId) {
+    const busy = this.#looking.has(runId);
+    this.#looking.set(runId, busy);
+    if (busy) return;
     try {
       this.keep(await call("GET", sessionPath(runId)));
     } catch (problem) {
       if (!(problem instanceof Problem) || problem.status !== 404) this.tell("problem", problem);
     }
+    const again = this.#looking.get(runId);
+    this.#looking.delete(runId);
+    if (again) this.look(runId);
   }
 
   apply(event) {

@@ -46,6 +46,7 @@ export function conversation(store, talk, place) {
   details.addEventListener("click", () => {
     const app = place.parentElement;
     app.dataset.pane = app.dataset.pane === "inspector" ? "talk" : "inspector";
+    set(details, "aria-pressed", String(app.dataset.pane === "inspector"));
   });
 
   const show = () => {
@@ -78,6 +79,7 @@ export function conversation(store, talk, place) {
   };
   store.on("session", show);
   store.on("open", () => {
+    set(details, "aria-pressed", "false");
     show();
     if (store.open !== null) title.focus();
   });

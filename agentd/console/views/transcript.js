@@ -29,12 +29,14 @@ export function transcript(store, place, { onTurn } = {}) {
     keyed(list, turns, keyOf, () => turnRow(onTurn));
     empty.hidden = turns.length > 0;
     log.hidden = turns.length === 0;
+    set(log, "aria-live", store.loading ? "off" : "polite"); // the past is read on request, not read out
     fill(empty, ...emptiness(store));
     toEnd();
   };
   store.on("turns", show);
   store.on("open", () => {
     atEnd = true;
+    list.replaceChildren();
     show();
   });
   store.on("session", () => fill(empty, ...emptiness(store)));
