@@ -47,7 +47,7 @@ async def test_a_browser_asks_again_and_is_told_that_nothing_changed(api: Api) -
 @pytest.mark.parametrize(
     "path",
     [
-        "/console/", "/console/nothing.js", "/console/..%2fapp.py", "/console/%2e%2e/app.py", "/console/..%5capp.py",
+        "/console/nothing.js", "/console/..%2fapp.py", "/console/%2e%2e/app.py", "/console/..%5capp.py",
         "/console/%2fetc%2fpasswd", "/console/main.js%00", "/console/views/..%2fmain.js", "/console/views/theme.js/",
     ],
 )  # fmt: skip
