@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
@@ -39,6 +40,7 @@ from agentd.supervise import Nursery
 _log = structlog.get_logger("agentd.sessions")
 
 IDEMPOTENCY_KEYS: Final = 1000
+FORGET_S: Final = 3600.0
 ENDED_WITH_AUDIO: Final = 8
 """The sessions that ended last keep their replies' audio a little longer; memory must not grow with calls made."""
 _ATTENDED_S: Final = 0.1
@@ -79,6 +81,7 @@ class Manager:
         """Start the ticker."""
         self._nursery.start(self._tick(), name="sessions:ticker")
         self._nursery.start(self._recorder.checkpoints(), name="sessions:checkpoints")
+        self._nursery.start(self._forget(), name="sessions:retention")
         self._nursery.start(self._keep_to_budget(), name="sessions:budget")
 
     async def recover(self) -> None:
@@ -172,6 +175,7 @@ class Manager:
         """A session for a Voice Agent client: returns once the upstream is connected, before its Settings are known."""
         session = self._launch(StartSpec(agent=agent or PASSTHROUGH), client)
         await self._until_started(session, wait=True)
+        await self._store.flushed()
         return session
 
     async def stop(self, key: str, *, drain: bool = False, purge: bool = False, wait: bool = True) -> Run:
@@ -422,10 +426,23 @@ class Manager:
         for old in list(self._ended)[:-ENDED_WITH_AUDIO]:
             old.erase_audio()
         while len(self._ended) > self._settings.limits.ended_sessions:
-            old = self._ended.popleft()
-            self._by_run.pop(old.run_id, None)
-            if self._latest.get(old.id) is old:
-                del self._latest[old.id]
+            self._drop(self._ended.popleft())
+
+    async def _forget(self) -> None:
+        """Every hour: runs whose words are no longer kept on the disk go out of memory, too."""
+        while True:
+            await asyncio.sleep(FORGET_S)
+            self.forget(ended_before=time.time() - self._settings.store.transcript_days * 86_400)
+
+    def forget(self, *, ended_before: float) -> None:
+        """Let go of runs that ended before that (Unix seconds); the store has what is kept of them."""
+        while self._ended and (self._ended[0].ended_at or 0.0) < ended_before:
+            self._drop(self._ended.popleft())
+
+    def _drop(self, old: Session) -> None:
+        self._by_run.pop(old.run_id, None)
+        if self._latest.get(old.id) is old:
+            del self._latest[old.id]
 
     async def _until_started(self, session: Session, *, wait: bool) -> None:
         if not wait:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+import structlog
+
 from agentd.clock import rfc3339
 from agentd.hub import Envelope
 from agentd.sessions.records import Turn
@@ -16,6 +18,8 @@ from agentd.sessions.session import Session
 from agentd.sessions.views import AUDIO_AT, AUDIO_S, SPOKEN_AT
 from agentd.store import RunRow, Store
 from agentd.store.usage import SUMS
+
+_log = structlog.get_logger("agentd.sessions")
 
 CHECKPOINT_S: Final = 60.0
 """The usage of a session in progress is written so often: what a crash may leave uncounted."""
@@ -52,6 +56,13 @@ class Recorder:
         if session is None:
             return
         self._store.put_event(event)
+        try:
+            self._follow(session, event)
+        except Exception:  # noqa: BLE001 - the guard: what is kept of a conversation must not end it
+            _log.exception("recorder_failed", run_id=event.run_id, type=event.type)
+
+    def _follow(self, session: Session, event: Envelope) -> None:
+        """What the event changed in the session."""
         if event.type in _CALL_EVENTS:
             self._call(session, str(event.data.get("call_id")))
         elif event.type == "TurnFinished":

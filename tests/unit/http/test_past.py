@@ -76,6 +76,15 @@ async def test_the_list_pages_through_memory_and_store_without_a_hole_or_a_doubl
     assert seen == [f"s{i}" for i in range(6, -1, -1)]
 
 
+async def test_words_leave_memory_when_they_leave_the_disk(api: Api) -> None:
+    await talk(api, "one")
+    await talk(api, "two")
+    two = api.world.manager.get("two")
+    api.world.manager.forget(ended_before=two.ended_at or 0.0)
+    assert [session.id for session in api.world.manager.list()] == ["two"]
+    assert (await api.call("GET", "/v1/sessions/one")).json["state"] == "ended"
+
+
 async def test_a_stopped_past_run_stays_as_it_is(api_of: ApiOf) -> None:
     api = await api_of(ended_sessions=1)
     await talk(api, "one")
