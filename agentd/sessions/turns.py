@@ -6,7 +6,7 @@ user speaks again, at an Error, or after ``limits.turn_s`` (docs/architecture.md
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from agentd.sessions.injected import OwnText, Question
@@ -94,11 +94,9 @@ class TurnTracker:
         self._abandoned = None
         if self._is_draft(self.current):  # the user goes on: the answer to half a sentence never was
             return None
-        waiting = list(self._waiting)
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, deque()
         cut = self._cut(now, played_bytes_left)
-        for turn in waiting:  # upstreams forget what was typed before the user spoke
-            self._close(turn, "interrupted", now)
+        self._overtaken(waiting, now)
         return cut
 
     def cut(self, now: float, played_bytes_left: int) -> Turn | None:
@@ -194,14 +192,23 @@ class TurnTracker:
             and not current.audio_bytes
             and (not current.calls or current.heard is None)
         ):
+            self.user_turns += current.heard is None
             current.heard = f"{current.heard} {text}" if current.heard else text
             return current
+        waiting, self._waiting = self._waiting, deque()
+        self._end_beside("completed", now)
         if current is not None:
             self._end("interrupted" if current.cause != "agent" else "completed", now)
+        self._overtaken(waiting, now)
         turn = self._open("speech", now)
         turn.heard = text
         self.user_turns += 1
         return turn
+
+    def _overtaken(self, waiting: Iterable[Turn], now: float) -> None:
+        """Upstreams forget what was typed before the user spoke."""
+        for turn in waiting:
+            self._close(turn, "interrupted", now)
 
     def _typed(self, text: str, now: float) -> Turn:
         """A typed text is answered after what the agent is saying, its greeting included: nobody spoke, so nothing was cut."""

@@ -431,3 +431,58 @@ def test_reading_a_turn_without_words_shows_none_of_them(tracker: TurnTracker) -
     view: Callable[[bool], str] = lambda words: str(tracker.turns[0].view(words=words, audio_link=None))  # noqa: E731
     assert "secret" in view(True)
     assert "secret" not in view(False)
+
+
+def _echo(tracker: TurnTracker, now: float) -> None:
+    if tracker._echoes:
+        tracker.user_said(tracker._echoes[0][0], now)
+
+
+def _refuse(tracker: TurnTracker, _: float) -> None:
+    for turn in list(tracker.turns):
+        if tracker.awaits_echo(turn):
+            tracker.withdraw(turn)
+
+
+def _answer(tracker: TurnTracker, now: float) -> None:
+    for turn in tracker.turns:
+        for call in turn.calls:
+            tracker.call_finished(call, "ok", "seen", now)
+
+
+ACTS: dict[str, Callable[[TurnTracker, float], object]] = {
+    "user starts": lambda tracker, now: tracker.user_started(now, 50),
+    "user says": lambda tracker, now: tracker.user_said("hello", now),
+    "noise": lambda tracker, now: tracker.nothing_said(now),
+    "typed": lambda tracker, now: tracker.user_said(f"text {now}", now, injected=True),
+    "echo": _echo,
+    "refused": _refuse,
+    "greeting": lambda tracker, now: tracker.agent_said("Hello there.", now),
+    "agent says": lambda tracker, now: tracker.agent_said("It is noon.", now),
+    "own": lambda tracker, _: tracker.expect_own("Dinner is ready."),
+    "own said": lambda tracker, now: tracker.agent_said("Dinner is ready.", now),
+    "audio": lambda tracker, now: tracker.agent_audio(SECOND, now),
+    "done": lambda tracker, now: tracker.agent_done(now),
+    "cut": lambda tracker, now: tracker.cut(now, 50),
+    "call": lambda tracker, now: tracker.call_started(f"c{now}", "look", {}, now, client_side=True),
+    "answer": _answer,
+    "report": lambda tracker, _: tracker.report({"total_latency": 0.5}),
+    "tick": lambda tracker, now: tracker.expire(now, 20.0),
+}
+
+
+@given(st.lists(st.sampled_from(sorted(ACTS)), max_size=40))
+def test_whatever_comes_in_whatever_order_every_turn_ends_once(acts: list[str]) -> None:
+    ended: list[Turn] = []
+    tracker = TurnTracker(finished=ended.append, wall=lambda: 0.0)
+    tracker.expect_greeting("Hello there.")
+    for i, act in enumerate(acts):
+        ACTS[act](tracker, float(i))
+        assert [turn.n for turn in tracker.turns] == list(range(1, tracker.count + 1))
+        assert tracker.current is None or tracker.current.outcome is None
+    tracker.failed(100.0)
+    assert tracker.idle
+    assert sorted(turn.n for turn in ended) == list(range(1, tracker.count + 1))
+    assert all(turn.outcome is not None and turn.settled for turn in tracker.turns)
+    assert tracker.user_turns == sum(turn.heard is not None for turn in tracker.turns)
+    assert tracker._kept_bytes == sum(len(turn.audio) for turn in tracker.turns)
