@@ -54,9 +54,9 @@ COMMAND_OUTCOMES: Final = (
 COMMAND_KINDS: Final = ("prompt", "think", "speak", "listen", "message", "say", "ask", "end_turn", "interrupt", "audio")
 LIMITS: Final = frozenset(
     {
-        "auth_failures_per_minute", "connections", "connections_per_token", "header_line_bytes", "headers", "json_body_bytes",
-        "json_depth", "minutes_per_day", "request_read_s", "sessions", "sse_clients", "starts_per_minute",
-        "ws_messages_per_second",
+        "audio_body_bytes", "audio_body_s", "audio_decoders", "auth_failures_per_minute", "connections", "connections_per_token",
+        "header_line_bytes", "headers", "json_body_bytes", "json_depth", "minutes_per_day", "request_read_s", "sessions",
+        "sse_clients", "starts_per_minute", "ws_messages_per_second",
     }
 )  # fmt: skip
 """Keys of ``[limits]`` (and ``other``) that are counted when they turn something away."""

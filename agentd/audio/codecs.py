@@ -57,6 +57,7 @@ class Codecs:
                 f"{self._running} compressed recordings are being decoded (limits.audio_decoders); "
                 "try again, or send WAV, which needs no decoder.",
                 retry_after_s=5,
+                extra={"limit": "audio_decoders"},
             )
         self._running += 1
         try:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from agentd.config import EngineSettings
+from agentd.door.parser import require_compiled_parser
 from agentd.engine.admission import Admission, loopback_hosts
 from agentd.engine.reception import Receive
 from agentd.engine.server import REQUEST_READ_S, Engine, build_app
@@ -54,6 +55,7 @@ async def serving(
         models=models or {},
         think_models=think_models or [],
     )
+    require_compiled_parser()
     runner = web.AppRunner(
         build_app(engine),
         handle_signals=False,

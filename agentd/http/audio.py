@@ -148,7 +148,8 @@ class Upload:
         if n_bytes > self.limits.audio_body_bytes:
             raise PayloadTooLarge(
                 f"The body is larger than {self.limits.audio_body_bytes} bytes (limits.audio_body_bytes). "
-                "Audio in chunked transfer coding has no limit: curl -T - …"
+                "Audio in chunked transfer coding has no limit: curl -T - …",
+                extra={"limit": "audio_body_bytes"},
             )
 
 
@@ -163,7 +164,8 @@ async def bounded(recording: Recording, limits: LimitSettings, *, limited: bool)
             if limited and max(recording.seconds, recording.stated_s) > limits.audio_body_s:
                 raise PayloadTooLarge(
                     f"The recording ({recording.input}) is longer than {limits.audio_body_s:g} s (limits.audio_body_s). "
-                    "Audio in chunked transfer coding has no limit: curl -T - …"
+                    "Audio in chunked transfer coding has no limit: curl -T - …",
+                    extra={"limit": "audio_body_s"},
                 )
             yield pcm
 

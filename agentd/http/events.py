@@ -357,7 +357,9 @@ def _subscribe(
 def _admit_reader(deps: HttpDeps) -> None:
     limit = deps.settings.limits.sse_clients
     if deps.hub.subscribers["sse"] >= limit:
-        raise TooManyRequests(f"All {limit} event streams are taken (limits.sse_clients).", retry_after_s=5)
+        raise TooManyRequests(
+            f"All {limit} event streams are taken (limits.sse_clients).", retry_after_s=5, extra={"limit": "sse_clients"}
+        )
 
 
 def _is_poll(request: web.Request, query: EventParameters) -> bool:

@@ -14,11 +14,11 @@ from typing import Any, Final, cast
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
-from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 from aiohttp.web_protocol import RequestHandler
 
 from agentd.config import LimitSettings
-from agentd.errors import AgentdError, ConfigError, InternalError, MalformedRequest
+from agentd.door.parser import require_compiled_parser
+from agentd.errors import AgentdError, InternalError, MalformedRequest
 from agentd.http import problems
 from agentd.http.deps import DEPS
 from agentd.http.headers import SAFE_HEADERS
@@ -47,11 +47,7 @@ def make_runner(app: web.Application, limits: LimitSettings) -> "Runner":
     Raises:
         ConfigError: aiohttp was told to do without its compiled parser.
     """
-    if HttpRequestParser is HttpRequestParserPy:
-        raise ConfigError(
-            "aiohttp runs without its compiled HTTP parser; the one in Python has known holes. Unset AIOHTTP_NO_EXTENSIONS, "
-            "or install a wheel of aiohttp for this machine."
-        )
+    require_compiled_parser()
     runner = Runner(
         app,
         handle_signals=False,

@@ -13,6 +13,7 @@ import pytest
 from aiohttp.http_parser import HttpRequestParserPy
 
 from agentd.config import ServerSettings
+from agentd.door import parser
 from agentd.errors import ConfigError
 from agentd.http import runner as runners
 from agentd.http.runner import Runner
@@ -147,7 +148,7 @@ async def test_the_address_that_is_told_is_one_that_answers(listen: Listen, host
 
 async def test_python_alone_does_not_read_http(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ.get("AIOHTTP_NO_EXTENSIONS") is None
-    monkeypatch.setattr(runners, "HttpRequestParser", HttpRequestParserPy)  # what the variable does
+    monkeypatch.setattr(parser, "HttpRequestParser", HttpRequestParserPy)  # what the variable does
     with pytest.raises(ConfigError, match="AIOHTTP_NO_EXTENSIONS"):
         runners.make_runner(api.runner.app, api.deps.settings.limits)
 
