@@ -236,7 +236,7 @@ ROUTES: Final = (
         body=StartBody,
         answers={201: SessionView, 200: SessionView, 202: SessionView},
         errors=_STARTS,
-        example=Example(body={"id": "kitchen", "prompt": "You are a kitchen helper. Answer in one sentence."}),
+        example=Example(body={"id": "kitchen", "prompt": "You are a kitchen helper.", "record": True}),
     ),
     Route(
         "GET", "/v1/sessions", index, "read",
