@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -30,17 +31,18 @@ from agentd.errors import AgentdError, ConfigError, EngineNotReady, Unavailable
 from agentd.functions.service import Functions
 from agentd.http.deps import HttpDeps, Readiness
 from agentd.http.runner import make_runner
-from agentd.http.server import build_app
+from agentd.http.server import adopt, build_app
 from agentd.http.sockets import Sockets
 from agentd.hub import Hub
 from agentd.metrics import Metrics
 from agentd.notify import notify, watchdog_s
 from agentd.process import forbid_dumps, raise_descriptors
+from agentd.reload import Reload
 from agentd.sessions.manager import Manager
 from agentd.sessions.profiles import Profiles, UpstreamName
 from agentd.sessions.session import SessionDeps
 from agentd.store import FutureSchema, Store
-from agentd.supervise import spawn, unless
+from agentd.supervise import Nursery, spawn, unless
 from agentd.upstream.deepgram import UpstreamClient, UpstreamTarget
 from agentd.upstream.transport import install_transport
 
@@ -61,13 +63,19 @@ class Daemon:
     functions: Functions
     engine: EngineChild | None
     sockets: Sockets
+    reload: Reload
 
 
 @asynccontextmanager
 async def running(  # noqa: PLR0915 - one straight line on purpose
-    settings: Settings, *, progress: Callable[[str], None] = lambda _: None
+    settings: Settings, *, progress: Callable[[str], None] = lambda _: None, read: Callable[[], Settings] | None = None
 ) -> AsyncIterator[Daemon]:
     """The daemon, listening and ready, until the block is left.
+
+    Args:
+        settings: what it starts with.
+        progress: is told what takes long, for a person.
+        read: reads the settings again from where they came from; None when they came from nowhere.
 
     Raises:
         ConfigError: the settings cannot be used on this machine; nothing was started.
@@ -117,10 +125,19 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
         for problem in functions.registry.problems:
             _log.warning("function_file_skipped", file=str(problem.file), line=problem.line, reason=problem.reason)
 
+        takers: list[Callable[[Settings, Profiles], None]] = [lambda new, _: client.adopt(new.limits)]
+        reload = Reload(
+            settings,
+            read or (lambda: settings),
+            functions=functions,
+            metrics=metrics,
+            takers=takers,
+        )
+
         manager = Manager(
             settings,
             SessionDeps(
-                target=lambda name: _target(name, settings, engine),
+                target=lambda name: _target(name, reload.settings, engine),
                 client=client,
                 functions=functions,
                 hub=hub,
@@ -132,10 +149,11 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
             store,
         )
         managers.append(manager)
+        takers.append(manager.adopt)
         await manager.recover()
         manager.begin()
         stack.push_async_callback(manager.close, bound_s=settings.limits.shutdown_s)
-        metrics.watch_sessions(manager.states, settings.limits.sessions)
+        metrics.watch_sessions(manager.states, lambda: reload.settings.limits.sessions)
         metrics.watch_draining(lambda: manager.draining)
         stack.callback(hub.close)
 
@@ -149,20 +167,22 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
             proxies_only=settings.server.proxies_only,
             failures_per_minute=settings.limits.auth_failures_per_minute,
         )
-        readiness = _readiness(profiles, engine, functions, store, manager)
-        app = build_app(
-            HttpDeps(
-                settings=settings,
-                manager=manager,
-                functions=functions,
-                door=door,
-                tokens=tokens,
-                metrics=metrics,
-                hub=hub,
-                readiness=readiness,
-                store=store,
-            )
+        readiness = _readiness(reload, engine, functions, store, manager)
+        deps = HttpDeps(
+            settings=settings,
+            manager=manager,
+            functions=functions,
+            door=door,
+            tokens=tokens,
+            metrics=metrics,
+            hub=hub,
+            readiness=readiness,
+            store=store,
         )
+        if read is not None:
+            deps.reload = reload
+        app = build_app(deps)
+        takers.append(lambda new, _: adopt(app, new))
         runner = make_runner(app, settings.limits)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -171,24 +191,31 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
         (state_dir / "agentd.url").write_text(url + "\n", encoding="ascii")
         _log.info("listening", url=url, host=settings.server.host, unix_socket=settings.server.unix_socket)
 
-        yield Daemon(url=url, settings=settings, manager=manager, functions=functions, engine=engine, sockets=sockets)
+        yield Daemon(
+            url=url, settings=settings, manager=manager, functions=functions, engine=engine, sockets=sockets, reload=reload
+        )
 
         manager.refuse_starts()
         await manager.close(bound_s=settings.limits.shutdown_s)  # before HTTP: streams see their session end
 
 
-def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT. Returns the exit status: 0 stopped, 1 could not start."""
+def run(settings: Settings, read: Callable[[], Settings] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit status: 0 stopped, 1 could not start.
+
+    Args:
+        settings: what the daemon starts with.
+        read: reads them again, for a reload.
+    """
     secrets = [settings.deepgram.api_key.get_secret_value()] if settings.deepgram.api_key else []
     log.configure(settings.log, secrets=secrets)
     forbid_dumps()
     raise_descriptors()
     if settings.deepgram.transport == "picows":
         install_transport()
-    return uvloop.run(_serve(settings))
+    return uvloop.run(_serve(settings, read))
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, read: Callable[[], Settings] | None) -> int:
     stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -204,8 +231,7 @@ async def _serve(settings: Settings) -> int:
     loop.add_signal_handler(signal.SIGTERM, lambda: on_signal(patient=True))
     loop.add_signal_handler(signal.SIGINT, lambda: on_signal(patient=False))
     try:
-        async with running(settings, progress=_say) as daemon:
-            loop.add_signal_handler(signal.SIGHUP, _reload_certificate, daemon)
+        async with running(settings, progress=_say, read=read) as daemon, _reloading(daemon):
             if daemon.engine is not None:
                 await unless(stop, _until_engine_ready(daemon.engine), name="app:engine")
             gc.collect()
@@ -225,12 +251,27 @@ async def _serve(settings: Settings) -> int:
     return 0
 
 
-def _reload_certificate(daemon: Daemon) -> None:
-    """SIGHUP: what renews certificates says so."""
+@asynccontextmanager
+async def _reloading(daemon: Daemon) -> AsyncIterator[None]:
+    """At SIGHUP read the certificate and the configuration again, while the block runs."""
+    nursery = Nursery()
+
+    async def reload() -> None:
+        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            daemon.sockets.reload_certificate()
+        except ConfigError as error:
+            _log.warning("certificate_not_loaded", reason=error.detail)
+        with contextlib.suppress(AgentdError):  # it is in the log
+            await daemon.reload()
+        notify("READY=1")
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: nursery.start(reload(), name="app:reload"))
     try:
-        daemon.sockets.reload_certificate()
-    except ConfigError as error:
-        _log.warning("certificate_not_loaded", reason=error.detail)
+        yield
+    finally:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        await nursery.close()
 
 
 async def _wind_down(daemon: Daemon, hurry: asyncio.Event) -> None:
@@ -240,7 +281,7 @@ async def _wind_down(daemon: Daemon, hurry: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as group:
         spawn(group, _watch(over), name="app:watchdog")
         try:
-            await daemon.manager.wind_down(daemon.settings.limits.drain_s, hurry=hurry)
+            await daemon.manager.wind_down(daemon.reload.settings.limits.drain_s, hurry=hurry)
         finally:
             over.set()
 
@@ -317,13 +358,15 @@ def _target(name: UpstreamName, settings: Settings, engine: EngineChild | None) 
             raise Unavailable("No Deepgram API key is set.")
         return UpstreamTarget("deepgram", deepgram.agent_url, deepgram.rest_url, deepgram.api_key, deepgram.proxy)
     if engine is None:
-        raise EngineNotReady("The embedded engine is switched off (engine.mode).")
+        raise EngineNotReady(
+            "The embedded engine does not run: engine.mode switches it off, or no agent used it when the daemon was started."
+        )
     ws_url, http_url, key = engine.target()
     return UpstreamTarget("engine", ws_url, http_url, key, None)
 
 
 def _readiness(
-    profiles: Profiles, engine: EngineChild | None, functions: Functions, store: Store, manager: Manager
+    reload: Reload, engine: EngineChild | None, functions: Functions, store: Store, manager: Manager
 ) -> Callable[[], Readiness]:
     """What ``/readyz`` answers. It never dials the upstream."""
 
@@ -343,7 +386,7 @@ def _readiness(
             if engine.state != "ready":
                 return Readiness(ready=False, reason="engine-" + engine.state, details=details)
         try:
-            profiles.upstream(profiles.get(None)[1])
+            reload.profiles.upstream(reload.profiles.get(None)[1])
         except Unavailable as error:
             return Readiness(ready=False, reason="no-upstream", details=details | {"upstream": error.detail})
         return Readiness(ready=True, reason=None, details=details)

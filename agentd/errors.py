@@ -1,7 +1,7 @@
 """The error tree: every failure agentd tells anyone about, with a stable code, an HTTP status and whether a retry helps.
 
     AgentdError
-    ├── ConfigError                    invalid-config (never over HTTP: the process does not start)
+    ├── ConfigError                    invalid-config           422 (a reload; a process that starts exits)
     ├── RequestError                   what the caller sent is at fault
     │   ├── MalformedRequest           malformed-request        400
     │   ├── Unauthorized               unauthorized             401
@@ -89,10 +89,11 @@ class InternalError(AgentdError):
 
 
 class ConfigError(AgentdError):
-    """The configuration cannot be used; the process says so and exits with status 2."""
+    """The configuration cannot be used: the process says so and exits with status 2; a reload answers it, and changes nothing."""
 
     code = "invalid-config"
     title = "The configuration is invalid"
+    status = 422
 
 
 class RequestError(AgentdError):

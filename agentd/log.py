@@ -38,6 +38,8 @@ _KEYS: Final = 512
 def configure(settings: LogSettings, *, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
     """Set up logging for the process; called once, before anything is logged. Calling it again replaces the set-up.
 
+    What was secret stays so.
+
     Args:
         settings: level, format, and whether words may be logged.
         secrets: values that never appear, wherever they come from.
@@ -61,18 +63,18 @@ def configure(settings: LogSettings, *, secrets: Iterable[str] = (), stream: Tex
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        RedactingFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(console=console)],
-            secrets=secrets,
-        )
+    formatter = RedactingFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(console=console)],
+        secrets=secrets,
     )
+    handler.setFormatter(formatter)
     handler.addFilter(RateLimit(settings.lines_per_s))
     root = logging.getLogger()
     for old in list(root.handlers):
         if isinstance(old.formatter, RedactingFormatter):
             root.removeHandler(old)
+            formatter.mask_also(old.formatter.masked)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     for name in _NOISY:
@@ -116,6 +118,15 @@ class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         for secret in self._secrets:
             text = text.replace(secret, MASK)
         return text
+
+    @property
+    def masked(self) -> tuple[str, ...]:
+        """What is masked, in every form."""
+        return self._secrets
+
+    def mask_also(self, forms: Iterable[str]) -> None:
+        """Mask these too, as they are."""
+        self._secrets = tuple(sorted({*self._secrets, *forms}, key=len, reverse=True))
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, masked."""

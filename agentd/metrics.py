@@ -165,7 +165,7 @@ class Metrics:
 
     # what is asked at scrape
 
-    def watch_sessions(self, states: Callable[[], Mapping[str, int]], limit: int) -> None:
+    def watch_sessions(self, states: Callable[[], Mapping[str, int]], limit: Callable[[], int]) -> None:
         """Show the live sessions: ``states`` is asked at every scrape."""
 
         def families() -> Iterator[Metric]:
@@ -174,7 +174,7 @@ class Metrics:
             for state in STATES:
                 sessions.add_metric([state], now.get(state, 0))
             yield sessions
-            yield GaugeMetricFamily("agentd_session_limit", "Most live sessions.", value=limit)
+            yield GaugeMetricFamily("agentd_session_limit", "Most live sessions.", value=limit())
 
         self.registry.register(_Asked(families))
 

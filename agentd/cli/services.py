@@ -1,5 +1,6 @@
 """Commands that run something: the daemon, the engine alone, the demonstration."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -33,10 +34,11 @@ def serve(
     state_dir: StateDirOption = None,
 ) -> None:
     """Run the daemon in the foreground."""
-    settings = settings_from(config, state_dir=state_dir, host=host, port=port)
+    read = partial(settings_from, config, state_dir=state_dir, host=host, port=port)
+    settings = read()
     from agentd.app import run
 
-    raise typer.Exit(run(settings))
+    raise typer.Exit(run(settings, read))
 
 
 def engine(

@@ -4,6 +4,7 @@ Every section is frozen and handed down by itself: a component gets ``ServerSett
 ``config.toml`` in the project's root lists every key with its default; a test keeps the two equal.
 """
 
+from agentd.config.changes import Changes, changes
 from agentd.config.sections import (
     AgentProfile,
     DeepgramSettings,
@@ -24,6 +25,7 @@ from agentd.config.sources import load
 
 __all__ = [
     "AgentProfile",
+    "Changes",
     "DeepgramSettings",
     "EngineSettings",
     "LimitSettings",
@@ -35,6 +37,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "StoreSettings",
+    "changes",
     "default_state_dir",
     "is_loopback",
     "load",

@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from agentd.config.lines import Lines, line_of
 from agentd.config.shape import annotation_at, is_section, kinds
 from agentd.errors import ConfigError, FieldError
 
@@ -15,20 +16,26 @@ _MAY_HOLD_A_PASSWORD: Final = {("deepgram", "proxy")}
 _TOML_NAMES: Final = {dict: "a table", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
 
 
-def explain(error: ValidationError, origins: Mapping[tuple[str, ...], str], file: str | None) -> ConfigError:
+def explain(
+    error: ValidationError, origins: Mapping[tuple[str, ...], str], file: str | None, lines: Lines | None = None
+) -> ConfigError:
     """One ``ConfigError`` for all faults of a validation.
 
     Args:
         error: what pydantic found.
         origins: the environment variable or option a path came from; every other path came from ``file``.
         file: the configuration file, if there is one.
+        lines: where its keys stand.
     """
-    faults = [_fault(details, origins, file) for details in error.errors(include_url=False)]
+    faults = [_fault(details, origins, file, lines or {}) for details in error.errors(include_url=False)]
     return ConfigError("; ".join(fault.detail for fault in faults), errors=faults)
 
 
-def _fault(details: ErrorDetails, origins: Mapping[tuple[str, ...], str], file: str | None) -> FieldError:
+def _fault(details: ErrorDetails, origins: Mapping[tuple[str, ...], str], file: str | None, lines: Lines) -> FieldError:
     path = tuple(str(part) for part in details["loc"])
+    line = line_of(lines, path)
+    if file is not None and line is not None:
+        file = f"{file}, line {line}"
     return FieldError("/" + "/".join(path), f"{'.'.join(path)} in {_where(path, origins, file)}: {_what(details, path)}")
 
 

@@ -8,13 +8,17 @@ from typing import Any
 from pydantic_settings import TomlConfigSettingsSource
 from pydantic_settings.sources.types import ConfigFileSourceType
 
+from agentd.config.lines import Lines, lines_of
 from agentd.config.sections import Settings
 from agentd.config.shape import is_section, kinds
-from agentd.errors import ConfigError
+from agentd.errors import ConfigError, FieldError
 
 
 class FileSource(TomlConfigSettingsSource):
     """The settings in ``file``, which must be there: somebody named it, or it was found.
+
+    Attributes:
+        lines: where its keys stand.
 
     Raises:
         ConfigError: when made; the file cannot be read, is not text, or is not TOML.
@@ -22,6 +26,7 @@ class FileSource(TomlConfigSettingsSource):
 
     def __init__(self, file: Path) -> None:
         self._folder = file.parent
+        self.lines: Lines = {}
         super().__init__(Settings, file)
 
     @staticmethod
@@ -31,7 +36,8 @@ class FileSource(TomlConfigSettingsSource):
 
     def _read_file(self, path: Path | Traversable) -> dict[str, Any]:
         try:
-            document = super()._read_file(path)
+            text = path.read_text(encoding="utf-8")
+            document = tomllib.loads(text)
         except OSError as error:
             raise ConfigError(
                 f"cannot read the configuration file {path}: {error.strerror}; give its path with --config."
@@ -39,7 +45,8 @@ class FileSource(TomlConfigSettingsSource):
         except UnicodeDecodeError as error:
             raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
         except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+            raise ConfigError(f"{path} is not valid TOML: {error}.", errors=[FieldError("", str(error))]) from error
+        self.lines = lines_of(text)
         for name, table in document.items():
             if name in Settings.model_fields and isinstance(table, dict):
                 self._place_paths(table, Settings.model_fields[name].annotation)

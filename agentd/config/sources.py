@@ -42,7 +42,8 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
     except ValidationError as error:
         origins = ChainMap(options.origins, environment.origins, variable.origins, credential.origins)
         # The chain is cut: pydantic's own text holds the input, which may be a key.
-        raise explain(error, origins, None if file is None else str(file)) from None
+        lines = files[0].lines if files else None
+        raise explain(error, origins, None if file is None else str(file), lines) from None
     _require_default_agent(settings)
     return settings
 

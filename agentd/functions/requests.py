@@ -46,7 +46,7 @@ class Requests:
         self._actions = actions
         self._stores = stores
         self._laters = laters
-        self._message_chars = message_chars
+        self.message_chars = message_chars
 
     async def serve(self, file: str, call: CallRequest, operation: str, arguments: dict[str, Any]) -> Any:
         """Do what the handler of ``file`` asks during ``call``.
@@ -125,8 +125,8 @@ class Requests:
 
     def _text(self, text: object) -> str:
         text = _string(text)
-        if not text.strip() or len(text) > self._message_chars:
-            raise Refused(f"a text has 1 to {self._message_chars} characters")
+        if not text.strip() or len(text) > self.message_chars:
+            raise Refused(f"a text has 1 to {self.message_chars} characters")
         return text
 
 

@@ -6,7 +6,7 @@ Everything that may call a function calls ``Functions.call``; there is no other 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ import structlog
 
 from agentd.clock import rfc3339
 from agentd.config import LimitSettings
-from agentd.errors import FieldError, InvalidRequest
+from agentd.errors import AgentdError, FieldError, InvalidRequest
 from agentd.functions.fleet import Fleet
 from agentd.functions.gate import OUTCOMES, CallOutcome, CallRequest, Rejected, admit
 from agentd.functions.generation import Generation, check_directory, load_folder
@@ -102,16 +102,28 @@ class Functions:
     async def start(self) -> None:
         """Load what loads; the rest is in ``registry.problems``."""
         async with self._loading:
-            self._adopt(await self._load())
+            self._adopt(await load_folder(self._directory, limits=self._limits, config=self._config, nursery=self._nursery))
 
-    async def reload(self) -> Registry:
+    async def reload(
+        self,
+        *,
+        limits: LimitSettings | None = None,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+        check: Callable[[Registry], None] = lambda _: None,
+    ) -> Registry:
         """Load the folder anew, all or nothing; calls under way keep their code.
+
+        Args:
+            limits: in effect from now on, where they change too.
+            config: the tables ``[functions.<file>]``, where they change too.
+            check: looks at what was loaded before it is taken; raises to leave everything as it was.
 
         Raises:
             InvalidRequest: something did not load; every problem is listed and the functions stay as they were.
         """
         async with self._loading:
-            generation = await self._load()
+            limits, config = limits or self._limits, self._config if config is None else config
+            generation = await load_folder(self._directory, limits=limits, config=config, nursery=self._nursery)
             problems = generation.registry.problems
             if problems:
                 await generation.fleet.close()
@@ -119,6 +131,12 @@ class Functions:
                     "The handlers were not reloaded, the ones from before stay: " + "; ".join(map(str, problems)),
                     errors=[FieldError(f"/{problem.file.name}/{problem.line or 0}", problem.reason) for problem in problems],
                 )
+            try:
+                check(generation.registry)
+            except AgentdError:
+                await generation.fleet.close()
+                raise
+            self._limits, self._config, self._requests.message_chars = limits, config, limits.message_chars
             self._adopt(generation)
         return self.registry
 
@@ -239,9 +257,6 @@ class Functions:
             return False
         await session.say(text, behavior="queue")
         return True
-
-    async def _load(self) -> Generation:
-        return await load_folder(self._directory, limits=self._limits, config=self._config, nursery=self._nursery)
 
     def _adopt(self, generation: Generation) -> None:
         if self._generation is not None:

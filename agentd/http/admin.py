@@ -1,11 +1,11 @@
-"""For who runs the daemon: refuse starts before it is stopped."""
+"""For who runs the daemon: refuse starts before it is stopped, and read its configuration again."""
 
 from typing import Final, Literal
 
 from aiohttp import web
 from pydantic import Field
 
-from agentd.errors import Conflict, UpstreamTimeout
+from agentd.errors import ConfigError, Conflict, Unavailable, UpstreamTimeout
 from agentd.http.answers import json_answer
 from agentd.http.deps import DEPS
 from agentd.http.models import Answer, Count
@@ -27,6 +27,13 @@ class Drain(Answer):
     sessions: Count
 
 
+class Reloaded(Answer):
+    """What a reload did, by dotted key."""
+
+    changed: list[str] = Field(description="In effect from now on; live sessions keep what they were started with.")
+    needs_restart: list[str] = Field(description="Differs from what is in effect, and cannot change while the daemon runs.")
+
+
 async def drain(request: web.Request) -> web.Response:
     """``POST /v1/admin/drain``."""
     query, manager = DrainParameters.of(request), request.app[DEPS].manager
@@ -42,6 +49,12 @@ async def undrain(request: web.Request) -> web.Response:
     manager = request.app[DEPS].manager
     manager.undrain()
     return _drain(manager)
+
+
+async def reload(request: web.Request) -> web.Response:
+    """``POST /v1/admin/reload``: all or nothing."""
+    changes = await request.app[DEPS].reload()
+    return json_answer({"changed": list(changes.changed), "needs_restart": list(changes.needs_restart)})
 
 
 def _drain(manager: Manager) -> web.Response:
@@ -65,6 +78,15 @@ ROUTES: Final = (
         summary="Start sessions again",
         answers={200: Drain},
         errors=(Conflict,),
+        example=Example(),
+    ),
+    Route(
+        "POST", "/v1/admin/reload", reload, "admin",
+        summary="Read the configuration again",
+        description="Agents, limits, functions, the Deepgram key and the log's level. Checked whole and taken whole: a fault "
+        "anywhere is answered with its key and line, and nothing changes. SIGHUP does the same.",
+        answers={200: Reloaded},
+        errors=(ConfigError, Unavailable),
         example=Example(),
     ),
 )  # fmt: skip

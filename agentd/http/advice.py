@@ -34,7 +34,10 @@ ADVICE: Final = {
     "invalid-audio": (
         "The file was recognised, but its audio cannot be used. The detail names what was found and what is accepted."
     ),
-    "invalid-config": "The process does not start with this configuration. `agentd check` names each fault.",
+    "invalid-config": (
+        "Each fault is named with its key and its line in the file, as `agentd check` does. After a reload, what was in effect "
+        "stays in effect, whole."
+    ),
     "invalid-request": "The errors list names each faulty member by its JSON pointer.",
     "invalid-settings": "The errors list names each fault of the Voice Agent settings by its JSON pointer.",
     "malformed-request": "The request could not be read at all. The detail says where reading stopped.",

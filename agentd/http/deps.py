@@ -1,14 +1,15 @@
 """What the handlers stand on, and where they find it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
 
 from agentd.audio.codecs import Codecs
-from agentd.config import Settings
+from agentd.config import Changes, Settings
 from agentd.door import Door, Identity, TokenStore
+from agentd.errors import Unavailable
 from agentd.functions.service import Functions
 from agentd.http.rates import StartRate
 from agentd.hub import Hub
@@ -31,11 +32,17 @@ class Readiness:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+async def _no_file() -> Changes:
+    raise Unavailable("This daemon was not started from a configuration that could be read again.")
+
+
+@dataclass(slots=True, kw_only=True)
 class HttpDeps:
     """Everything the control API needs; made by ``app.py``.
 
     Attributes:
+        settings: what is in effect; a reload replaces it.
+        reload: reads the configuration again and takes it, all or nothing.
         readiness: asked at every ``/readyz``; must not wait or dial.
     """
 
@@ -48,6 +55,7 @@ class HttpDeps:
     hub: Hub
     readiness: Callable[[], Readiness]
     store: Store
+    reload: Callable[[], Awaitable[Changes]] = _no_file
 
 
 DEPS: Final = web.AppKey("deps", HttpDeps)

@@ -16,12 +16,12 @@ class StartRate:
     """Starts of each token within the last minute.
 
     Args:
-        per_minute: starts a token has.
+        per_minute: starts a token has; may be changed.
         clock: monotonic seconds.
     """
 
     def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_minute = per_minute
+        self.per_minute = per_minute
         self._clock = clock
         self._starts: OrderedDict[str, deque[float]] = OrderedDict()
 
@@ -38,9 +38,9 @@ class StartRate:
             self._starts.popitem(last=False)
         while times and now - times[0] >= _WINDOW_S:
             times.popleft()
-        if len(times) >= self._per_minute:
+        if len(times) >= self.per_minute:
             raise TooManyRequests(
-                f"This token has started {self._per_minute} sessions within a minute (limits.starts_per_minute).",
+                f"This token has started {self.per_minute} sessions within a minute (limits.starts_per_minute).",
                 retry_after_s=_WINDOW_S - (now - times[0]),
                 extra={"limit": "starts_per_minute"},
             )

@@ -4,6 +4,7 @@ import structlog
 from aiohttp import web
 
 from agentd.audio.codecs import Codecs
+from agentd.config import Settings
 from agentd.http.deps import CODECS, DEPS, REQUEST_ID, STARTED, STARTS, HttpDeps, Readiness
 from agentd.http.docs import DOCUMENT
 from agentd.http.guard import Guard, expect
@@ -42,6 +43,12 @@ def build_app(deps: HttpDeps) -> web.Application:
     deps.metrics.watch_hub(deps.hub)
     deps.metrics.watch_functions(lambda: deps.functions.registry.specs.keys())  # noqa: PLW0108 - a reload swaps the registry
     return app
+
+
+def adopt(app: web.Application, settings: Settings) -> None:
+    """Take these settings for requests that come from now on."""
+    app[DEPS].settings = settings
+    app[STARTS].per_minute = settings.limits.starts_per_minute
 
 
 async def _complete_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -30,6 +30,10 @@ class Budget:
         self._counted: dict[str, float] = {}
         self._told = False
 
+    def adopt(self, minutes: float) -> None:
+        """Another limit for the day, today included."""
+        self._limit_s, self._told = minutes * 60, False
+
     @property
     def day(self) -> str:
         """The day it is, as the store writes it."""

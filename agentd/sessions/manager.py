@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -280,6 +281,12 @@ class Manager:
         """What a handler may do to the live session of that id or run id; None when it is not live."""
         session = self._by_run.get(session_id) if is_run_id(session_id) else self._live.get(session_id)
         return Actions(session) if session is not None and session.live else None
+
+    def adopt(self, settings: Settings, profiles: Profiles) -> None:
+        """Take these settings for sessions that start from now on; live ones keep theirs."""
+        self._settings, self._profiles = settings, profiles
+        self._deps = replace(self._deps, limits=settings.limits, profiles=profiles)
+        self._budget.adopt(settings.limits.minutes_per_day)
 
     # before the daemon is stopped
 

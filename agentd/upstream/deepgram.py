@@ -54,6 +54,10 @@ class UpstreamClient:
         self._sdks: dict[str, tuple[UpstreamTarget, AsyncDeepgramClient]] = {}
         self._nursery = Nursery()
 
+    def adopt(self, limits: LimitSettings) -> None:
+        """Take these limits for connections that are opened from now on."""
+        self._limits = limits
+
     async def connect(self, target: UpstreamTarget, listener: Listener, *, input_bytes_per_s: int) -> Connection:
         """Open a connection within ``limits.upstream_connect_s``, proxy, TLS and handshake included.
 

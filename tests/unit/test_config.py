@@ -78,17 +78,20 @@ def test_a_file_that_is_not_text_is_told() -> None:
 
 def test_an_unknown_key_is_an_error_that_proposes_the_right_one() -> None:
     error = fault("[server]\nprot = 1\n")
-    assert error.detail == "server.prot in test.toml: unknown key, did you mean 'port'?"
+    assert error.detail == "server.prot in test.toml, line 2: unknown key, did you mean 'port'?"
     assert [fault.pointer for fault in error.errors] == ["/server/prot"]
 
 
 def test_an_unknown_section_and_an_unknown_key_of_a_profile_are_errors() -> None:
     assert "known here: agents, deepgram" in fault("[zzz]\n").detail
-    assert "agents.home.promt in test.toml: unknown key, did you mean 'prompt'?" in fault("[agents.home]\npromt = 'x'\n").detail
+    assert (
+        "agents.home.promt in test.toml, line 2: unknown key, did you mean 'prompt'?"
+        in fault("[agents.home]\npromt = 'x'\n").detail
+    )
 
 
 def test_sections_and_options_are_written_in_lower_case() -> None:
-    assert fault("[SERVER]\nport = 1\n").detail.startswith("SERVER in test.toml: unknown key, did you mean 'server'?")
+    assert fault("[SERVER]\nport = 1\n").detail.startswith("SERVER in test.toml, line 1: unknown key, did you mean 'server'?")
 
 
 def test_a_file_may_come_through_a_pipe() -> None:

@@ -16,7 +16,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 
 def test_every_metric_of_the_design_is_there_from_the_start(metrics: Metrics) -> None:
-    metrics.watch_sessions(dict, 50)
+    metrics.watch_sessions(dict, lambda: 50)
     metrics.watch_hub(Hub())
     names = {family.name for family in metrics.registry.collect()}
     for name in (
@@ -36,7 +36,7 @@ def test_known_labels_begin_at_zero_and_nothing_has_a_created_twin(metrics: Metr
 
 
 def test_a_fresh_daemon_has_at_most_300_series(metrics: Metrics) -> None:
-    metrics.watch_sessions(dict, 50)
+    metrics.watch_sessions(dict, lambda: 50)
     metrics.watch_hub(Hub())
     assert len([line for line in metrics.render()[0].splitlines() if not line.startswith(b"#")]) <= 300
 
@@ -47,7 +47,7 @@ def test_end_reasons_and_states_are_those_of_the_session_machine() -> None:
 
 def test_live_sessions_are_counted_at_scrape(metrics: Metrics) -> None:
     states = {"active": 2}
-    metrics.watch_sessions(lambda: states, 50)
+    metrics.watch_sessions(lambda: states, lambda: 50)
     assert value(metrics, "sessions", state="active") == 2
     states["active"] = 3
     assert value(metrics, "sessions", state="active") == 3
