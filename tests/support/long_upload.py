@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import aiohttp
 import numpy as np
 
 from agentd.audio.formats import AudioFormat, wav_header
@@ -19,6 +20,7 @@ INPUT: Final = AudioFormat("linear16", 16_000)
 SETTINGS: Final = {"audio": {"input": {"encoding": "linear16", "sample_rate": 16_000}}}
 PIECE_S: Final = 0.02
 _WARM_S: Final = 2.0
+_NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None)
 
 
 @dataclass(frozen=True, slots=True)
