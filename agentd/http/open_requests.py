@@ -57,17 +57,17 @@ class OpenRequests:
 
     async def watch(self) -> None:
         """Close what belongs to tokens that have ended; runs until it is cancelled."""
+        closed: list[web.Request] = []
         while True:
             await asyncio.sleep(LOOK_S)
-            ended = [
-                (request, identity)
-                for requests in self._open.values()
-                for request, identity in requests.values()
-                if not self._tokens.knows(identity)
-            ]
+            present = [held for requests in self._open.values() for held in requests.values()]
+            # A handler may take a moment to notice; it is closed once.
+            closed = [one for one in closed if any(one is request for request, _ in present)]
+            ended = [held for held in present if not self._tokens.knows(held[1]) and not any(held[0] is one for one in closed)]
             if ended:
                 _log.info("token_ended", tokens=sorted({identity.name for _, identity in ended}), closed=len(ended))
                 await asyncio.gather(*(_close(request) for request, _ in ended))
+                closed += [request for request, _ in ended]
 
 
 async def _close(request: web.Request) -> None:
