@@ -170,6 +170,11 @@ class TurnNotFound(NotFound):
     title = "No such turn"
 
 
+class CallNotFound(NotFound):
+    code = "call-not-found"
+    title = "No such function call"
+
+
 class MethodNotAllowed(RequestError):
     code = "method-not-allowed"
     title = "This path does not take this method"

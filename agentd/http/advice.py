@@ -11,6 +11,7 @@ ADVICE: Final = {
         "Conversations over the paid upstream have used the minutes of the day (UTC). Wait for the time in Retry-After, raise "
         'limits.minutes_per_day, or use an agent with upstream = "engine", which costs nothing.'
     ),
+    "call-not-found": "GET …/calls lists the function calls of a session.",
     "conflict": "Read the resource again and see whether the request still makes sense.",
     "draining": (
         "The daemon is about to be stopped, or POST /v1/admin/drain told it so: it starts nothing, and lets what is live end. "

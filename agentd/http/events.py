@@ -40,7 +40,7 @@ class EventParameters(Parameters):
 
     after: str | None = Field(None, description="Events after this position: `<run_id>:<seq>`, `<seq>`, or `g` for all sessions.")
     wait_s: Number = Field(0.0, ge=0, le=MAX_TIMEOUT_S, description="Seconds to wait for the first event.")
-    limit: Whole = Field(POLL_LIMIT, ge=1, le=POLL_LIMIT)
+    limit: Whole = Field(POLL_LIMIT, ge=1, le=POLL_LIMIT, description="Events of one answer at most.")
     types: str | None = Field(None, description="Names of events, divided by commas; all otherwise.")
     raw: Flag = Field(
         False, description="A stream also shows the upstream's LatencyReport as it came, without `id`; `TurnFinished` sums it up."

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from agentd.hub import EVENT_TYPES, OWN_EVENTS
 from agentd.sessions.state import EndReason, State
 
 ItemT = TypeVar("ItemT")
@@ -183,7 +184,10 @@ class Event(Answer):
     session_id: str
     run_id: RunId
     time: AwareDatetime
-    type: str = Field(description="An upstream message's type, or one of ours.")
+    type: str = Field(
+        description=f"An upstream message's type, or one of ours: {', '.join(sorted(OWN_EVENTS))}.",
+        examples=sorted(EVENT_TYPES),
+    )
     data: dict[str, Any]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from agentd.audio.formats import wav_header
-from agentd.errors import NotAcceptable, TurnNotFound
+from agentd.errors import CallNotFound, NotAcceptable, TurnNotFound
 from agentd.http.accept import choose
 from agentd.http.answers import json_answer, page
 from agentd.http.deps import DEPS, sees_words
@@ -77,6 +77,15 @@ async def calls(request: web.Request) -> web.Response:
     numbered = list(enumerate(await (await run_of(request)).calls(words=sees_words(request))))
     shown, cursor = page(numbered, query, key=lambda call: f"{call[0]:08d}")
     return json_answer({"items": [call for _, call in shown], "next": cursor})
+
+
+async def call(request: web.Request) -> web.Response:
+    """``GET …/calls/{call_id}``."""
+    wanted = request.match_info["call_id"]
+    for found in await (await run_of(request)).calls(words=sees_words(request)):
+        if found["call_id"] == wanted:
+            return json_answer(found)
+    raise CallNotFound(f"There is no call {wanted[:80]!r} in this session.")
 
 
 async def _send_spoken(request: web.Request, found: Spoken) -> web.StreamResponse:
@@ -172,5 +181,11 @@ ROUTES: Final = (
         summary="List the function calls",
         query=Page,
         answers={200: Listing[CallOfTurn]},
+    ),
+    Route(
+        "GET", _SESSION + "/calls/{call_id}", call, "read",
+        summary="Show a function call",
+        answers={200: CallOfTurn},
+        errors=(CallNotFound,),
     ),
 )  # fmt: skip

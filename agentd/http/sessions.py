@@ -69,8 +69,8 @@ class StartParameters(Parameters):
 class ListParameters(Page):
     """Filters."""
 
-    state: State | None = None
-    agent: str | None = None
+    state: State | None = Field(default=None, description="Sessions in this state.")
+    agent: str | None = Field(default=None, description="Sessions of this agent.")
     metadata: Family = Field(default_factory=dict, description="Sessions whose metadata has this value, exactly.")
 
 

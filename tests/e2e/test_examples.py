@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.slow]
 FIRST = ["POST /v1/sessions", "POST /v1/sessions/{id}/messages"]
 """A session, and a turn of it, which the other examples look at."""
 LAST = ["DELETE /v1/sessions/{id}", "POST /v1/admin/reload", "POST /v1/admin/drain", "POST /v1/admin/undrain"]
-ELSEWHERE = {"POST /v1/sessions/{id}/ask"}
-"""It needs somebody who answers; the page on steering, which is run too, has one."""
+ELSEWHERE = {"POST /v1/sessions/{id}/ask", "GET /v1/sessions/{id}/calls/{call_id}"}
+"""One needs somebody who answers (the page on steering, which is run too, has one), the other the id of a call."""
 PROGRAMS = {"curl", "arecord"}
 """The rest are a browser and a WebSocket client, which not every machine has."""
 

@@ -57,8 +57,11 @@ async def test_turns_and_calls_are_listed_paged_and_without_words_where_the_toke
     assert more["next"] is None
     calls = (await kitchen.call("GET", "/v1/sessions/kitchen/calls")).json["items"]
     assert [(call["turn"], call["name"], call["arguments"]) for call in calls] == [(1, "set_light", {"room": "living room"})]
+    call = f"calls/{calls[0]['call_id']}"
+    assert (await kitchen.call("GET", f"/v1/sessions/kitchen/{call}")).json == calls[0]
+    (await kitchen.call("GET", "/v1/sessions/kitchen/calls/nothing")).problem(404, "call-not-found")
     bare = kitchen.auth("read")
-    for path in ("turns", "turns/1", "calls", ""):
+    for path in ("turns", "turns/1", "calls", call, ""):
         answer = await kitchen.call("GET", f"/v1/sessions/kitchen/{path}".rstrip("/"), headers=bare)
         assert answer.status == 200
         for word in (b"lamp", b"living", b"thanks"):
