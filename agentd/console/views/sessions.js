@@ -31,8 +31,8 @@ export function sessions(store, place) {
     return [h("li", null, button), (now) => {
       const isLive = store.isLive(now);
       setText(name, now.id);
-      setText(note, isLive ? stateOf(now) : plain(now.end_reason));
-      setText(last, now.last_said ?? now.last_heard ?? (isLive ? now.agent : `${now.agent}, ${when(now.started_at)}`));
+      setText(note, isLive ? stateOf(now) : when(now.started_at));
+      setText(last, now.last_said ?? now.last_heard ?? [now.agent, !isLive && plain(now.end_reason)].filter(Boolean).join(", "));
       set(dot, "data-activity", isLive ? now.activity : "ended");
       set(dot, "data-state", now.state);
       set(button, "aria-current", now.run_id === store.open ? "true" : null);

@@ -190,6 +190,9 @@ async def test_axe_finds_nothing_serious(browser: Browser, daemon: DaemonProcess
     await check("sign-in")
     await console.enter()
     await check("sessions")
+    await console.page.locator("#start").click()
+    await check("start")
+    await console.page.keyboard.press("Escape")
     await console.page.get_by_role("button", name=re.compile("^axe")).first.click()
     await expect(console.line("agent", "off").last).to_be_visible()
     await check("conversation")
@@ -236,6 +239,11 @@ async def test_a_spoken_question_is_heard_answered_and_played(console: Console, 
     await expect(page.locator(".meter.out[data-loud]")).to_be_visible()
     await page.locator("#mic").click()
     await expect(page.locator(".mic-hint")).to_have_text("The microphone is off")
+    await expect(page.locator(".meter.in[data-loud]")).to_have_count(0)
+    await page.locator("#sound").click()  # other processing opens the microphone anew: the recording begins again
+    await page.get_by_label("Echo cancellation").uncheck()
+    await expect(page.locator(".meter.in[data-loud]")).to_have_count(1)
+    await page.get_by_role("button", name="Done").click()
     await page.locator("#mode").click()  # push to talk: by the button that has the focus, and from anywhere else
     for focused in ("#mic", "#talk-title"):
         await page.locator(focused).focus()
