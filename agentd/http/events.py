@@ -16,6 +16,7 @@ from pydantic import Field
 from agentd.errors import FieldError, InvalidRequest, SessionNotFound, TooManyRequests
 from agentd.http.accept import choose
 from agentd.http.deps import DEPS, IDENTITY, HttpDeps, sees_words
+from agentd.http.holding import hold_little
 from agentd.http.models import Events
 from agentd.http.queries import MAX_TIMEOUT_S, Family, Flag, Number, Parameters, Whole
 from agentd.http.sessions import run_of
@@ -172,6 +173,7 @@ async def _stream(
     limits = deps.settings.limits
     response = web.StreamResponse(headers={"Content-Type": SSE, "X-Accel-Buffering": "no"})
     try:
+        hold_little(request)
         await response.prepare(request)
         opening = [f"retry: {RETRY_MS}\n\n".encode()]
         opening += [f"event: {one['type']}\ndata: ".encode() + orjson.dumps(one, default=str) + b"\n\n" for one in first]

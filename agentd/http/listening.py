@@ -13,6 +13,7 @@ from agentd.errors import NotAcceptable, SessionEnded
 from agentd.http.accept import choose
 from agentd.http.deps import DEPS, HttpDeps
 from agentd.http.events import write
+from agentd.http.holding import hold_little
 from agentd.http.queries import AudioFormatParameters
 from agentd.http.sessions import session_of
 from agentd.http.table import Example, Media, Route
@@ -77,6 +78,7 @@ async def listen(request: web.Request) -> web.StreamResponse:
     audio = query.format(session.output_format)
     parameters = "" if media == WAV else f";encoding={audio.encoding};rate={audio.sample_rate};channels=1"
     response = web.StreamResponse(headers={"Content-Type": media + parameters, "X-Accel-Buffering": "no"})
+    hold_little(request)
     await response.prepare(request)
     ear = Ear(deps, session, audio, silence=query.silence == "fill")
     detach = session.listeners.attach(ear)

@@ -19,6 +19,7 @@ from agentd.door import Identity, require
 from agentd.errors import AgentdError, MalformedRequest, SessionBusy, TooManyRequests
 from agentd.http.deps import DEPS, IDENTITY, HttpDeps, sees_words
 from agentd.http.events import Opening, View, types_of_session
+from agentd.http.holding import UNSENT_BYTES, hold_little
 from agentd.http.queries import AudioFormatParameters
 from agentd.http.rates import MessageRate
 from agentd.http.sessions import session_of
@@ -138,6 +139,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     detach = session.listeners.attach(out, hears=hears)
     microphone = Microphone(session, spoken, out) if speaks else None
     try:
+        hold_little(request)
         await socket.prepare(request)
         first = [] if quiet else _first(opening, view, {"input": _shown(spoken), "output": _shown(heard)})
         await _serve(socket, Reader(session, out, microphone, identity, deps), out, first, deps.settings.limits.sse_stall_s)
@@ -159,6 +161,7 @@ def _socket(request: web.Request, deps: HttpDeps) -> web.WebSocketResponse:
         heartbeat=limits.ws_heartbeat_s,
         timeout=CLOSE_S,
         autoclose=False,
+        writer_limit=UNSENT_BYTES,
     )
     if not socket.can_prepare(request).ok:
         raise MalformedRequest("This is a WebSocket endpoint. GET …/events and GET …/audio serve without one.")
@@ -166,26 +169,41 @@ def _socket(request: web.Request, deps: HttpDeps) -> web.WebSocketResponse:
 
 
 async def _serve(socket: web.WebSocketResponse, reader: Reader, out: StreamOut, first: Iterable[bytes], stall_s: float) -> None:
-    """Carry frames both ways until the client leaves, is cut off, or the session ends."""
+    """Carry frames both ways until the client leaves, is cut off, or the session ends; then close, and wait for the answer."""
     async with asyncio.TaskGroup() as group:
         commands: set[asyncio.Task[None]] = set()
-        writer = spawn(group, _write(socket, out, first, stall_s), name="http:stream:out")
+        writing = spawn(group, _write(socket, out, first, stall_s), name="http:stream:out")
+        reading = spawn(group, _read(socket, reader, out, commands, group), name="http:stream:in")
         try:
-            while (frame := await socket.receive()).type in (WSMsgType.BINARY, WSMsgType.TEXT):
-                try:
-                    command = await reader.take(frame, group)
-                except (AgentdError, ProtocolError) as error:
-                    _tell(out, error)
-                    continue
-                if command is not None:
-                    commands.add(command)
-                    command.add_done_callback(commands.discard)
+            await asyncio.wait({writing, reading}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            if commands:
-                await asyncio.wait(commands, timeout=FINISH_S)
-            for task in (*commands, writer):
-                task.cancel()
-            await socket.close(code=WSCloseCode.OK)
+            # aiohttp answers no close frame while another task receives.
+            writing.cancel()
+            reading.cancel()
+            await asyncio.wait({writing, reading})
+        if out.slow:
+            _log.info("stream_too_slow")
+            await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"slow consumer")
+        else:
+            await socket.close(code=WSCloseCode.OK, message=b"session ended")
+        if commands:
+            await asyncio.wait(commands, timeout=FINISH_S)
+        for task in commands:
+            task.cancel()
+
+
+async def _read(
+    socket: web.WebSocketResponse, reader: Reader, out: StreamOut, commands: set[asyncio.Task[None]], group: asyncio.TaskGroup
+) -> None:
+    while (frame := await socket.receive()).type in (WSMsgType.BINARY, WSMsgType.TEXT):
+        try:
+            command = await reader.take(frame, group)
+        except (AgentdError, ProtocolError) as error:
+            _tell(out, error)
+            continue
+        if command is not None:
+            commands.add(command)
+            command.add_done_callback(commands.discard)
 
 
 async def _write(socket: web.WebSocketResponse, out: StreamOut, first: Iterable[bytes], stall_s: float) -> None:
@@ -197,14 +215,9 @@ async def _write(socket: web.WebSocketResponse, out: StreamOut, first: Iterable[
             async with asyncio.timeout(stall_s):
                 await socket.send_frame(frame[1], frame[0])
     except (ConnectionError, RuntimeError):
-        return  # the client is gone; the reader sees it too
+        return  # the client is gone
     except TimeoutError:
         out.slow = True
-    if out.slow:
-        _log.info("stream_too_slow")
-        await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"slow consumer")
-    else:
-        await socket.close(code=WSCloseCode.OK, message=b"session ended")
 
 
 def _tell(out: StreamOut, error: AgentdError | ProtocolError) -> None:

@@ -323,3 +323,19 @@ async def test_a_client_that_leaves_is_forgotten(api: Api) -> None:
         assert session.listeners.present
         assert api.deps.hub.subscribers["ws"] == 1
     await eventually(lambda: not session.listeners.present and api.deps.hub.subscribers["ws"] == 0)
+
+
+async def test_a_barge_in_reaches_a_client_that_lags_behind_the_audio(api_of: ApiOf) -> None:
+    script = {"greeting_audio_s": 0.0, "default": {"say": "A very long story.", "audio_s": 60.0}}
+    api = await api_of(script=script, handlers={})
+    session = await api.session()
+    async with client(api, "?events=none", max_msg_size=0) as one:
+        transport = one.socket.get_extra_info("socket")
+        assert transport is not None
+        one.socket._reader._protocol.pause_reading()
+        await api.call("POST", "/v1/sessions/kitchen/messages?wait=reply", json={"content": "tell me"})
+        assert session.conversation.audio_out_bytes == 60 * 32000
+        await api.call("POST", "/v1/sessions/kitchen/interrupt")
+        one.socket._reader._protocol.resume_reading()
+        await one.text("AudioCut")
+    assert len(one.audio) < 60 * 32000 // 2  # the rest never left the daemon
