@@ -4,8 +4,6 @@ The upstream is connected before the client's upgrade is accepted, so that a ref
 """
 
 import asyncio
-from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -14,7 +12,8 @@ from pydantic import Field
 
 from agentd.engine import early_access
 from agentd.errors import AgentNotFound, BudgetExhausted, Draining, EngineNotReady, MalformedRequest, TooManySessions, Unavailable
-from agentd.http.deps import DEPS, IDENTITY, REQUEST_ID, STARTS, HttpDeps
+from agentd.http.client_out import ClientOut
+from agentd.http.deps import DEPS, IDENTITY, REQUEST_ID, STARTS
 from agentd.http.queries import Anything
 from agentd.http.rates import MessageRate
 from agentd.http.reach import require_agent
@@ -29,10 +28,6 @@ _log = structlog.get_logger("agentd.http")
 
 MAX_MESSAGE_BYTES: Final = 1024 * 1024
 """Largest frame from a client; the SDKs take as much from us."""
-FRAME_BYTES: Final = 64 * 1024
-"""Largest audio frame to a client."""
-QUEUE_BYTES: Final = 8 * 1024 * 1024
-"""What waits for a slow client: 87 s of 48 kHz linear16. Clients that play as they read lag behind by a long reply."""
 SEND_S: Final = 60.0
 """A client that takes no frame for so long is gone; one that plays as it reads may take its time."""
 CLOSE_S: Final = 2.0
@@ -42,86 +37,6 @@ class ConverseParameters(Anything):
     """Which profile; what else clients send is theirs."""
 
     agent: str | None = Field(None, description="A profile; without it `passthrough`: limits, no functions.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Close:
-    code: int
-    reason: str
-
-
-class Outbox:
-    """What goes to one client, in order; implements ``PassthroughClient``. Nothing here waits.
-
-    Beyond ``QUEUE_BYTES`` the oldest audio is dropped; if text alone fills it, the client is cut off.
-    """
-
-    def __init__(self, deps: HttpDeps) -> None:
-        self._deps = deps
-        self._frames: deque[bytes | str | _Close] = deque()
-        self._bytes = 0
-        self._closing = False
-        self._something = asyncio.Event()
-
-    def send_text(self, frame: bytes) -> None:
-        """Pass one JSON text frame on to the client."""
-        self._put(frame.decode("utf-8", "replace"), len(frame))
-
-    def agent_audio(self, frame: bytes) -> None:
-        """Pass agent audio on, in frames of at most ``FRAME_BYTES``."""
-        for start in range(0, len(frame), FRAME_BYTES):
-            piece = bytes(frame[start : start + FRAME_BYTES])
-            self._put(piece, len(piece))
-
-    def reply_ended(self) -> None:
-        """Nothing is held back."""
-
-    def cut(self) -> None:
-        """A barge-in: audio that has not gone out yet is not wanted any more."""
-        self._frames = deque(frame for frame in self._frames if not isinstance(frame, bytes))
-        self._bytes = sum(len(frame) for frame in self._frames if isinstance(frame, str))
-
-    def ended(self) -> None:
-        """Nothing more is said; ``close`` tells why."""
-
-    def close(self, code: int, reason: str) -> None:
-        """The session ended: close the connection once everything before is sent."""
-        if not self._closing:
-            self._closing = True
-            self._frames.append(_Close(code, reason))
-            self._something.set()
-
-    async def get(self) -> bytes | str | _Close:
-        """The next frame: bytes are audio."""
-        while not self._frames:
-            self._something.clear()
-            await self._something.wait()
-        frame = self._frames.popleft()
-        if not isinstance(frame, _Close):
-            self._bytes -= len(frame)
-        return frame
-
-    def _put(self, frame: bytes | str, size: int) -> None:
-        if self._closing:
-            return
-        while self._bytes + size > QUEUE_BYTES:
-            if not self._drop_audio():
-                self._frames.clear()
-                self._deps.hub.drops["ws", "control"] += 1
-                self.close(WSCloseCode.TRY_AGAIN_LATER, "slow consumer")
-                return
-        self._bytes += len(frame)
-        self._frames.append(frame)
-        self._something.set()
-
-    def _drop_audio(self) -> bool:
-        for i, frame in enumerate(self._frames):
-            if isinstance(frame, bytes):
-                self._bytes -= len(frame)
-                del self._frames[i]
-                self._deps.hub.drops["ws", "audio"] += 1
-                return True
-        return False
 
 
 async def converse(request: web.Request) -> web.StreamResponse:
@@ -142,14 +57,14 @@ async def converse(request: web.Request) -> web.StreamResponse:
         raise MalformedRequest("This is a WebSocket endpoint: connect with a Voice Agent client, or use POST /v1/sessions.")
     require_agent(request, request.query.get("agent") or PASSTHROUGH)
     request.app[STARTS].admit(request[IDENTITY].name)
-    outbox = Outbox(deps)
-    session = await deps.manager.start_passthrough(agent=ConverseParameters.of(request).agent, client=outbox)
+    out = ClientOut(deps)
+    out.session = session = await deps.manager.start_passthrough(agent=ConverseParameters.of(request).agent, client=out)
     try:
         socket.headers["dg-request-id"] = session.lifeline.request_id or request[REQUEST_ID]
         await socket.prepare(request)
         deps.hub.subscribers["ws"] += 1
         try:
-            await _relay(socket, outbox, session, MessageRate(deps.settings.limits.ws_messages_per_second, metrics=deps.metrics))
+            await _relay(socket, out, session, MessageRate(deps.settings.limits.ws_messages_per_second, metrics=deps.metrics))
         finally:
             deps.hub.subscribers["ws"] -= 1
     finally:
@@ -157,12 +72,12 @@ async def converse(request: web.Request) -> web.StreamResponse:
     return socket
 
 
-async def _relay(socket: web.WebSocketResponse, outbox: Outbox, session: Session, rate: MessageRate) -> None:
+async def _relay(socket: web.WebSocketResponse, out: ClientOut, session: Session, rate: MessageRate) -> None:
     """Carry frames both ways until the client leaves or the session ends."""
     async with asyncio.TaskGroup() as group:
-        writer = spawn(group, _write(socket, outbox), name=f"session:{session.id}:client_out")
+        writer = spawn(group, _write(socket, out), name=f"session:{session.id}:client_out")
         try:
-            await _read(socket, outbox, session, rate)
+            await _read(socket, out, session, rate)
         finally:
             session.client_left()
             # What was said before the end still goes out, then the close frame.
@@ -171,7 +86,7 @@ async def _relay(socket: web.WebSocketResponse, outbox: Outbox, session: Session
             await socket.close(code=WSCloseCode.OK)
 
 
-async def _read(socket: web.WebSocketResponse, outbox: Outbox, session: Session, rate: MessageRate) -> None:
+async def _read(socket: web.WebSocketResponse, out: ClientOut, session: Session, rate: MessageRate) -> None:
     while True:
         message = await socket.receive()
         try:
@@ -181,27 +96,27 @@ async def _read(socket: web.WebSocketResponse, outbox: Outbox, session: Session,
                     await asyncio.sleep(ahead_s)
             elif message.type is WSMsgType.TEXT:
                 if not rate.admits():
-                    _refuse(outbox, "TOO_MANY_MESSAGES", "Too many messages in a second (limits.ws_messages_per_second).")
+                    _refuse(out, "TOO_MANY_MESSAGES", "Too many messages in a second (limits.ws_messages_per_second).")
                     return
                 session.client_side.text(message.data)
             else:  # CLOSE, CLOSING, CLOSED, ERROR
                 return
         except ProtocolError as error:
-            _refuse(outbox, error.code, error.description)
+            _refuse(out, error.code, error.description)
             return
 
 
-def _refuse(outbox: Outbox, code: str, description: str) -> None:
+def _refuse(out: ClientOut, code: str, description: str) -> None:
     """Tell the client what it did wrong, as the protocol does: an Error, then the close (docs, "Errors")."""
     _log.info("client_refused", code=code)
-    outbox.send_text(encode(Error(code=code, description=description)))
-    outbox.close(WSCloseCode.POLICY_VIOLATION, code[:120])
+    out.send_text(encode(Error(code=code, description=description)))
+    out.close(WSCloseCode.POLICY_VIOLATION, code[:120])
 
 
-async def _write(socket: web.WebSocketResponse, outbox: Outbox) -> None:
+async def _write(socket: web.WebSocketResponse, out: ClientOut) -> None:
     try:
         while True:
-            frame = await outbox.get()
+            frame = await out.get()
             async with asyncio.timeout(SEND_S):
                 if isinstance(frame, bytes):
                     await socket.send_bytes(frame)

@@ -7,7 +7,7 @@ import aiohttp
 import orjson
 import pytest
 
-from agentd.http.compatible import FRAME_BYTES, QUEUE_BYTES, Outbox
+from agentd.http.client_out import FRAME_BYTES, ClientOut, Close
 from agentd.sessions.state import EndReason
 from tests.unit.http.conftest import Api, ApiOf, eventually
 
@@ -167,35 +167,49 @@ async def test_a_client_whose_connection_breaks_leaves_nothing_behind(api: Api) 
     assert session.end_reason == EndReason.CLIENT_LEFT
 
 
-async def test_agent_audio_goes_out_in_frames_of_at_most_64_kib(api: Api) -> None:
-    outbox = Outbox(api.deps)
-    outbox.agent_audio(b"x" * (FRAME_BYTES * 2 + 5))
-    frames = [await outbox.get() for _ in range(3)]
+# what waits for a slow client
+
+
+@pytest.fixture
+async def out(api_of: ApiOf) -> ClientOut:
+    """Of a session that speaks 16 kHz linear16: 10 s of audio may wait, and five messages."""
+    api = await api_of(playback_buffer_s=10, subscriber_queue=5, subscriber_queue_bytes=1000)
+    made = ClientOut(api.deps)
+    made.session = await api.session()
+    return made
+
+
+async def test_agent_audio_goes_out_in_frames_of_at_most_64_kib(out: ClientOut) -> None:
+    out.agent_audio(b"x" * (FRAME_BYTES * 2 + 5))
+    frames = [await out.get() for _ in range(3)]
     assert [len(frame) for frame in frames if isinstance(frame, bytes)] == [FRAME_BYTES, FRAME_BYTES, 5]
 
 
-async def test_a_slow_client_loses_its_oldest_audio_and_no_text(api: Api) -> None:
-    outbox = Outbox(api.deps)
-    outbox.send_text(b'{"type":"First"}')
-    for i in range(QUEUE_BYTES // FRAME_BYTES + 10):
-        outbox.agent_audio(bytes([i % 256]) * FRAME_BYTES)
-    outbox.send_text(b'{"type":"Last"}')
-    outbox.close(1000, "done")
+async def test_a_slow_client_loses_its_oldest_audio_and_no_text_and_the_session_tells(out: ClientOut) -> None:
+    out.send_text(b'{"type":"First"}')
+    for second in range(15):
+        out.agent_audio(bytes([second]) * 32_000)
+    out.send_text(b'{"type":"Last"}')
+    out.close(1000, "done")
     frames = []
-    while isinstance(frame := await outbox.get(), bytes | str):
+    while isinstance(frame := await out.get(), bytes | str):
         frames.append(frame)
-    assert frames[0] == '{"type":"First"}'
-    assert frames[-1] == '{"type":"Last"}'
-    assert isinstance(frames[1], bytes)
-    assert frames[1][0] > 5
-    assert sum(map(len, frames)) <= QUEUE_BYTES
-    assert api.deps.hub.drops["ws", "audio"] > 0
+    first, *audio, last = frames
+    assert (first, last) == ('{"type":"First"}', '{"type":"Last"}')
+    assert [frame[0] for frame in audio if isinstance(frame, bytes)] == list(range(5, 15))
+    assert out.session is not None
+    assert out.session.conversation.dropped.take() == [{"where": "listener", "dropped_s": 5.0}]
 
 
-async def test_a_client_that_takes_no_text_is_cut_off(api: Api) -> None:
-    outbox = Outbox(api.deps)
-    for _ in range(QUEUE_BYTES // 1_000_000 + 2):
-        outbox.send_text(b"x" * 1_000_000)
-    closing = await outbox.get()
-    assert not isinstance(closing, bytes | str)
+@pytest.mark.parametrize("message", [b"x", b"x" * 400])
+async def test_a_client_that_takes_no_text_is_cut_off(out: ClientOut, message: bytes) -> None:
+    for _ in range(6):
+        out.send_text(message)
+    closing = await out.get()
+    assert isinstance(closing, Close)
     assert closing.code == 1013
+
+
+async def test_one_message_alone_may_be_of_any_size(out: ClientOut) -> None:
+    out.send_text(b"x" * 1_000_000)
+    assert await out.get() == "x" * 1_000_000
