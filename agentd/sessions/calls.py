@@ -83,13 +83,13 @@ class Calls:
 
     def start(self, link: Link, call: FunctionCall, record: CallRecord) -> None:
         """Run ``call`` here and answer it to ``link``."""
-        self._spawn(call, self._run(link, call, record))
+        self._spawn(call, record, self._run(link, call, record))
 
     def delegate(self, link: Link, call: FunctionCall, record: CallRecord) -> None:
         """Wait for the client to answer ``call``; its silence is answered for it."""
         asked = _AtClient(link, call, record, asyncio.get_running_loop().create_future())
         self._at_client[call.id] = asked
-        self._spawn(call, self._ask(asked))
+        self._spawn(call, record, self._ask(asked))
 
     def client_answered(self, response: FunctionCallResponse, frame: bytes) -> bool:
         """The client answers a call: the first answer goes on as it came. False: no such call waits for the client.
@@ -146,22 +146,18 @@ class Calls:
         if known is not None:
             outcome = CallOutcome(outcome="ok", content=known, result=known, arguments={}, duration_s=0.0)
         else:
-            try:
-                outcome = await self._functions.call(
-                    CallRequest(
-                        call_id=call.id,
-                        name=call.name,
-                        arguments=call.arguments,
-                        session_id=self._caller.session_id,
-                        run_id=self._caller.run_id,
-                        agent=self._caller.agent,
-                        allowed=self._caller.allowed,
-                        metadata=self._caller.metadata,
-                    )
+            outcome = await self._functions.call(
+                CallRequest(
+                    call_id=call.id,
+                    name=call.name,
+                    arguments=call.arguments,
+                    session_id=self._caller.session_id,
+                    run_id=self._caller.run_id,
+                    agent=self._caller.agent,
+                    allowed=self._caller.allowed,
+                    metadata=self._caller.metadata,
                 )
-            except asyncio.CancelledError:
-                self._owner.call_settled(record, "cancelled", None)
-                raise
+            )
         self._settle(link, call, record, outcome.outcome, outcome.content)
 
     async def _ask(self, asked: _AtClient) -> None:
@@ -172,12 +168,6 @@ class Calls:
             self._owner.client_silent(asked.call)
             text = f"The function {asked.call.name} did not answer in time; whether it had an effect is unknown."
             self._settle(asked.link, asked.call, asked.record, "timeout", text)
-        except asyncio.CancelledError:
-            self._owner.call_settled(asked.record, "cancelled", None)
-            raise
-        finally:
-            if self._at_client.get(asked.call.id) is asked:
-                del self._at_client[asked.call.id]
 
     def _settle(self, link: Link, call: FunctionCall, record: CallRecord, outcome: str, content: str) -> None:
         self._owner.call_settled(record, outcome, content)
@@ -186,17 +176,20 @@ class Calls:
             link.send(response)
             self._owner.call_answered(response)
 
-    def _spawn(self, call: FunctionCall, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, call: FunctionCall, record: CallRecord, work: Coroutine[Any, Any, None]) -> None:
         if self.group is None:
             raise AssertionError("calls start while the session runs")
         task = spawn(self.group, work, name=f"session:{self._caller.session_id}:call:{call.name}")
         self._running[call.id] = task
 
-        def forget(done: asyncio.Task[None]) -> None:
-            if self._running.get(call.id) is done:
+        def over(_: asyncio.Task[None]) -> None:
+            """However it ended: a task that is cancelled before its first step runs nothing of itself."""
+            if self._running.get(call.id) is task:
                 del self._running[call.id]
+                self._at_client.pop(call.id, None)
+            self._owner.call_settled(record, "cancelled", None)
 
-        task.add_done_callback(forget)
+        task.add_done_callback(over)
 
 
 def _key(name: str, arguments: Any) -> bytes:

@@ -159,6 +159,19 @@ async def test_a_cancellation_is_split_too(api_of: ApiOf) -> None:
     assert answers_upstream(api) == []
 
 
+async def test_calls_that_are_withdrawn_in_the_same_breath_are_settled_all_the_same(api_of: ApiOf) -> None:
+    steps = [{"calls": [LIGHT, WEATHER_CALL], "wait": False}, {"cancel": True}, {"say": "Never mind."}]
+    api = await api_of(handlers=OURS, script=script(*steps))
+    async with converse(api) as client:
+        await write(client, "both")
+        await says(client, "Never mind.")
+        session = api.world.manager.get(session_id(api))
+        await eventually(lambda: all(call["outcome"] == "cancelled" for call in session.calls(words=True)))
+        assert len(session.calls(words=True)) == 2
+        await answer(client, {"id": "theirs", "name": "get_weather"}, "Too late.")
+    assert answers_upstream(api) == []
+
+
 async def test_a_cancellation_of_ours_alone_is_not_seen(api_of: ApiOf) -> None:
     api = await api_of(
         handlers=OURS,
