@@ -82,7 +82,7 @@ DAEMON = ALL - {Ability.HEALTH}
 STARTED = {"engine": ALL, "scripted": SCRIPTED, "daemon": DAEMON}
 """What is started here when the command line names no server; the daemon has the engine behind its compatible endpoint."""
 
-DAEMON_MODULES = ("test_handshake", "test_functions", "test_faults", "test_rest", "test_updates")
+DAEMON_MODULES = ("test_handshake", "test_functions", "test_faults", "test_rest")
 """Where the daemon itself has a part; the rest is the upstream's, and runs against the daemon by its URL."""
 
 SCRIPT = Path(__file__).parent / "script.yaml"

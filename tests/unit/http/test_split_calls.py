@@ -160,7 +160,7 @@ async def test_a_cancellation_is_split_too(api_of: ApiOf) -> None:
 
 
 async def test_calls_that_are_withdrawn_in_the_same_breath_are_settled_all_the_same(api_of: ApiOf) -> None:
-    steps = [{"calls": [LIGHT, WEATHER_CALL], "wait": False}, {"cancel": True}, {"say": "Never mind."}]
+    steps: list[dict[str, Any]] = [{"calls": [LIGHT, WEATHER_CALL], "wait": False}, {"cancel": True}, {"say": "Never mind."}]
     api = await api_of(handlers=OURS, script=script(*steps))
     async with converse(api) as client:
         await write(client, "both")
