@@ -1,6 +1,8 @@
 """A person at the console: what they do, and what they then see."""
 
+import asyncio
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,22 @@ async def test_a_token_without_words_sees_that_there_are_some(console: Console, 
     refused = [fault for fault in console.faults if "status of 403" in fault]
     assert len(refused) == 1, "the prompt"
     console.faults = [fault for fault in console.faults if fault not in refused]
+
+
+async def test_a_token_that_is_taken_back_ends_the_visit_and_says_so(console: Console, daemon: DaemonProcess) -> None:
+    async def agentd(*arguments: str) -> str:
+        command = (sys.executable, "-m", "agentd", "token", *arguments, "--state-dir", str(daemon.state_dir))
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        out, _ = await process.communicate()
+        assert process.returncode == 0
+        return out.decode().strip()
+
+    await console.enter(await agentd("--name", "guest", "--scope", "read"))
+    await agentd("revoke", "guest")
+    await expect(console.page.locator("#token")).to_be_visible()
+    await expect(console.page.get_by_role("alert")).to_contain_text("This token is not known")
+    assert any("status of 401" in fault for fault in console.faults)
+    console.faults.clear()  # and the stream that broke off
 
 
 async def test_events_in_any_order_become_the_turns_the_daemon_tells(console: Console) -> None:
