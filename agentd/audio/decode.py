@@ -8,7 +8,7 @@ for the slowest (8 bit at 4 kHz, made 48 kHz).
 from abc import ABC, abstractmethod
 from typing import Final
 
-from agentd.audio.formats import AudioFormat, Encoding
+from agentd.audio.formats import ENCODINGS, AudioFormat
 from agentd.audio.layout import Layout
 from agentd.audio.resample import LayoutConverter
 from agentd.audio.wav import WavHeader
@@ -130,8 +130,8 @@ def raw_layout(parameters: str, target: AudioFormat) -> Layout:
     encoding, rate, channels = target.encoding, target.sample_rate, 1
     faults: list[str] = []
     for name, value in given.items():
-        if name == "encoding" and value in _ENCODINGS:
-            encoding = _ENCODINGS[value]
+        if name == "encoding" and value in ENCODINGS:
+            encoding = ENCODINGS[value]
         elif name in {"rate", "sample_rate"} and _is_number(value):
             rate = int(value)
         elif name == "channels" and _is_number(value):
@@ -143,14 +143,11 @@ def raw_layout(parameters: str, target: AudioFormat) -> Layout:
     if faults:
         raise InvalidAudio(
             "The parameters of audio/pcm are not understood: " + ", ".join(faults) + ". Taken are "
-            f"encoding={'|'.join(_ENCODINGS)}, rate (Hz) and channels, as in "
+            f"encoding={'|'.join(ENCODINGS)}, rate (Hz) and channels, as in "
             "-H 'Content-Type: audio/pcm;encoding=linear16;rate=16000;channels=1'.",
             errors=[FieldError("/headers/content-type", fault) for fault in faults],
         )
     return layout
-
-
-_ENCODINGS: Final[dict[str, Encoding]] = {"linear16": "linear16", "mulaw": "mulaw", "alaw": "alaw"}
 
 
 def _is_number(value: str) -> bool:

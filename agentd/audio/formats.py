@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Encoding = Literal["linear16", "mulaw", "alaw"]
+ENCODINGS: Final[dict[str, Encoding]] = {"linear16": "linear16", "mulaw": "mulaw", "alaw": "alaw"}
+"""The encodings by name."""
 Samples = NDArray[np.float32]
 """Mono audio, float32 from -1 to 1."""
 

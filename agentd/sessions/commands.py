@@ -198,9 +198,9 @@ class Commands:
         task.add_done_callback(lambda _: self._over(command, place))
         return command
 
-    def done(self, kind: CommandKind, outcome: Outcome, detail: str | None = None) -> Command:
-        """A command that needed no following."""
-        command = Command(kind, self._loop.time())
+    def done(self, kind: CommandKind, outcome: Outcome, detail: str | None = None, *, since: float | None = None) -> Command:
+        """A command that needed no following; it was accepted just now, or at ``since`` (monotonic seconds)."""
+        command = Command(kind, self._loop.time() if since is None else since)
         command.detail = detail
         command.finish(outcome)
         self._over(command, None)

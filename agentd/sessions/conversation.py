@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import structlog
 
-from agentd.audio.formats import AudioFormat, Encoding
+from agentd.audio.formats import ENCODINGS, AudioFormat
 from agentd.config import LimitSettings
 from agentd.functions.service import Functions
 from agentd.hub import Hub
@@ -426,6 +426,5 @@ class Conversation:
 
 def audio_format(encoding: str, sample_rate: int) -> AudioFormat:
     """The format as a value; encodings that only pass through a compatible client are counted as linear16."""
-    known: dict[str, Encoding] = {"linear16": "linear16", "mulaw": "mulaw", "alaw": "alaw"}
     plausible = 1 <= sample_rate <= MAX_RATE  # else the upstream refuses the Settings of a client in a moment
-    return AudioFormat(known.get(encoding, "linear16"), sample_rate if plausible else 16_000)
+    return AudioFormat(ENCODINGS.get(encoding, "linear16"), sample_rate if plausible else 16_000)

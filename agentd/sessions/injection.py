@@ -7,7 +7,9 @@ from typing import Final, Literal
 
 import structlog
 
-from agentd.errors import AgentdError, NothingHeard, SessionEnded
+from agentd.audio.formats import ENCODINGS
+from agentd.errors import AgentdError, InvalidAudio, NothingHeard, SessionEnded
+from agentd.protocol import settings as documents
 from agentd.sessions.feed import Talker
 from agentd.sessions.records import Turn
 from agentd.sessions.sending import Sending, bounded, no_answer
@@ -41,8 +43,16 @@ class Speech:
         self._loop = asyncio.get_running_loop()
 
     def check_line(self, *, queue: bool) -> None:
-        """Raise ``SessionBusy`` or ``SessionEnded`` where ``inject_audio`` would: before its recording is read."""
+        """Raise what ``inject_audio`` would, before its recording is read.
+
+        Raises:
+            SessionBusy, SessionEnded: nobody can talk now.
+            InvalidAudio: the session's own client sends an encoding that is passed through and not made here.
+        """
         self._out.alive()
+        encoding, _ = documents.input_format(self._out.conversation.document)
+        if encoding not in ENCODINGS:
+            raise InvalidAudio(f"This session's client sends {encoding}, which recordings are not converted to.")
         self._out.conversation.feed.check_line(wait_in_line=queue)
 
     async def inject_audio(
@@ -86,24 +96,25 @@ class Speech:
                 await self._pour(talker, first, pcm, present)
                 await self._while_alive(talker.drained)
             except (AgentdError, OSError) as failure:
-                self._broken_off(talker, failure)
+                self._broken_off(talker, failure, joined)
                 raise
             result.accepted_bytes = talker.sent_bytes
             result.accepted_s = conversation.input_format.duration_s(talker.sent_bytes)
-            result.command_id = self._out.commands.done("audio", "accepted").id
+            result.command_id = self._out.commands.done("audio", "accepted", since=joined).id
             if wait == "reply":
                 result.turns = await self._turns_caused(before, timeout_s)
         finally:
             conversation.feed.leave(talker)
         return result
 
-    def _broken_off(self, talker: Talker, failure: Exception) -> None:
+    def _broken_off(self, talker: Talker, failure: Exception, since: float) -> None:
         """Tell readers, the metrics and the log how much of a recording was sent before it ended too early."""
         sent_s = round(self._out.conversation.input_format.duration_s(talker.sent_bytes), 3)
         code = failure.code if isinstance(failure, AgentdError) else "client-gone"
         _log.info("audio_broken_off", code=code, sent_s=sent_s, bytes=talker.sent_bytes)
         outcome: Literal["session_ended", "partial"] = "session_ended" if isinstance(failure, SessionEnded) else "partial"
-        self._out.commands.done("audio", outcome, f"The recording broke off ({code}); {sent_s:g} s of it were sent.")
+        detail = f"The recording broke off ({code}); {sent_s:g} s of it were sent."
+        self._out.commands.done("audio", outcome, detail, since=since)
 
     async def _pour(self, talker: Talker, first: bytes, pcm: AsyncIterator[bytes], present: Callable[[], None]) -> None:
         step = self._out.conversation.input_format.bytes_for(_STEP_S)

@@ -1,8 +1,9 @@
-"""A live upload that goes on and on, and what it does to a daemon in a process of its own."""
+"""Live uploads that go on and on, or break off, and what they do to a daemon in a process of its own."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,10 +12,10 @@ import aiohttp
 import numpy as np
 
 from agentd.audio.formats import AudioFormat, wav_header
-from tests.support.daemon import daemon_process
+from tests.support.daemon import DaemonProcess, daemon_process
 from tests.support.fuzzing import CONFIG, SCRIPT
 from tests.support.recordings import KINDS, record
-from tests.support.scripted import scripted_engine
+from tests.support.scripted import Received, scripted_engine
 
 INPUT: Final = AudioFormat("linear16", 16_000)
 SETTINGS: Final = {"audio": {"input": {"encoding": "linear16", "sample_rate": 16_000}}}
@@ -88,6 +89,84 @@ async def upload(folder: Path, *, seconds: float, kind: str = "WAV") -> Figures:
         final_drift_s=drift[-1],
         memory_mb=(memory[0], memory[-1], max(memory)),
     )
+
+
+@dataclass(slots=True)
+class Broken:
+    """What was left of uploads that their clients reset.
+
+    Attributes:
+        partial: how many the daemon told as partial.
+        noticed_s: the longest until a broken one was told.
+        descriptors, processes: more than before.
+        well: sessions that took a recording afterwards.
+    """
+
+    partial: int = 0
+    noticed_s: float = 0.0
+    descriptors: int = 0
+    processes: int = 0
+    well: int = 0
+
+
+async def broken_uploads(folder: Path, *, uploads: int, at_once: int) -> Broken:
+    """Reset uploads after half of their body, ``at_once`` at a time, each in a session of its own."""
+    seen = Broken()
+    bodies = [_body("WAV", 4.0), _body("WebM Opus", 4.0)]
+    async with AsyncExitStack() as stack:
+        peer = await stack.enter_async_context(scripted_engine(SCRIPT))
+        config = CONFIG.format(key=peer.key, ws=peer.url, http=peer.http_url)
+        daemon = await stack.enter_async_context(daemon_process(folder, config))
+        rooms = [f"room{number}" for number in range(at_once)]
+        for room in rooms:
+            await daemon.call("PUT", f"/v1/sessions/{room}", json={"settings": SETTINGS})
+        heard = dict(zip(rooms, peer.connections, strict=True))
+
+        async def break_off(room: str, count: int) -> None:
+            for number in range(count):
+                body = bodies[number % 2]
+                at = (await daemon.call("GET", f"/v1/sessions/{room}/events?after=0&limit=1000")).json["items"][-1]["seq"]
+                await _reset_half_way(daemon, room, body, heard[room])
+                began = time.monotonic()
+                told = await daemon.call("GET", f"/v1/sessions/{room}/events?after={at}&wait_s=10&types=CommandFinished&limit=1")
+                seen.noticed_s = max(seen.noticed_s, time.monotonic() - began)
+                seen.partial += sum(event["data"].get("outcome") == "partial" for event in told.json["items"])
+
+        async def everywhere(count: int) -> None:
+            async with asyncio.TaskGroup() as group:
+                for room in rooms:
+                    group.create_task(break_off(room, count), name=f"broken:{room}")
+
+        await everywhere(2)  # connections of this client's own are open then
+        before, seen.partial, seen.noticed_s = _left(daemon.process.pid), 0, 0.0
+        await everywhere(uploads // at_once)
+        for room in rooms:
+            answer = await daemon.call("POST", f"/v1/sessions/{room}/audio?pace=fast&queue=false", data=_body("WAV", 0.2))
+            seen.well += answer.status == 200
+        after = _left(daemon.process.pid)
+    seen.descriptors, seen.processes = (max(0, now - then) for now, then in zip(after, before, strict=True))
+    return seen
+
+
+async def _reset_half_way(daemon: DaemonProcess, room: str, body: bytes, heard: Received) -> None:
+    host, _, port = daemon.url.removeprefix("http://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        f"POST /v1/sessions/{room}/audio HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {daemon.token}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n".encode()
+        + body[: len(body) // 2]
+    )
+    before = len(heard.audio)
+    async with asyncio.timeout(10):
+        while not any(heard.audio[before:]):  # noqa: ASYNC110 - the peer has no event for it
+            await asyncio.sleep(0.02)
+    writer.transport.abort()
+
+
+def _left(pid: int) -> tuple[int, int]:
+    """Open descriptors, and child processes."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return len(list(Path(f"/proc/{pid}/fd").iterdir())), len(children)
 
 
 def _body(kind: str, seconds: float) -> bytes:

@@ -241,6 +241,7 @@ async def test_the_answer_names_the_command_and_what_the_recording_was(kitchen: 
     (event,) = [e for e in kitchen.world.manager.get("kitchen").events_since(0)[0] if e.type == "CommandFinished"]
     assert event.data["command_id"] == answer.json["command_id"]
     assert event.data["outcome"] == "accepted"
+    assert event.data["duration_s"] >= 0.1
 
 
 async def test_a_broken_transfer_coding_is_400(kitchen: Api) -> None:
