@@ -16,6 +16,8 @@ import structlog
 from agentd.config import LogSettings
 
 MASK: Final = "***"
+WORDS_S: Final = 3600.0
+"""How long words are logged where the configuration asks for it, from the start or the reload that did."""
 _SHORTEST_SECRET: Final = 6
 """A shorter "secret" would mask half of every line."""
 
@@ -54,8 +56,7 @@ def configure(settings: LogSettings, *, secrets: Iterable[str] = (), stream: Tex
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.stdlib.ExtraAdder(),
     ]
-    if not (settings.transcripts and settings.level == "debug"):
-        shared.append(_drop_words)
+    shared.append(DropWords(WORDS_S if settings.transcripts and settings.level == "debug" else 0.0))
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -80,6 +81,9 @@ def configure(settings: LogSettings, *, secrets: Iterable[str] = (), stream: Tex
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)  # picows logs every connection at INFO, httpx every request
     logging.getLogger("agentd").setLevel(settings.level.upper())
+    if settings.transcripts and settings.level == "debug":
+        detail = "what people say is in this log; whoever reads it reads that"
+        structlog.get_logger("agentd.log").warning("words_are_logged", for_s=WORDS_S, detail=detail)
 
 
 def add_secret(value: str) -> None:
@@ -179,10 +183,22 @@ class RateLimit(logging.Filter):
         return count < burst
 
 
-def _drop_words(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key in _WORDS & event.keys():
-        del event[key]
-    return event
+class DropWords:
+    """Takes what people said and what functions were given out of our events.
+
+    Args:
+        after_s: they are let through for so long: somebody who looks for a fault forgets to switch it off again.
+    """
+
+    def __init__(self, after_s: float) -> None:
+        self._until = time.monotonic() + after_s
+
+    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """The event, as structlog's processors pass it on."""
+        if time.monotonic() >= self._until:
+            for key in _WORDS & event.keys():
+                del event[key]
+        return event
 
 
 def _rendering(*, console: bool) -> list[structlog.types.Processor]:

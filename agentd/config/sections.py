@@ -384,7 +384,7 @@ class LogSettings(Section):
     format: Literal["auto", "json", "console"] = "auto"
     """"auto": for people on a terminal, JSON lines otherwise."""
     transcripts: bool = False
-    """Also log what was heard and said, at level debug. Off: no words in the log."""
+    """Also log what was heard and said, at level debug, for an hour from the start. Off: no words in the log."""
     lines_per_s: Count = 10
     """Lines of one kind in a second (same event, session, route and status); the next one says how many were left out."""
 

@@ -79,6 +79,19 @@ def test_words_stay_out_unless_asked_for() -> None:
     assert "hello" in stream.getvalue()
 
 
+def test_words_are_logged_for_an_hour_and_everybody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("agentd.log.time.monotonic", lambda: now[0])
+    stream = io.StringIO()
+    log.configure(LogSettings(transcripts=True, level="debug"), stream=stream)
+    assert "words_are_logged" in stream.getvalue()
+    structlog.get_logger("agentd.x").debug("turn", heard="hello")
+    now[0] += 3600
+    structlog.get_logger("agentd.x").debug("turn", heard="good-bye")
+    assert "hello" in stream.getvalue()
+    assert "good-bye" not in stream.getvalue()
+
+
 def test_configuring_again_replaces_the_handler(lines: Any) -> None:
     stream = io.StringIO()
     log.configure(LogSettings(), stream=stream)
