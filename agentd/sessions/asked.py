@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from agentd.protocol.messages import (
+    ForceEndTurn,
     InjectAgentMessage,
+    InjectionRefused,
     InjectUserMessage,
     Message,
     UpdateListen,
@@ -13,6 +15,7 @@ from agentd.protocol.messages import (
     UpdateSpeak,
     UpdateThink,
     UpdateThinkLive,
+    Warn,
 )
 
 ACKNOWLEDGED_BY: Final[dict[type[Message], str]] = {
@@ -24,11 +27,25 @@ ACKNOWLEDGED_BY: Final[dict[type[Message], str]] = {
 }
 """The message that acknowledges each update."""
 
+REFUSALS: Final = frozenset({"INJECT_AGENT_MESSAGE_DURING_USER_SPEECH", "INJECT_AGENT_MESSAGE_DURING_AGENT_SPEECH"})
+"""Warnings that mean InjectionRefused, instead of it or beside it."""
+UNSUPPORTED: Final = "FORCE_END_TURN_UNSUPPORTED"
+
 REFUSED_WITHIN_S: Final = 2.0
 """A refusal comes within a round trip: an injection this old was taken."""
 
+_SAME_WITHIN_S: Final = 0.5
+"""A message and a Warning about one refusal come together."""
+
 _MOST: Final = 64
 """What is remembered of each kind; upstreams answer at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    type: str
+    by_client: bool
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +61,8 @@ class Asked:
     def __init__(self) -> None:
         self._updates: defaultdict[str, deque[bool]] = defaultdict(lambda: deque(maxlen=_MOST))
         self._injections: deque[_Injection] = deque(maxlen=_MOST)
+        self._forced: deque[bool] = deque(maxlen=_MOST)
+        self._refusal: _Refusal | None = None
 
     def sent(self, message: Message, now: float, *, by_client: bool) -> None:
         """``message`` goes out."""
@@ -54,11 +73,24 @@ class Asked:
             self._injections.append(_Injection(message.message, by_client, now))
         elif isinstance(message, InjectUserMessage):
             self._injections.append(_Injection(message.content, by_client, now))
+        elif isinstance(message, ForceEndTurn):
+            self._forced.append(by_client)
 
-    def acknowledged(self, type_: str) -> bool:
-        """An acknowledgement of that type came; True when the client asked for it."""
-        waiting = self._updates.get(type_)
-        return waiting.popleft() if waiting else False
+    def is_clients(self, message: Message, now: float) -> bool:
+        """Whether ``message``, which came, answers what the client asked for: an acknowledgement, or a refusal.
+
+        A refusal that nobody else can have caused is the client's.
+        """
+        match message:
+            case InjectionRefused():
+                return self._refused(message.type, now)
+            case Warn(code=code) if code in REFUSALS:
+                return self._refused(message.type, now)
+            case Warn(code=code) if code == UNSUPPORTED:
+                return self._forced.popleft() if self._forced else True
+            case _:
+                waiting = self._updates.get(message.type)
+                return waiting.popleft() if waiting else False
 
     def said(self, text: str) -> None:
         """A text was said: the injection it belongs to was taken, and so were those before it."""
@@ -68,14 +100,19 @@ class Asked:
                     self._injections.popleft()
                 return
 
-    def refused(self, now: float) -> bool:
-        """An injection was refused; True when it was the client's."""
-        while self._injections:
-            injection = self._injections.popleft()
-            if now - injection.at <= REFUSED_WITHIN_S:
-                return injection.by_client
-        return False
-
     def owed_to_client(self) -> list[str]:
         """The acknowledgements the client still waits for, by type, the connection being gone."""
         return [type_ for type_, waiting in self._updates.items() for by_client in waiting if by_client]
+
+    def _refused(self, type_: str, now: float) -> bool:
+        last, self._refusal = self._refusal, None
+        if last is not None and last.type != type_ and now - last.at <= _SAME_WITHIN_S:
+            return last.by_client
+        by_client = True
+        while self._injections:
+            injection = self._injections.popleft()
+            by_client = injection.by_client
+            if now - injection.at <= REFUSED_WITHIN_S:
+                break
+        self._refusal = _Refusal(type_, by_client, now)
+        return by_client

@@ -29,7 +29,7 @@ from agentd.protocol.messages import (
     Warn,
     Welcome,
 )
-from agentd.sessions.asked import ACKNOWLEDGED_BY
+from agentd.sessions.asked import ACKNOWLEDGED_BY, REFUSALS, UNSUPPORTED
 from agentd.sessions.link import SETTINGS_FAULTS, Link
 from agentd.sessions.spec import PassthroughClient
 from agentd.sessions.state import EndReason
@@ -111,6 +111,8 @@ class ClientView:
                 return link.n > 1
             case Warn(code="MAXIMUM_SESSION_LENGTH_APPROACHING"):
                 return True  # the daemon renews beyond the upstream's limit
+            case Warn(code=code) if code in REFUSALS or code == UNSUPPORTED:
+                return not asked_by_client
             case Warn(code=code):
                 return link.n > 1 and code in INFORMING  # told before
             case Error(code=code):

@@ -38,6 +38,7 @@ from agentd.protocol.messages import (
     UserStartedSpeaking,
     Warn,
 )
+from agentd.sessions.asked import REFUSALS
 from agentd.sessions.calls import Caller
 from agentd.sessions.client_view import ClientView
 from agentd.sessions.dead_air import DeadAir
@@ -64,8 +65,6 @@ ACKNOWLEDGEMENTS: Final = {
     "ListenUpdated": "listen",
 }
 
-REFUSALS: Final = frozenset({"INJECT_AGENT_MESSAGE_DURING_USER_SPEECH", "INJECT_AGENT_MESSAGE_DURING_AGENT_SPEECH"})
-"""Warnings that mean InjectionRefused."""
 MAX_RATE: Final = 192_000
 """Hz; the protocol has no higher one."""
 ROUND_TRIP_S: Final = 2.0
@@ -316,7 +315,7 @@ class Conversation:
                 _log.info("upstream_uses_its_own", code=code, description=message.description)
             case Warn():
                 self._complained(message)
-                if message.code in REFUSALS:
+                if message.code in REFUSALS and not by_client:
                     self._refused(message.description, now)
                 self._metrics.upstream_error(self.upstream, message.code)
                 _log.warning("upstream_warning", code=message.code, description=message.description)
@@ -389,11 +388,9 @@ class Conversation:
 
     def _asked_by_client(self, link: Link, message: Message, now: float) -> bool:
         """Whether ``message`` answers what the client asked for."""
-        if isinstance(message, InjectionRefused):
-            return link.asked.refused(now)
         if isinstance(message, ConversationText):
             link.asked.said(message.content)
-        return link.asked.acknowledged(message.type)
+        return self.view is not None and link.asked.is_clients(message, now)
 
     def _user_audio(self, frame: bytes) -> None:
         if self.user_tap is not None:

@@ -51,6 +51,23 @@ async def test_a_refusal_goes_to_whoever_was_refused(api_of: ApiOf) -> None:
         assert len(client.of_type("InjectionRefused")) == 1
 
 
+async def test_a_warning_that_means_a_refusal_goes_the_same_way(api_of: ApiOf) -> None:
+    warned = [{"refuse": "The user is speaking."}, {"warning": "INJECT_AGENT_MESSAGE_DURING_USER_SPEECH"}]
+    unsupported = {"event": "force_end_turn", "steps": [{"warning": "FORCE_END_TURN_UNSUPPORTED"}]}
+    api = await api_of(script={"on": [{"event": "inject_agent", "match": "no", "steps": warned}, unsupported]})
+    async with converse(api) as client:
+        base = f"/v1/sessions/{session_id(api)}"
+        await api.call("POST", base + "/messages", json={"role": "assistant", "content": "no, says REST"})
+        assert (await api.call("POST", base + "/end-turn")).json["state"] == "no_effect"
+        await client.send({"type": "InjectAgentMessage", "message": "no, says the client"})
+        await client.until("Warning")
+        await client.send({"type": "ForceEndTurn"})
+        await client.until(lambda item: isinstance(item, dict) and item.get("code") == "FORCE_END_TURN_UNSUPPORTED")
+        codes = [warning["code"] for warning in client.of_type("Warning")]
+    assert codes == ["INJECT_AGENT_MESSAGE_DURING_USER_SPEECH", "FORCE_END_TURN_UNSUPPORTED"]
+    assert len(client.of_type("InjectionRefused")) == 1
+
+
 async def test_the_conversation_is_steered_by_the_api_while_its_client_is_connected(api: Api) -> None:
     async with converse(api) as client:
         base = f"/v1/sessions/{session_id(api)}"
