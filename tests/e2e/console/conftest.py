@@ -91,6 +91,10 @@ class Console:
     async def enter(self, token: str | None = None) -> None:
         """Open the page and sign in."""
         await self.visit()
+        await self.sign_in(token)
+
+    async def sign_in(self, token: str | None = None) -> None:
+        """Paste the token into the page that is open."""
         await self.page.locator("#token").fill(token or self.token)
         await self.page.keyboard.press("Enter")
         await self.page.locator("#app").wait_for()

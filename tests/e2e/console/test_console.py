@@ -198,15 +198,15 @@ async def test_axe_finds_nothing_serious(browser: Browser, daemon: DaemonProcess
     await daemon.call("POST", "/v1/sessions/axe/messages?wait=reply", json={"role": "user", "content": "kitchen lights off"})
 
     async def check(where: str) -> None:
-        await console.page.evaluate(axe)
         found = await console.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         serious = [violation for violation in found["violations"] if violation["impact"] in ("serious", "critical")]
         assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious] == [], where
         assert await console.page.evaluate("document.documentElement.scrollWidth") <= width, f"{where} is wider than the screen"
 
     await console.visit()
+    await console.page.evaluate(axe)
     await check("sign-in")
-    await console.enter()
+    await console.sign_in()
     await check("sessions")
     await console.page.locator("#start").click()
     await check("start")
