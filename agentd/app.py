@@ -403,6 +403,7 @@ def _welcome(daemon: Daemon) -> None:
     _say(
         f"""
 agentd is {"ready" if ready else "listening, but its engine is not ready"}: {base}
+in a browser:    {base}/console   (paste the token there)
 token:           {state}/token   (for curl: -H @{state}/auth; in a shell: eval "$({program} env)" sets $A and $S)
 
   curl {auth} -X PUT {base}/v1/sessions/kitchen
