@@ -46,7 +46,7 @@ async def count(ctx: CallContext) -> str:
     await ctx.store.set("counted", counted)
     return str(counted)
 '''
-START_S: Final = 30.0
+START_S: Final = 60.0
 
 
 # commits
@@ -179,6 +179,7 @@ async def _round(folder: Path, before: Promised, tally: Tally, sessions: int, se
                 tally.rounds += 1
                 tally.runs += len(promised.runs)
                 tally.turns += len(promised.turns)
+                print(f"{tally.rounds}: ready after {tally.ready_s[-1]:.1f} s, {len(promised.turns)} turns", file=sys.stderr)
     finally:
         if process.returncode is None:
             process.kill()
