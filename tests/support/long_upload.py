@@ -75,9 +75,8 @@ async def upload(folder: Path, *, seconds: float, kind: str = "WAV") -> Figures:
 
         async with asyncio.TaskGroup() as group:
             group.create_task(watch(), name="upload:watch")
-            answer = await daemon.call(
-                "PUT", "/v1/sessions/kitchen/audio", data=_paced(body, seconds), headers={"Content-Type": "audio/*"}
-            )
+            path, headers = "/v1/sessions/kitchen/audio", {"Content-Type": "audio/*"}
+            answer = await daemon.call("PUT", path, data=_paced(body, seconds), headers=headers, timeout=_NO_TIMEOUT)
             heard_s = INPUT.duration_s(connection.audio_bytes)
             done.set()
     assert answer.status == 200, answer.body
