@@ -13,6 +13,8 @@ from typing import Any
 import aiohttp
 import orjson
 
+from tests.support import contract
+
 ROOT = Path(__file__).parents[2]
 READY_S = 60.0
 _PATIENCE = {"AGENTD_LIMITS__DRAIN_S": "2"}
@@ -49,10 +51,12 @@ class DaemonProcess:
         return (self.state_dir / "token").read_text(encoding="ascii").strip()
 
     async def call(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **kwargs: Any) -> Answer:
-        """One request with the token (``headers`` may override it)."""
+        """One request with the token (``headers`` may override it); the answer must be one that the document has."""
         merged = {"Authorization": f"Bearer {self.token}", **(headers or {})}
         async with self.http.request(method, self.url + path, headers=merged, **kwargs) as response:
-            return Answer(response.status, dict(response.headers), await response.read())
+            body = await response.read()
+            contract.check(method, path, response.status, response.headers, body)
+            return Answer(response.status, dict(response.headers), body)
 
     async def stop(self) -> int:
         """SIGTERM, and wait for the exit status."""
