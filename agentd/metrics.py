@@ -61,7 +61,7 @@ LIMITS: Final = frozenset(
 )  # fmt: skip
 """Keys of ``[limits]`` (and ``other``) that are counted when they turn something away."""
 DEAD_AIR_STAGES: Final = ("listen", "think", "function", "speak")
-RECORDING_STOPS: Final = ("daily-limit", "disk-full", "disk-slow", "disk-error")
+RECORDING_STOPS: Final = ("daily-limit", "disk-full", "disk-slow", "disk-error", "encoding")
 HTTP_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 _MESSAGE_TYPES: Final = frozenset(SERVER_MESSAGES) | frozenset(CLIENT_MESSAGES) | {"unreadable"}

@@ -9,7 +9,7 @@ from pydantic import Field
 from agentd.audio.formats import AudioFormat, wav_header
 from agentd.audio.pacing import Player
 from agentd.audio.resample import UtteranceConverter
-from agentd.errors import NotAcceptable, SessionEnded
+from agentd.errors import Conflict, NotAcceptable, SessionEnded
 from agentd.http.accept import choose
 from agentd.http.deps import DEPS, HttpDeps
 from agentd.http.events import write
@@ -75,6 +75,7 @@ async def listen(request: web.Request) -> web.StreamResponse:
     session = session_of(request)
     media = choose(request, (WAV, RAW))
     session.check_alive()
+    session.check_readable(["out"])
     audio = query.format(session.output_format)
     parameters = "" if media == WAV else f";encoding={audio.encoding};rate={audio.sample_rate};channels=1"
     response = web.StreamResponse(headers={"Content-Type": media + parameters, "X-Accel-Buffering": "no"})
@@ -120,7 +121,7 @@ ROUTES: Final = (
                 Media(RAW, "The samples alone; the content type says their format."),
             )
         },
-        errors=(SessionEnded, NotAcceptable),
+        errors=(SessionEnded, Conflict, NotAcceptable),
         stream=True,
         example=Example(curl="curl -N -H @$S/auth $A/v1/sessions/kitchen/audio | aplay"),
     ),

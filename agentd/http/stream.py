@@ -16,7 +16,7 @@ from pydantic import Field
 from agentd.audio.formats import AudioFormat
 from agentd.audio.resample import Converter
 from agentd.door import Identity, require
-from agentd.errors import AgentdError, MalformedRequest, SessionBusy, TooManyRequests
+from agentd.errors import AgentdError, Conflict, MalformedRequest, SessionBusy, TooManyRequests
 from agentd.http.deps import DEPS, IDENTITY, HttpDeps, sees_words
 from agentd.http.events import Opening, View, types_of_session
 from agentd.http.holding import UNSENT_BYTES, hold_little
@@ -127,6 +127,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     hears, speaks = query.audio in ("both", "out"), query.audio in ("both", "in")
     for scope in ["transcripts"] * hears + ["control"] * speaks:
         require(identity, scope)
+    session.check_readable(["out"] * hears + ["in"] * speaks)
     socket = _socket(request, deps)
     quiet = query.events == "none"
     types = frozenset[str]() if quiet else types_of_session(query.events, "events")
@@ -259,6 +260,7 @@ ROUTES: Final = (
                 "`KeepAlive`; they need scope `control`."
             )
         },
+        errors=(Conflict,),
         compatible=True,
         stream=True,
         example=Example(

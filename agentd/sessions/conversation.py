@@ -93,6 +93,7 @@ class Conversation:
         turned_away: audio frames that came after a barge-in and were not handed on.
         dropped: audio that did not get where it should, until it is told.
         user_tap: is given the user's audio as it goes to the upstream.
+        unread: ``in`` or ``out``, where audio is in an encoding that only passes through, from and to a compatible client.
     """
 
     def __init__(
@@ -151,6 +152,11 @@ class Conversation:
         self.document = document
         self.input_format = audio_format(*documents.input_format(document))
         self.output_format = audio_format(*documents.output_format(document))
+        self.unread = frozenset(
+            side
+            for side, (encoding, _) in (("in", documents.input_format(document)), ("out", documents.output_format(document)))
+            if encoding not in ENCODINGS
+        )
         self.playback = Playback(self.output_format.bytes_per_second)
         self.tracker.expect_greeting(documents.greeting(document) or "")
         self.tracker.audio_limit_bytes = self.output_format.bytes_for(self._limits.turn_audio_s)

@@ -5,7 +5,7 @@ One task group owns everything it runs; when ``run`` returns nothing of it is le
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from agentd.audio.tapes import Tapes
 from agentd.config import LimitSettings
 from agentd.errors import (
     AgentdError,
+    Conflict,
     InternalError,
     InvalidSettings,
     SessionEnded,
@@ -246,6 +247,15 @@ class Session:
         """Raise ``SessionEnded`` when the session takes no more commands."""
         if self.stopping:
             raise SessionEnded(f"Session {self.id} has ended ({self.end_reason or 'stopping'}); start it again.")
+
+    def check_readable(self, sides: Iterable[str]) -> None:
+        """Raise ``Conflict`` when audio ``in`` or ``out`` only passes through, between a compatible client and the upstream."""
+        unread = self.conversation.unread.intersection(sides)
+        if unread:
+            raise Conflict(
+                f"The audio {' and '.join(sorted(unread))} of session {self.id} is in an encoding of its own client's, which "
+                "agentd passes through; it reads linear16, mulaw and alaw."
+            )
 
     def erase_audio(self) -> None:
         """Forget the replies' audio."""

@@ -52,7 +52,9 @@ class Tape:
 
     def start(self) -> None:
         """The timeline begins now, unless something was heard before."""
-        if self._user is None:
+        if self._conversation.unread:
+            self._stop("encoding")
+        elif self._user is None and self.stopped is None:
             now, conversation = self._loop.time(), self._conversation
             self._started = time.time()
             self._written_at = now - EVERY_S  # the file is there at once

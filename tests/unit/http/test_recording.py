@@ -12,11 +12,13 @@ import pytest
 from agentd.errors import RangeNotSatisfiable
 from agentd.http.recording import wanted_range
 from agentd.sessions.session import Session
+from agentd.sessions.tape import Tape
 from tests.unit.http.conftest import Api, ApiOf, eventually
 from tests.unit.http.test_audio import speech, wav
 
 RECORDING = "/v1/sessions/kitchen/recording"
 RATE = 16000
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "A" * 22 + "=="}
 STORY: dict[str, Any] = {
     "greeting_audio_s": 0.0,
     "on": [
@@ -199,3 +201,19 @@ async def test_a_purge_erases_the_recording(api_of: ApiOf) -> None:
     await api.call("DELETE", "/v1/sessions/kitchen?purge=true")
     assert _written(api, session) == 0
     (await api.call("GET", RECORDING)).problem(404, "session-not-found")
+
+
+async def test_audio_that_only_passes_through_is_neither_recorded_nor_heard(api_of: ApiOf) -> None:
+    api = await api_of(handlers={})
+    session = await api.session()
+    document = {
+        "audio": {"input": {"encoding": "opus", "sample_rate": 48000}, "output": {"encoding": "mp3", "sample_rate": 48000}}
+    }
+    session.conversation.adopt(document)  # as from a client whose upstream takes more than ours
+    tape = Tape(session.conversation, api.world.tapes, session.run_id)
+    tape.start()
+    await tape.close()
+    assert tape.stopped == "encoding"
+    assert _written(api, session) == 0
+    for path in ("/stream?audio=in", "/stream?audio=out", "/audio"):
+        (await api.call("GET", f"/v1/sessions/kitchen{path}", headers=UPGRADE)).problem(409, "conflict")
