@@ -7,6 +7,7 @@ import { Conversation } from "./turns.js";
 const PAGE = 50;
 const TURNS = 200;
 const NOTES = 50;
+const MOST = 500;
 const NOTED = new Set(["Error", "Warning", "AudioDropped", "DeadAir", "RecordingStopped", "InjectionRefused"]);
 
 /** Topics: `sessions`, `agents`, `open` (another run), `session` (its view), `turns`, `notes`, `link`, `problem`. */
@@ -130,6 +131,7 @@ export class Store extends EventTarget {
 
   keep(session) {
     this.sessions.set(session.run_id, session);
+    if (this.sessions.size > MOST) this.#forgetOldest();
     this.changed("sessions");
     if (session.run_id === this.open) this.changed("session");
   }
@@ -180,6 +182,13 @@ export class Store extends EventTarget {
     } catch (problem) {
       this.tell("problem", problem);
     }
+  }
+
+  /** A page may be open for weeks: of the runs that are over the oldest give way. */
+  #forgetOldest() {
+    const over = [...this.sessions.values()].filter((session) => !this.isLive(session) && session.run_id !== this.open);
+    const oldest = over.reduce((one, other) => (one === null || other.run_id < one.run_id ? other : one), null);
+    if (oldest !== null) this.sessions.delete(oldest.run_id);
   }
 
   async #turns(runId) {

@@ -3,7 +3,9 @@
 
 const nothing = () => ({ n: null, heard: null, said: null, played: undefined, calls: [], outcome: null, interrupted: false, listening: false });
 
-/** The turns of one run. */
+const MOST = 500;
+
+/** The turns of one run; of a very long one the last. */
 export class Conversation {
   finished = new Map();
   now = nothing();
@@ -65,6 +67,7 @@ export class Conversation {
       }
       case "TurnFinished":
         this.finished.set(data.n, data);
+        this.finished.delete(data.n - MOST);
         this.settle(data);
         return true;
       case "SessionEnded":
