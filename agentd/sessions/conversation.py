@@ -340,8 +340,7 @@ class Conversation:
         if not heard:
             return
         now = self._loop.time()
-        hushed = self.tracker.current is not None and self.tracker.current.hushed
-        if hushed or self.tracker.abandoned:
+        if self.tracker.unheard:
             link.protocol.playback_ended()
             return
         self.playback.received(len(frame), now)

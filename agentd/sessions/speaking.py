@@ -192,8 +192,8 @@ class Speaking:
         """Send once and see; what became of it, why it was refused, and whether it was quiet when it was sent."""
         conversation, tracker = self._out.conversation, self._out.conversation.tracker
         link = await self._out.until_ready()
-        quiet = self._quiet() and not tracker.greeting_due and not tracker.abandoned
-        if behavior == "queue" and tracker.abandoned:  # what is being said there was cut here: nobody hears it
+        quiet = self._quiet() and not tracker.greeting_due and not tracker.unheard
+        if tracker.unheard and not conversation.user_speaking:  # it takes the place of what nobody hears
             behavior = "interrupt"
         own = tracker.expect_own(text)
         if question is not None:

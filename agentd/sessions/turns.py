@@ -72,9 +72,9 @@ class TurnTracker:
         return bool(self._greeting)
 
     @property
-    def abandoned(self) -> bool:
-        """We cut the reply that the upstream is still making; it knows nothing of that, and nobody is to hear the rest."""
-        return self._abandoned is not None
+    def unheard(self) -> bool:
+        """What the upstream is saying, or about to, is for nobody: we cut that reply, or hushed it. It knows nothing of that."""
+        return self._abandoned is not None or (self.current is not None and self.current.hushed)
 
     @property
     def idle(self) -> bool:
@@ -294,6 +294,8 @@ class TurnTracker:
                 return False
             self._abandoned = None  # the upstream has taken up what was typed since
         self._end_beside("completed", now)
+        if own is not None and self.current is not None and self.current.hushed:  # this is to be heard
+            self._end("interrupted", now)
         if own is None and not self._greets(text):
             self._promote(now)
         turn = self.current or self._open("agent", now)

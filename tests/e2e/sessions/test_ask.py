@@ -66,6 +66,19 @@ async def test_with_quiet_nobody_hears_what_the_model_makes_of_the_answer(tmp_pa
         assert len(ear.heard) > question.audio_bytes, "the next reply is heard again"
 
 
+async def test_what_is_said_after_a_quiet_answer_takes_the_place_of_the_reply(tmp_path: Path) -> None:
+    async with world(tmp_path, YES | {"default": {"say": "A long reply.", "audio_s": 1.0, "realtime": True}}) as here:
+        session = await here.session()
+        ear = Ear(session)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(answer_aloud(session, "Shall I?"))
+            await session.ask("Shall I?", quiet=True)
+            assert (await session.say("They are closing.", wait="played"))["state"] == "played"
+        sent = here.peer.connections[0].of_type("InjectAgentMessage")
+        assert [one["behavior"] for one in sent] == ["queue", "interrupt"]
+        assert len(ear.heard) == sum(turn.audio_bytes for turn in session.turns if turn.cause == "agent")
+
+
 async def test_nobody_there_is_told_before_anything_is_said(tmp_path: Path) -> None:
     async with world(tmp_path, YES) as here:
         session = await here.session()

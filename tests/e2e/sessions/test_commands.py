@@ -167,7 +167,7 @@ async def test_an_interrupted_reply_is_over_and_what_still_comes_of_it_is_nobody
         await session.conversation.changes.until(lambda: turn.audio_bytes or None, timeout_s=5)
         assert (await session.interrupt())["state"] == "applied"
         assert (turn.outcome, turn.interrupted) == ("interrupted", True)
-        await session.conversation.changes.until(lambda: not session.conversation.tracker.abandoned or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: not session.conversation.tracker.unheard or None, timeout_s=5)
         assert [(one.n, one.said_text) for one in session.turns] == [(1, "Once upon a time.")]
         assert (await session.inject_user("again", wait="reply")).said_text == "I heard: again"
         assert (await session.interrupt())["state"] == "applied", "it still plays"

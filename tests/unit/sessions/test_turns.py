@@ -227,9 +227,9 @@ def test_it_can_be_stopped_and_the_typed_text_is_answered_all_the_same(tracker: 
     tracker.user_said("lamp on", 1.7)
     tracker.agent_audio(SECOND * 2, 1.8)
     tracker.cut(1.9, len(SECOND))
-    stopped = tracker.abandoned
+    stopped = tracker.unheard
     tracker.agent_said("Done.", 2.0)
-    assert (stopped, tracker.abandoned) == (True, False)
+    assert (stopped, tracker.unheard) == (True, False)
     tracker.agent_audio(SECOND, 2.0)
     reply_ends(tracker, 2.1)
     assert [(turn.said_text, turn.outcome, turn.played_text) for turn in ended] == [
@@ -243,9 +243,25 @@ def test_what_was_stopped_stays_so_when_the_next_text_is_taken_up(tracker: TurnT
     tracker.cut(1.6, 0)
     tracker.user_said("lamp on", 1.7, injected=True)
     tracker.user_said("lamp on", 1.8)
-    stopped = tracker.abandoned
+    stopped = tracker.unheard
     tracker.agent_said("Done.", 2.0)
-    assert (stopped, tracker.abandoned) == (True, False), "until then the rest of it still comes"
+    assert (stopped, tracker.unheard) == (True, False), "until then the rest of it still comes"
+
+
+def test_what_is_to_be_heard_is_no_part_of_a_turn_that_is_hushed(tracker: TurnTracker, ended: list[Turn]) -> None:
+    turn = tracker.user_said("yes", 1.0)
+    assert turn is not None
+    turn.hush()
+    tracker.agent_said("I did not understand that.", 1.1)
+    assert tracker.unheard
+    tracker.expect_own("The blinds are closing.")
+    tracker.agent_said("The blinds are closing.", 1.2)
+    tracker.agent_audio(SECOND, 1.3)
+    tracker.agent_done(1.4)
+    assert [(turn.said_text, turn.played_text, turn.audio_bytes) for turn in ended] == [
+        ("I did not understand that.", None, 0),
+        ("The blinds are closing.", "The blinds are closing.", 100),
+    ]
 
 
 def test_who_speaks_overtakes_what_was_typed(tracker: TurnTracker, ended: list[Turn]) -> None:
