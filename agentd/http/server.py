@@ -1,5 +1,7 @@
 """Builds the application: the table of routes behind one guard, and the headers every answer has."""
 
+from functools import cache
+
 import structlog
 from aiohttp import web
 
@@ -28,7 +30,7 @@ def build_app(deps: HttpDeps) -> web.Application:
     guard = Guard(deps)
     app = web.Application(middlewares=[guard.middleware], client_max_size=deps.settings.limits.json_body_bytes)
     app[DEPS] = deps
-    app[DOCUMENT] = render(ROUTES)
+    app[DOCUMENT] = _document()
     app[CODECS] = Codecs(lambda: deps.settings.limits.audio_decoders)
     app[STARTS] = StartRate(deps.settings.limits.starts_per_minute)
     for route in ROUTES:
@@ -49,6 +51,12 @@ def adopt(app: web.Application, settings: Settings) -> None:
     """Take these settings for requests that come from now on."""
     app[DEPS].settings = settings
     app[STARTS].per_minute = settings.limits.starts_per_minute
+
+
+@cache
+def _document() -> bytes:
+    """The OpenAPI document; the table does not change while the process lives."""
+    return render(ROUTES)
 
 
 async def _complete_headers(request: web.Request, response: web.StreamResponse) -> None:
