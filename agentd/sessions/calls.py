@@ -69,13 +69,13 @@ class Calls:
         self._caller = caller
         self._owner = owner
         self._client_s = client_s
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._at_client: dict[str, _AtClient] = {}
         self._answers: dict[bytes, str] = {}
 
-    def is_open(self, call_id: str) -> bool:
-        """True while a call of that id is not settled."""
-        return call_id in self._running
+    def is_open(self, link: Link, call_id: str) -> bool:
+        """True while a call of that id is under way on that connection; another connection may use the id anew."""
+        return (link.n, call_id) in self._running
 
     def is_known(self, call: FunctionCall, record: CallRecord) -> bool:
         """True when ``call`` was made before the turn was asked anew: ``start`` answers it without running anything."""
@@ -83,13 +83,13 @@ class Calls:
 
     def start(self, link: Link, call: FunctionCall, record: CallRecord) -> None:
         """Run ``call`` here and answer it to ``link``."""
-        self._spawn(call, record, self._run(link, call, record))
+        self._spawn(link, call, record, self._run(link, call, record))
 
     def delegate(self, link: Link, call: FunctionCall, record: CallRecord) -> None:
         """Wait for the client to answer ``call``; its silence is answered for it."""
         asked = _AtClient(link, call, record, asyncio.get_running_loop().create_future())
         self._at_client[call.id] = asked
-        self._spawn(call, record, self._ask(asked))
+        self._spawn(link, call, record, self._ask(asked))
 
     def client_answered(self, response: FunctionCallResponse, frame: bytes) -> bool:
         """The client answers a call: the first answer goes on as it came. False: no such call waits for the client.
@@ -109,10 +109,11 @@ class Calls:
         asked.answered.set_result(None)
         return True
 
-    def cancel(self, call_id: str) -> None:
-        """The upstream cancelled this call: stop the handler, send no answer."""
-        task = self._running.get(call_id)
+    def cancel(self, link: Link, call_id: str) -> None:
+        """The upstream cancelled this call: stop the handler, send no answer, take none."""
+        task = self._running.pop((link.n, call_id), None)
         if task is not None:
+            self._at_client.pop(call_id, None)
             task.cancel()
 
     def close(self) -> None:
@@ -123,6 +124,7 @@ class Calls:
     def withdraw(self) -> list[FunctionCall]:
         """Cancel everything that runs, because its connection is gone; the calls the client was asked for."""
         asked = [one.call for one in self._at_client.values() if not one.answered.done()]
+        self._at_client.clear()
         self.close()
         return asked
 
@@ -176,17 +178,19 @@ class Calls:
             link.send(response)
             self._owner.call_answered(response)
 
-    def _spawn(self, call: FunctionCall, record: CallRecord, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, link: Link, call: FunctionCall, record: CallRecord, work: Coroutine[Any, Any, None]) -> None:
         if self.group is None:
             raise AssertionError("calls start while the session runs")
         task = spawn(self.group, work, name=f"session:{self._caller.session_id}:call:{call.name}")
-        self._running[call.id] = task
+        self._running[link.n, call.id] = task
 
         def over(_: asyncio.Task[None]) -> None:
             """However it ended: a task that is cancelled before its first step runs nothing of itself."""
-            if self._running.get(call.id) is task:
-                del self._running[call.id]
-                self._at_client.pop(call.id, None)
+            if self._running.get((link.n, call.id)) is task:
+                del self._running[link.n, call.id]
+            asked = self._at_client.get(call.id)
+            if asked is not None and asked.record is record:
+                del self._at_client[call.id]
             self._owner.call_settled(record, "cancelled", None)
 
         task.add_done_callback(over)

@@ -302,7 +302,7 @@ class Conversation:
                 self.dispatch.answered(message)
             case FunctionCallCancelled():
                 for cancelled in message.functions:
-                    self.calls.cancel(cancelled.id)
+                    self.calls.cancel(link, cancelled.id)
             case EndOfTurn():
                 self.turns_ended += 1
             case AgentAudioDone():

@@ -62,7 +62,7 @@ class Dispatch:
         ours: list[FunctionCall] = []
         now = self._loop.time()
         for call in request.functions:
-            if self.calls.is_open(call.id):
+            if self.calls.is_open(link, call.id):
                 continue  # the same request twice
             arguments = _arguments(call.arguments)
             record = self._tracker.call_started(call.id, call.name, arguments, now, client_side=call.client_side)
