@@ -107,8 +107,8 @@ class _Handler(RequestHandler):
             error = InternalError("The daemon failed at this request; its log has the details under this request_id.")
         else:
             _log.info("request_unreadable", request_id=request_id, peer=request.remote, reason=type(exc).__name__)
-            if isinstance(exc, LineTooLong) and isinstance(self._manager, _Server):
-                self._manager.count("header_line_bytes")
+            if isinstance(self._manager, _Server) and (limit := _limit_of(exc, message)) is not None:
+                self._manager.count(limit)
             error = MalformedRequest(f"This is not an HTTP request that can be read: {_first_line(message)}")
         if request.writer.output_size > 0:
             raise ConnectionResetError("an answer has begun; the connection ends instead of a second one")
@@ -211,6 +211,13 @@ def _has_sent(transport: asyncio.Transport) -> bool:
     waiting = select.poll()
     waiting.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
     return bool(waiting.poll(0))
+
+
+def _limit_of(exc: BaseException | None, message: str | None) -> str | None:
+    """The key of the limit that the parser refused a request for."""
+    if isinstance(exc, LineTooLong):
+        return "header_line_bytes"
+    return "headers" if "Too many headers" in (message or "") else None
 
 
 def _first_line(message: str | None) -> str:
