@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Final, Literal
 
 from aiohttp import web
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field, RootModel
 
 from agentd.errors import (
     FieldError,
@@ -144,6 +144,20 @@ class Prompt(Answer):
     prompt: str | None
 
 
+class EffectiveBlock(RootModel[dict[str, Any] | list[dict[str, Any]]]):
+    """The block in effect, secrets masked; an array where `think` has several entries."""
+
+
+def show_block(kind: UpdateKind) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """The handler of ``GET …/think``, ``…/speak`` or ``…/listen``."""
+
+    async def get(request: web.Request) -> web.Response:
+        return json_answer(session_of(request).block_view(kind))
+
+    get.__doc__ = f"``GET …/{kind}``: the effective block."
+    return get
+
+
 async def show_prompt(request: web.Request) -> web.Response:
     """``GET …/prompt``."""
     return json_answer(session_of(request).prompt_view())
@@ -240,6 +254,14 @@ _COMMAND: Final = (SessionEnded, UpstreamRefused, UpstreamTimeout)
 _COMMANDED: Final[Mapping[int, type[Answer]]] = {200: Commanded, 202: Commanded}
 
 
+def _shown(kind: UpdateKind, scope: str) -> Route:
+    return Route(
+        "GET", f"{_SESSION}/{kind}", show_block(kind), scope,
+        summary=f"Show the {kind} block in effect",
+        answers={200: EffectiveBlock},
+    )  # fmt: skip
+
+
 def _block(kind: UpdateKind, example: dict[str, Any]) -> Route:
     return Route(
         "PUT", f"{_SESSION}/{kind}", update(kind), "control",
@@ -281,6 +303,9 @@ ROUTES: Final = (
         errors=_COMMAND,
         example=Example(body={"append": "The user is called Ada."}),
     ),
+    _shown("think", "transcripts"),  # it holds the prompt
+    _shown("speak", "read"),
+    _shown("listen", "read"),
     _block("think", {"provider": {"type": "open_ai", "model": "gpt-4o-mini"}}),
     _block("speak", {"provider": {"type": "deepgram", "model": "aura-2-thalia-en"}}),
     _block("listen", {"provider": {"type": "deepgram", "model": "nova-3"}}),

@@ -130,6 +130,7 @@ class Session:
         updates, texts = Updates(out, deps.profiles), Texts(out, speaking)
         # the commands, as callers know them
         self.prompt_view = updates.prompt_view
+        self.block_view = updates.block_view
         self.set_prompt = updates.set_prompt
         self.append_prompt = updates.append_prompt
         self.update = updates.update

@@ -29,6 +29,12 @@ class Updates:
         """The effective prompt."""
         return {"prompt": documents.prompt(self._out.conversation.document)}
 
+    def block_view(self, kind: UpdateKind) -> dict[str, Any] | list[dict[str, Any]]:
+        """The effective block, secrets masked; an array where ``think`` has several entries."""
+        agent: Any = documents.masked(self._out.conversation.document).get("agent")
+        block: dict[str, Any] | list[dict[str, Any]] = agent.get(kind, {}) if isinstance(agent, dict) else {}
+        return block
+
     async def set_prompt(self, text: str, *, wait: bool = True, timeout_s: float = 30.0) -> dict[str, Any]:
         """Replace the prompt (UpdateThink with the whole effective block, so that functions stay)."""
         self._check_prompt(text)

@@ -49,6 +49,8 @@ async def test_blocks_are_merged_and_sent_whole(api: Api) -> None:
     assert (await api.call("PUT", "/v1/sessions/kitchen/speak", json=body)).json["state"] == "applied"
     sent = api.world.peer.connections[0].of_type("UpdateSpeak")[0]["speak"]
     assert sent["provider"] == {"type": "deepgram", "model": "aura-2-orion-en"}
+    assert (await api.call("GET", "/v1/sessions/kitchen/speak")).json == sent
+    assert (await api.call("GET", "/v1/sessions/kitchen/think")).json["prompt"] == "You are a test."
     assert (await api.call("PUT", "/v1/sessions/kitchen/think?wait=none", json={"provider": {"temperature": 0.1}})).status == 202
 
 
