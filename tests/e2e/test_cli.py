@@ -129,7 +129,7 @@ async def test_a_wrong_configuration_is_one_line_and_status_2(tmp_path: Path, co
     (tmp_path / "bad.toml").write_text("[server]\nprot = 1\n")
     ran = await agentd(command, "--config", "bad.toml", cwd=tmp_path)
     assert (ran.status, ran.out) == (2, "")
-    assert ran.err == "agentd: server.prot in bad.toml: unknown key, did you mean 'port'?\n"
+    assert ran.err == "agentd: server.prot in bad.toml, line 2: unknown key, did you mean 'port'?\n"
 
 
 async def test_check_prints_a_configuration_that_loads_again_with_secrets_masked(tmp_path: Path) -> None:
