@@ -28,6 +28,7 @@ from agentd import log
 from agentd.app import Daemon, running
 from agentd.audio.formats import AudioFormat, wav_header
 from agentd.config import LogSettings, Settings
+from agentd.supervise import Nursery
 from agentd.upstream.transport import install_transport
 
 SCRIPT: Final = """
@@ -89,13 +90,21 @@ async def scripted_upstream(folder: Path, script: str = SCRIPT) -> AsyncIterator
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         env=dict(os.environ) | {"AGENTD_ENGINE__MAX_SESSIONS": "1000"},
     )  # fmt: skip
+    nursery = Nursery()
     try:
         async with asyncio.timeout(20):
             url = await _listening(process)
+        nursery.start(_drain(process), name="bench:upstream")  # a pipe that nobody reads stops its writer
         yield url, key
     finally:
         process.terminate()
         await process.wait()
+        await nursery.close()
+
+
+async def _drain(process: asyncio.subprocess.Process) -> None:
+    while process.stdout is not None and await process.stdout.read(65_536):
+        continue
 
 
 async def _listening(process: asyncio.subprocess.Process) -> str:
