@@ -172,6 +172,20 @@ async def test_calls_that_are_withdrawn_in_the_same_breath_are_settled_all_the_s
     assert answers_upstream(api) == []
 
 
+async def test_an_id_that_is_used_again_after_a_cancellation_is_a_new_call(api_of: ApiOf) -> None:
+    """Some models count their calls anew in every round."""
+    first = {"calls": [WEATHER_CALL], "wait": False}
+    again = {"calls": [WEATHER_CALL | {"arguments": {"city": "Rome"}}]}
+    api = await api_of(handlers=OURS, script=script(first, {"cancel": True}, again, {"say": "{result}", "audio_s": 0.1}))
+    async with converse(api) as client:
+        await write(client, "weather")
+        await client.until("FunctionCallCancelled")
+        await client.until("FunctionCallRequest", after=client.items.index(client.of_type("FunctionCallCancelled")[0]))
+        await answer(client, {"id": "theirs", "name": "get_weather"}, "Sun.")
+        await says(client, "Sun.")
+    assert answers_upstream(api) == [("theirs", "Sun.")]
+
+
 async def test_a_cancellation_of_ours_alone_is_not_seen(api_of: ApiOf) -> None:
     api = await api_of(
         handlers=OURS,
