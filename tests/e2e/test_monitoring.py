@@ -135,10 +135,10 @@ def alert_operands() -> dict[str, str]:
     text = (MONITORING / "agentd-alerts.yml").read_text(encoding="utf-8")
     found: dict[str, str] = {}
     for block in re.split(r"\n\s*- alert: ", text)[1:]:
-        expression = re.search(r"expr: (?:\|\n)?(.*?)\n\s+for:", block, re.DOTALL)
+        expression = re.search(r"expr: (?:\|\n)?(.*?)\n\s+(?:for|labels):", block, re.DOTALL)
         assert expression is not None
-        left = re.split(r"\s(?:>|==)\s", expression[1], maxsplit=1)[0]
-        found[block.split("\n", 1)[0]] = left.replace("[10m]", "[5s]").strip()
+        left = re.split(r"\s(?:>|<|==)\s", expression[1], maxsplit=1)[0]
+        found[block.split("\n", 1)[0]] = re.sub(r"\[1[05]m\]", "[5s]", left).strip()
     return found
 
 

@@ -180,5 +180,6 @@ def test_monitoring_asks_only_for_metrics_that_exist(file: str) -> None:
     metrics.watch_store(lambda: dict.fromkeys(("up", "waiting_rows", "written_rows", "dropped_rows", "file_bytes"), 0.0))
     metrics.watch_sessions(lambda: {"active": 1}, lambda: 50)
     metrics.watch_hub(Hub())
+    metrics.watch_budget(lambda: 1.0)
     exposed = set(re.findall(r"^# TYPE (\S+) ", generate_latest(registry).decode(), re.MULTILINE))
     assert metric_names((ROOT / "monitoring" / file).read_text(encoding="utf-8")) <= exposed
