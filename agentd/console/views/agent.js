@@ -82,12 +82,20 @@ function voiceForm(store) {
     moved = true;
     setText(shown, `${Number(speed.value).toFixed(2)}×`);
   });
-  const load = () => {
+  const load = async () => {
     fill(voices, store.voices.map((voice) => h("option", { value: voice })));
     state.clear();
     moved = false;
-    const agent = store.agents.find((one) => one.name === store.session?.agent);
-    const speak = agent?.settings?.agent?.speak;
+    const runId = store.open;
+    if (runId === null || !store.isLive(store.session)) return;
+    let speak;
+    try {
+      speak = await call("GET", sessionPath(runId, "speak"));
+    } catch (problem) {
+      if (runId === store.open) state.failed(problem);
+      return;
+    }
+    if (runId !== store.open) return;
     const provider = (Array.isArray(speak) ? speak[0] : speak)?.provider ?? {};
     model.value = provider.model ?? "";
     speed.value = provider.speed ?? 1;

@@ -54,11 +54,14 @@ async def test_a_session_is_started_typed_to_steered_and_stopped(console: Consol
     await page.locator("#prompt-extra").fill("Say aye.")
     await page.locator("#prompt-append").click()
     await expect(page.locator("#prompt")).to_have_value(re.compile(r"ship\.\s+Say aye\."))
+    await expect(page.locator("#voice")).to_have_value("aura-2-thalia-en")
     await page.locator("#voice").fill("aura-2-apollo-en")
     await page.locator("#speed").fill("1.2")
     await page.locator("#voice-change").click()
     await expect(page.locator(".outcome").last).to_have_text("Voice: applied.")
     assert "ship" in (await daemon.call("GET", "/v1/sessions/hall/prompt")).json["prompt"]
+    provider = (await daemon.call("GET", "/v1/sessions/hall/speak")).json["provider"]
+    assert (provider["model"], provider["speed"]) == ("aura-2-apollo-en", 1.2)
 
     await page.locator("#stop").click()
     await expect(page.locator("#talk-state")).to_have_text("ended")
