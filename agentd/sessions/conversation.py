@@ -159,7 +159,7 @@ class Conversation:
         )
         self.playback = Playback(self.output_format.bytes_per_second)
         self.tracker.expect_greeting(documents.greeting(document) or "")
-        self.tracker.audio_limit_bytes = self.output_format.bytes_for(self._limits.turn_audio_s)
+        self.tracker.kept.audio_limit_bytes = self.output_format.bytes_for(self._limits.turn_audio_s)
         self.feed = Feed(
             self.input_format,
             queue=self._limits.audio_queue,

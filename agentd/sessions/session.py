@@ -260,7 +260,7 @@ class Session:
 
     def erase_audio(self) -> None:
         """Forget the replies' audio."""
-        self.conversation.tracker.forget_audio()
+        self.conversation.tracker.kept.forget_audio()
 
     def erase(self) -> None:
         """Forget every word, all audio and all events of an ended run (purge)."""

@@ -10,14 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from agentd.sessions.injected import OwnText, Question
+from agentd.sessions.kept import KeptTurns
 from agentd.sessions.records import CallRecord, Said, Turn, TurnCause, TurnOutcome
 
 _OWN_TEXTS: Final = 32
 """Injected texts whose ConversationText is awaited; the oldest is forgotten beyond that."""
-
-LONGEST_TURN: Final = 4
-"""A single reply is kept up to this multiple of what is kept of a session, so that a long story is not cut."""
-
 
 REPORT_S: Final = 0.25
 """How long an ended turn waits for its LatencyReport, from upstreams that send one: it may come behind the last audio."""
@@ -28,9 +25,7 @@ class TurnTracker:
 
     Args:
         finished: called once for each turn, when it has ended and its latencies are known.
-        wall: Unix seconds, for ``started_at`` of the records.
-        kept: turns kept in memory; older ones are forgotten.
-        audio_limit_bytes: agent audio kept; that of the oldest turns gives way. One long turn is kept up to four times that.
+        wall, kept, audio_limit_bytes: see ``KeptTurns``.
     """
 
     def __init__(
@@ -41,14 +36,11 @@ class TurnTracker:
         kept: int = 200,
         audio_limit_bytes: int = 1_440_000,
     ) -> None:
-        self.turns: deque[Turn] = deque(maxlen=kept)
+        self.kept = KeptTurns(wall=wall, limit=kept, audio_limit_bytes=audio_limit_bytes)
         self.current: Turn | None = None
-        self.count = 0
         self.user_turns = 0
         self.agent_texts = 0
         self._finished = finished
-        self._wall = wall
-        self.audio_limit_bytes = audio_limit_bytes
         self._own_texts: deque[OwnText] = deque(maxlen=_OWN_TEXTS)
         self._questions: list[Question] = []
         self._abandoned: Turn | None = None
@@ -59,12 +51,21 @@ class TurnTracker:
         self._beside: Turn | None = None
         self._since = 0.0
         self._model_must_speak = False
-        self._kept_bytes = 0
         self._unsettled: Turn | None = None
         self._reports = True
         self._mid_utterance = False
         self._utterance_at = 0.0
         self._greeting = ""
+
+    @property
+    def turns(self) -> deque[Turn]:
+        """The turns kept, oldest first."""
+        return self.kept.all
+
+    @property
+    def count(self) -> int:
+        """Turns so far."""
+        return self.kept.count
 
     @property
     def greeting_due(self) -> bool:
@@ -128,10 +129,7 @@ class TurnTracker:
             self._waiting.remove(turn)
         elif turn is self.current:
             self.current, self._model_must_speak = None, False
-        if turn.n == self.count:
-            self.turns.pop()
-            self._kept_bytes -= len(turn.audio)
-            self.count -= 1
+        if self.kept.take_back(turn):
             self.user_turns -= turn.heard is not None
         else:
             self._close(turn, "error", turn.started_at)
@@ -213,7 +211,7 @@ class TurnTracker:
     def _typed(self, text: str, now: float) -> Turn:
         """A typed text is answered after what the agent is saying, its greeting included: nobody spoke, so nothing was cut."""
         idle = self.current is None and not self._waiting and not self._greeting
-        turn = self._open("text", now) if idle else self._new("text", now)
+        turn = self._open("text", now) if idle else self.kept.new("text", now)
         turn.heard = text
         self.user_turns += 1
         self._echoes.append((text, turn))
@@ -326,7 +324,7 @@ class TurnTracker:
         turn.first_audio_at = turn.first_audio_at or now
         turn.delivered = turn.delivered or delivered
         turn.audio_bytes += len(frame)
-        self._keep(turn, frame)
+        self.kept.keep_audio(turn, frame)
         if turn is self.current and not turn.said and not self._own_texts and not turn.calls:
             self._model_must_speak = False  # an upstream that sends no text for what it says
 
@@ -418,12 +416,6 @@ class TurnTracker:
         if self._unsettled is not None and "total_latency" in self._unsettled.reported:
             self._settle()
 
-    def forget_audio(self) -> None:
-        """Keep no audio of the turns so far."""
-        self._kept_bytes = 0
-        for turn in self.turns:
-            turn.audio.clear()
-
     def _end_beside(self, outcome: TurnOutcome, now: float) -> None:
         """What was still being said beside the turn that is open is over."""
         turn, self._beside = self._beside, None
@@ -445,31 +437,10 @@ class TurnTracker:
 
     def _open(self, cause: TurnCause, now: float) -> Turn:
         self._settle()
-        turn = self._new(cause, now)
+        turn = self.kept.new(cause, now)
         self.current, self._since = turn, now
         self._model_must_speak = cause != "agent"
         return turn
-
-    def _new(self, cause: TurnCause, now: float) -> Turn:
-        self.count += 1
-        if len(self.turns) == self.turns.maxlen:
-            self._kept_bytes -= len(self.turns[0].audio)
-        turn = Turn(n=self.count, cause=cause, started=self._wall(), started_at=now)
-        self.turns.append(turn)
-        return turn
-
-    def _keep(self, turn: Turn, frame: bytes | memoryview) -> None:
-        if self._kept_bytes + len(frame) > self.audio_limit_bytes:
-            for old in self.turns:
-                if old is not turn:
-                    self._kept_bytes -= len(old.audio)
-                    old.audio.clear()
-                if self._kept_bytes + len(frame) <= self.audio_limit_bytes:
-                    break
-        if len(turn.audio) + len(frame) > LONGEST_TURN * self.audio_limit_bytes:
-            return
-        turn.audio += frame
-        self._kept_bytes += len(frame)
 
     def _end(self, outcome: TurnOutcome, now: float) -> Turn:
         turn = self.current
