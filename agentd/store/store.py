@@ -99,7 +99,7 @@ class Store:
             status["reason"] = trouble
         if self.database.put_aside is not None:
             status["corrupt_file"] = str(self.database.put_aside)
-        return status | {"waiting_rows": len(self.writer), "dropped_rows": self.writer.counts.dropped}
+        return status | {"waiting_rows": len(self.writer), "dropped_rows": self.writer.dropped}
 
     def figures(self) -> dict[str, float]:
         """For the metrics."""
@@ -108,7 +108,7 @@ class Store:
             "up": float(self.writer.trouble is None),
             "waiting_rows": len(self.writer),
             "written_rows": counts.written,
-            "dropped_rows": counts.dropped + counts.invalid,
+            "dropped_rows": self.writer.dropped + counts.invalid,
             "file_bytes": self.database.size_bytes(),
         }
 
@@ -229,14 +229,6 @@ class Store:
             StoreUnavailable: the disk does not take it.
         """
         await self.writer.do(lambda connection: values.take_over(connection, file, older), durable=True)
-
-    def reader(self) -> sqlite3.Connection:
-        """A connection of the caller's own, to read in a thread of its own; it closes it.
-
-        Raises:
-            sqlite3.Error: the file cannot be read.
-        """
-        return self.database.reader()
 
     async def _read(self, work: Callable[[sqlite3.Connection], _T], nothing: _T) -> _T:
         try:

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from agentd.store.database import Database
+from agentd.store.queue import Row, Statement, Task, Waiting
 from agentd.store.schema import FutureSchema
 
 _log = structlog.get_logger("agentd.store")
@@ -31,40 +32,9 @@ FLUSH_S: Final = 10.0
 _FILE_FAULTS: Final = (sqlite3.OperationalError, sqlite3.InternalError, sqlite3.DatabaseError)
 """Exactly these say that the file or the disk is at fault; their kin (IntegrityError, DataError …) that the row is."""
 
-Statement = Callable[[sqlite3.Connection], None]
-
 
 class StoreUnavailable(Exception):
     """The disk does not take it; the text says why."""
-
-
-@dataclass(slots=True)
-class Row:
-    """One thing to write.
-
-    Attributes:
-        droppable: may be given up when the queue is full.
-    """
-
-    write: Statement
-    droppable: bool = True
-    ticket: int = 0
-
-
-@dataclass(slots=True)
-class Task:
-    """Work on the writer's connection that somebody waits for; refused, not repeated, when the disk fails.
-
-    Attributes:
-        durable: on the disk itself before it is answered (``synchronous = FULL``), not only with the operating system.
-        transaction: False for what SQLite does outside of one (checkpoints, VACUUM).
-    """
-
-    work: Callable[[sqlite3.Connection], Any]
-    future: "asyncio.Future[Any]"
-    durable: bool = False
-    transaction: bool = True
-    ticket: int = 0
 
 
 @dataclass(slots=True)
@@ -72,7 +42,6 @@ class Counts:
     """What the metrics show."""
 
     written: int = 0
-    dropped: int = 0
     invalid: int = 0
     failures: int = 0
 
@@ -102,17 +71,14 @@ class Writer:
         self.trouble: str | None = None
         self.counts = Counts()
         self._database = database
-        self._max_rows = max_rows
         self._batch_s = batch_s
         self._committed_in = committed
         self._connection: sqlite3.Connection | None = None
-        self._queue: deque[Row | Task] = deque()
-        self._lock = threading.Lock()
+        self._queue = Waiting(max_rows)
         self._something = threading.Event()
         self._urgent = threading.Event()
         self._stopping = False
         self._halt = threading.Event()
-        self._last = 0
         self._done = 0
         self._waiters: deque[_Waiter] = deque()
         self._loop = asyncio.get_running_loop()
@@ -167,7 +133,7 @@ class Writer:
 
     async def flushed(self) -> bool:
         """Return once everything put so far is committed; False when the disk does not take it now."""
-        ticket = self._last
+        ticket = self._queue.last
         if self._done >= ticket:
             return True
         if self.trouble is not None or self._stopping:
@@ -181,27 +147,15 @@ class Writer:
         except TimeoutError:
             return False
 
+    @property
+    def dropped(self) -> int:
+        """Rows that were given up because too many waited."""
+        return self._queue.dropped
+
     def _append(self, item: Row | Task) -> None:
-        with self._lock:
-            self._last += 1
-            item.ticket = self._last
-            self._queue.append(item)
-            if len(self._queue) > self._max_rows:
-                self._drop_one()
+        self._queue.put(item)
         if not self._something.is_set():
             self._something.set()
-
-    def _drop_one(self) -> None:
-        """Give up the oldest row that may be lost; without one, the oldest row."""
-        kept: list[Row | Task] = []
-        while self._queue and not (isinstance(self._queue[0], Row) and self._queue[0].droppable):
-            kept.append(self._queue.popleft())
-        if self._queue:
-            self._queue.popleft()
-        else:
-            kept.pop(next((i for i, item in enumerate(kept) if isinstance(item, Row)), 0))
-        self._queue.extendleft(reversed(kept))
-        self.counts.dropped += 1
 
     # the thread
 
@@ -235,14 +189,11 @@ class Writer:
     def _drained(self) -> bool:
         """Write everything that waits now. False when the disk failed."""
         while True:
-            with self._lock:
-                if not self._queue:
-                    self._done = self._last
-                    return True
-                head = self._queue[0]
-                if isinstance(head, Task):
-                    self._queue.popleft()
-            if not (self._do(head) if isinstance(head, Task) else self._write_batch()):
+            taken = self._queue.take(MAX_BATCH)
+            if taken is None:
+                self._done = self._queue.emptied
+                return True
+            if not (self._do(taken) if isinstance(taken, Task) else self._write_batch(taken)):
                 return False
             self._tell()
 
@@ -259,20 +210,13 @@ class Writer:
         self._succeeded()
         return True
 
-    def _write_batch(self) -> bool:
-        batch: list[Row] = []
-        with self._lock:
-            while self._queue and len(batch) < MAX_BATCH and isinstance(self._queue[0], Row):
-                batch.append(self._queue.popleft())  # type: ignore[arg-type]  # the line above looked
+    def _write_batch(self, batch: list[Row]) -> bool:
         began = time.monotonic()
         try:
             invalid = self._transaction(batch)
         except sqlite3.Error as error:
             self._failed(error)
-            with self._lock:
-                self._queue.extendleft(reversed(batch))
-                while len(self._queue) > self._max_rows:
-                    self._drop_one()
+            self._queue.give_back(batch)
             return False
         self._committed_in(time.monotonic() - began)
         self.counts.written += len(batch) - invalid
@@ -344,12 +288,7 @@ class Writer:
             _log.warning("store_rollback_failed", error=str(error))
 
     def _refuse_tasks(self, reason: str) -> None:
-        with self._lock:
-            refused = [item for item in self._queue if isinstance(item, Task)]
-            rows = [item for item in self._queue if isinstance(item, Row)]
-            self._queue.clear()
-            self._queue.extend(rows)
-        for task in refused:
+        for task in self._queue.tasks():
             self._answer(task, error=StoreUnavailable(reason))
 
     def _succeeded(self) -> None:
