@@ -44,7 +44,7 @@ class Asking:
         """
         self._speaking.check(text, "/text")
         self._out.alive()
-        if answer_by == "speech" and not self._attended():
+        if answer_by == "speech" and not self._out.conversation.attended:
             raise NobodyListening(
                 "Nobody listens to this session and no microphone is open. Attach one (GET …/audio, …/stream), or take typed "
                 'answers too: "answer_by": "any".'
@@ -59,6 +59,7 @@ class Asking:
             except TimeoutError:
                 if question.own is None or question.own.begun_at is None:
                     raise
+                command.facts.setdefault("asked_at", rfc3339(time.time()))
                 return "unanswered"
 
         command = self._out.commands.begin("ask", work, place)
@@ -84,8 +85,3 @@ class Asking:
             return "answered"
         finally:
             tracker.drop_question(question)
-
-    def _attended(self) -> bool:
-        """Somebody hears the agent, or talks to it."""
-        conversation = self._out.conversation
-        return conversation.listeners.present or conversation.feed.attended

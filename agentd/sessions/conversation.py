@@ -178,6 +178,11 @@ class Conversation:
         return self.link.protocol.activity if self.link is not None else Activity.IDLE
 
     @property
+    def attended(self) -> bool:
+        """Somebody hears the agent, or can talk to it."""
+        return self.listeners.present or self.feed.attended
+
+    @property
     def user_speaking(self) -> bool:
         """An utterance has begun and is not confirmed."""
         return self.link is not None and self.link.protocol.user_speaking

@@ -237,7 +237,7 @@ class Session:
     @property
     def attended(self) -> bool:
         """True while somebody is in the conversation: hears it (as its clients do), or can talk into it."""
-        return self.listeners.present or self.conversation.feed.attended
+        return self.conversation.attended
 
     @property
     def stopping(self) -> bool:

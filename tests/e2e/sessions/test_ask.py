@@ -137,7 +137,7 @@ async def test_no_answer_is_an_outcome_and_the_session_goes_on(tmp_path: Path) -
     async with world(tmp_path, YES) as here:
         session = await here.session()
         Ear(session)
-        found = await session.ask("Shall I?", timeout_s=0.5)
+        found = await session.ask("Shall I?", timeout_s=1.0)
         assert (found["state"], found["answered"]) == ("unanswered", False)
         assert outcomes(session)[0]["outcome"] == "unanswered"
         injection = await session.inject_audio(chunks(loud(0.4)), wait="reply")

@@ -76,7 +76,7 @@ async def test_a_warning_that_means_a_refusal_is_one(tmp_path: Path) -> None:
 
 
 async def test_what_was_ignored_is_sent_once_more_and_then_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speaking, "IGNORED_S", 0.4)
+    monkeypatch.setattr(speaking, "IGNORED_S", 0.8)
     nothing = [{"wait_s": 0.0}]
     script = {
         "on": [
