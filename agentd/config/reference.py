@@ -31,6 +31,7 @@ _PROFILES: Final = '''\
 #   upstream    "auto" (Deepgram when there is a key, else the embedded engine), "deepgram" or "engine"
 #   prompt      what the agent is told about itself
 #   greeting    what it says first; left out: it waits for the user
+#   goodbye     what it says to who is still there when the daemon stops and limits.drain_s is over; left out: nothing
 #   functions   names from the handlers in functions_dir; left out: all but those of tier "high"
 #   settings    any part of the Voice Agent Settings message
 [agents.home]

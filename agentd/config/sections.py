@@ -231,6 +231,8 @@ class AgentProfile(Section):
     """What the agent is told about itself."""
     greeting: str | None = None
     """What it says first."""
+    goodbye: str | None = None
+    """What it says to who is still in a conversation when the daemon stops and drain_s is over."""
     functions: tuple[str, ...] | None = None
     """Names of the functions it may call; left out: every function that loaded."""
     settings: dict[str, Any] = Field(default_factory=dict)

@@ -13,7 +13,7 @@ from agentd.http.queries import Anything
 from agentd.http.reach import require_agent, serves
 from agentd.http.table import Example, Media, Route
 
-_PROMPTS: Final = frozenset({"prompt", "greeting", "messages", "instructions"})
+_PROMPTS: Final = frozenset({"prompt", "greeting", "goodbye", "messages", "instructions"})
 
 
 class Health(Answer):

@@ -12,6 +12,7 @@ import structlog
 
 from agentd.config import Settings
 from agentd.errors import (
+    AgentdError,
     AgentDiffers,
     AgentNotFound,
     Conflict,
@@ -36,7 +37,7 @@ from agentd.sessions.session import Session, SessionDeps
 from agentd.sessions.spec import PassthroughClient, StartSpec
 from agentd.sessions.state import EndReason
 from agentd.store import Store, StoreUnavailable
-from agentd.supervise import Nursery
+from agentd.supervise import Nursery, spawn, unless
 
 _log = structlog.get_logger("agentd.sessions")
 
@@ -44,6 +45,8 @@ IDEMPOTENCY_KEYS: Final = 1000
 FORGET_S: Final = 3600.0
 ENDED_WITH_AUDIO: Final = 8
 """The sessions that ended last keep their replies' audio a little longer; memory must not grow with calls made."""
+GOODBYE_S: Final = 5.0
+"""What an agent's last words may take when the daemon stops."""
 _ATTENDED_S: Final = 0.1
 """How often it is looked whether somebody is still in a conversation that may finish."""
 BUDGET_LOW: Final = "Nine tenths of the day's minutes are used (limits.minutes_per_day); at the last one this session ends."
@@ -328,7 +331,7 @@ class Manager:
         The others end as soon as their turn is over: nobody would notice what waiting for them gains.
 
         Args:
-            bound_s: seconds; what is live then is left to ``close``.
+            bound_s: seconds; who is left then hears the agent's goodbye, and the rest is left to ``close``.
             hurry: cuts it short.
         """
         self._stopping = True
@@ -343,7 +346,23 @@ class Manager:
                         async with asyncio.timeout(_ATTENDED_S):
                             await hurry.wait()
         except TimeoutError:
-            _log.warning("drain_ran_out", sessions=[session.id for session in self._live.values()], bound_s=bound_s)
+            left = [session for session in self._live.values() if session.attended]
+            _log.warning("drain_ran_out", sessions=[session.id for session in left], bound_s=bound_s)
+            if bound_s and left:
+                await unless(hurry, self._say_goodbye(left), name="sessions:goodbye")
+
+    async def _say_goodbye(self, sessions: Sessions) -> None:
+        """Let the agents say their last words, if they have any, within ``GOODBYE_S``."""
+
+        async def say(session: Session) -> None:
+            with contextlib.suppress(AgentdError):  # what cannot be said now is not said
+                _, profile = self._profiles.get(session.agent)
+                if profile.goodbye:
+                    await session.say(profile.goodbye, "interrupt", wait="played", timeout_s=GOODBYE_S)
+
+        async with asyncio.TaskGroup() as group:
+            for session in sessions:
+                spawn(group, say(session), name=f"session:{session.id}:goodbye")
 
     def refuse_starts(self) -> None:
         """Start nothing any more: the daemon is going down."""

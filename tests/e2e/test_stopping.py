@@ -12,12 +12,12 @@ import pytest
 
 from tests.support.daemon import DaemonProcess, daemon_process
 from tests.support.fuzzing import CONFIG, SCRIPT
-from tests.support.scripted import scripted_engine
+from tests.support.scripted import ScriptedEngine, scripted_engine
 
 pytestmark = pytest.mark.e2e
 
 
-Heard = tuple[DaemonProcess, list[aiohttp.ClientResponse]]
+Heard = tuple[DaemonProcess, list[aiohttp.ClientResponse], ScriptedEngine]
 
 
 @asynccontextmanager
@@ -26,6 +26,9 @@ async def listened_to(folder: Path, *, drain_s: float, sessions: int = 3) -> Asy
     async with AsyncExitStack() as stack:
         peer = await stack.enter_async_context(scripted_engine(SCRIPT))
         config = CONFIG.format(key=peer.key, ws=peer.url, http=peer.http_url)
+        config = config.replace(
+            "[agents.default]", '[agents.home]\ngoodbye = "I have to go now."\nupstream = "deepgram"\n[agents.default]'
+        )
         environment = {"AGENTD_LIMITS__DRAIN_S": str(drain_s)}
         daemon = await stack.enter_async_context(daemon_process(folder, config, environment=environment))
         heard = []
@@ -34,7 +37,7 @@ async def listened_to(folder: Path, *, drain_s: float, sessions: int = 3) -> Asy
             if number < sessions - 1:
                 url, headers = f"{daemon.url}/v1/sessions/room{number}/audio", {"Authorization": f"Bearer {daemon.token}"}
                 heard.append(await stack.enter_async_context(daemon.http.get(url, headers=headers)))
-        yield daemon, heard
+        yield daemon, heard, peer
 
 
 async def states(daemon: DaemonProcess) -> dict[str, str]:
@@ -48,7 +51,7 @@ async def eventually_states(daemon: DaemonProcess, wanted: dict[str, str]) -> No
 
 
 async def test_conversations_that_somebody_is_in_may_finish_and_nothing_new_begins(tmp_path: Path) -> None:
-    async with listened_to(tmp_path, drain_s=60) as (daemon, heard):
+    async with listened_to(tmp_path, drain_s=60) as (daemon, heard, _):
         daemon.process.send_signal(signal.SIGTERM)
         await eventually_states(daemon, {"room0": "active", "room1": "active", "room2": "ended"})
         refused = await daemon.call("PUT", "/v1/sessions/late")
@@ -67,20 +70,29 @@ async def test_conversations_that_somebody_is_in_may_finish_and_nothing_new_begi
             assert await daemon.process.wait() == 0
 
 
-async def test_who_talks_longer_is_cut_off_at_the_end_of_the_time(tmp_path: Path) -> None:
-    async with listened_to(tmp_path, drain_s=1, sessions=2) as (daemon, heard):
+def last_words(peer: ScriptedEngine) -> list[str]:
+    """What agents were told to say, by session."""
+    return [
+        " ".join(message["message"] for message in one.messages if message["type"] == "InjectAgentMessage")
+        for one in peer.connections
+    ]
+
+
+async def test_who_talks_longer_hears_goodbye_at_the_end_of_the_time(tmp_path: Path) -> None:
+    async with listened_to(tmp_path, drain_s=1, sessions=2) as (daemon, heard, peer):
         daemon.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
             await heard[0].read()
             assert await daemon.process.wait() == 0
+        assert last_words(peer) == ["I have to go now.", ""], "nobody was there to hear the second one"
 
 
 @pytest.mark.parametrize("numbers", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT,)])
 async def test_a_second_sigterm_or_ctrl_c_waits_for_nobody(tmp_path: Path, numbers: tuple[signal.Signals, ...]) -> None:
-    async with listened_to(tmp_path, drain_s=60, sessions=2) as (daemon, heard):
-        for number in numbers:
+    async with listened_to(tmp_path, drain_s=60, sessions=2) as (daemon, heard, peer):
+        for sent, number in enumerate(numbers, start=1):
             daemon.process.send_signal(number)
-            if number is not numbers[-1]:
+            if sent < len(numbers):  # two signals at once are one
                 async with asyncio.timeout(5):
                     while (await daemon.call("GET", "/readyz")).status != 503:  # noqa: ASYNC110 - asked over HTTP
                         await asyncio.sleep(0.02)
@@ -89,3 +101,4 @@ async def test_a_second_sigterm_or_ctrl_c_waits_for_nobody(tmp_path: Path, numbe
             await heard[0].read()
             assert await daemon.process.wait() == 0
         assert time.monotonic() - began < 30
+        assert last_words(peer) == ["", ""]
