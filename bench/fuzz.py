@@ -30,7 +30,7 @@ async def main() -> int:
                 daemon,
                 examples=arguments.examples,
                 seed=arguments.seed,
-                token="" if arguments.without_token else None,
+                with_token=not arguments.without_token,
                 phases="examples,coverage,fuzzing,stateful",
             )
             health = await daemon.call("GET", "/healthz")
