@@ -196,7 +196,7 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
         )
 
         manager.refuse_starts()
-        await manager.close(bound_s=settings.limits.shutdown_s)  # before HTTP: streams see their session end
+        await manager.close(bound_s=reload.settings.limits.shutdown_s)  # before HTTP: streams see their session end
 
 
 def run(settings: Settings, read: Callable[[], Settings] | None = None) -> int:
