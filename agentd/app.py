@@ -188,7 +188,7 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
         stack.push_async_callback(runner.cleanup)
         await sockets.open(runner)
         url = sockets.url
-        (state_dir / "agentd.url").write_text(url + "\n", encoding="ascii")
+        _write_url(state_dir, url)
         _log.info("listening", url=url, host=settings.server.host, unix_socket=settings.server.unix_socket)
 
         yield Daemon(
@@ -325,8 +325,21 @@ def _state_dir(settings: Settings) -> Path:
 
 @contextlib.contextmanager
 def _only_one(state_dir: Path) -> Iterator[TextIO]:
-    """Hold the state folder's lock: two daemons on one folder would share tokens, stores and the address file."""
-    with (state_dir / "lock").open("w", encoding="ascii") as file:
+    """Hold the state folder's lock: two daemons on one folder would share tokens, stores and the address file.
+
+    A folder that was used before and is read-only now is used as it is: tokens are there, nothing is kept.
+    """
+    lock = state_dir / "lock"
+    try:
+        opened = lock.open("w", encoding="ascii")
+    except OSError as error:
+        if not lock.exists():
+            raise ConfigError(
+                f"The state folder {state_dir} cannot be written: {error.strerror}. Set paths.state_dir."
+            ) from error
+        _log.warning("state_folder_read_only", path=str(state_dir), error=error.strerror)
+        opened = lock.open("r", encoding="ascii")
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -334,6 +347,14 @@ def _only_one(state_dir: Path) -> Iterator[TextIO]:
                 f"Another agentd uses the state folder {state_dir}. Stop it, or give this one its own with --state-dir."
             ) from None
         yield file
+
+
+def _write_url(state_dir: Path, url: str) -> None:
+    """Tell programs on this machine where the daemon listens; they can be told otherwise."""
+    try:
+        (state_dir / "agentd.url").write_text(url + "\n", encoding="ascii")
+    except OSError as error:
+        _log.warning("url_not_written", path=str(state_dir), error=error.strerror)
 
 
 def _engine(settings: Settings, profiles: Profiles, progress: Callable[[str], None]) -> EngineChild | None:
