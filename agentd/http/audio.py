@@ -5,7 +5,7 @@ injection and leaves the session as it was.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -66,7 +66,7 @@ async def inject(request: web.Request) -> web.StreamResponse:
         raise MalformedRequest("There is no audio in the request; with curl add --data-binary @question.wav.")
     limits = request.app[DEPS].settings.limits
     session.check_line(queue=query.queue)
-    upload = Upload(request, limits, limited=request.content_length is not None or query.pace == "fast")
+    upload = Upload(request, limits, session.check_alive, limited=request.content_length is not None or query.pace == "fast")
     recording = Recording(
         upload.pieces(),
         content_type=request.headers.get("Content-Type"),
@@ -102,11 +102,13 @@ class Upload:
     """The body of a request as it comes in.
 
     Attributes:
+        alive: raises once the session is over; a body that never comes to its first sample must end too.
         limited: its size counts; a live stream without a length may go on as long as the session.
     """
 
     request: web.Request
     limits: LimitSettings
+    alive: Callable[[], None]
     limited: bool
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
@@ -123,6 +125,7 @@ class Upload:
         await go_on(self.request)
         received = 0
         while chunk := await self._read():
+            self.alive()
             received += len(chunk)
             if self.limited:
                 self._check_size(received)

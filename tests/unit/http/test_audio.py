@@ -234,6 +234,23 @@ async def test_a_client_that_leaves_the_line_gives_up_its_place(kitchen: Api) ->
     assert first.result().json["accepted_s"] == pytest.approx(1.5)
 
 
+async def test_a_header_that_never_ends_ends_with_the_session(kitchen: Api) -> None:
+    ended = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"RIFF\x00\x00\x00\x00WAVELIST\xff\xff\xff\xff"
+        await ended.wait()
+        while True:
+            yield bytes(100)
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        upload = group.create_task(kitchen.call("POST", AUDIO, data=endless()))
+        await kitchen.call("DELETE", "/v1/sessions/kitchen")
+        ended.set()
+    upload.result().problem(409, "session-ended")
+
+
 async def test_the_answer_names_the_command_and_what_the_recording_was(kitchen: Api) -> None:
     answer = await kitchen.call("POST", AUDIO, data=wav(speech(0.2, rate=44_100, channels=2), rate=44_100, channels=2))
     assert answer.json["format"] == "WAV, 16 bit PCM, 44100 Hz, stereo"
