@@ -25,6 +25,7 @@ from agentd.errors import (
     RequestTimeout,
     SessionBusy,
     SessionEnded,
+    Unavailable,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -184,7 +185,10 @@ def _route(method: str, example: Example) -> Route:
         body=BODIES,
         body_required=True,
         answers={200: (Sent, Turn, SPOKEN_REPLY)},
-        errors=(InvalidAudio, NothingHeard, SessionBusy, SessionEnded, NotAcceptable, UpstreamUnreachable, UpstreamTimeout),
+        errors=(
+            InvalidAudio, NothingHeard, SessionBusy, SessionEnded, NotAcceptable, Unavailable,
+            UpstreamUnreachable, UpstreamTimeout,
+        ),
         example=example,
     )  # fmt: skip
 
