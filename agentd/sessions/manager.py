@@ -1,10 +1,9 @@
-"""Start, ensure, list, find and stop sessions; the caps; the one ticker."""
+"""Start, ensure and stop sessions; the caps; the one ticker. ``shelf`` finds them."""
 
 import asyncio
-import contextlib
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Mapping
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,7 +11,6 @@ import structlog
 
 from agentd.config import Settings
 from agentd.errors import (
-    AgentdError,
     AgentDiffers,
     AgentNotFound,
     Conflict,
@@ -24,41 +22,45 @@ from agentd.errors import (
     TooManySessions,
     Unavailable,
 )
-from agentd.ids import RunIds, is_run_id, is_session_id, new_session_id
+from agentd.ids import RunIds, is_run_id, is_session_id
 from agentd.sessions.actions import Actions
-from agentd.sessions.budget import LOOK_S, Budget
+from agentd.sessions.budget import Budget
 from agentd.sessions.feed import TICK_S
+from agentd.sessions.going_down import until_empty, wind_down
 from agentd.sessions.profiles import PASSTHROUGH, Profiles, UpstreamName
 from agentd.sessions.recorder import Recorder
 from agentd.sessions.recovery import recover
 from agentd.sessions.resumption import resumed, with_history
-from agentd.sessions.runs import KeptRun, Run, StoredRun
+from agentd.sessions.runs import Run
 from agentd.sessions.session import Session, SessionDeps
+from agentd.sessions.shelf import Sessions, Shelf
 from agentd.sessions.spec import PassthroughClient, StartSpec
+from agentd.sessions.spending import keep_to
 from agentd.sessions.state import EndReason
 from agentd.store import Store, StoreUnavailable
-from agentd.supervise import Nursery, spawn, unless
+from agentd.supervise import Nursery
 
 _log = structlog.get_logger("agentd.sessions")
 
 IDEMPOTENCY_KEYS: Final = 1000
 FORGET_S: Final = 3600.0
-ENDED_WITH_AUDIO: Final = 8
-"""The sessions that ended last keep their replies' audio a little longer; memory must not grow with calls made."""
-GOODBYE_S: Final = 5.0
-"""What an agent's last words may take when the daemon stops."""
-_ATTENDED_S: Final = 0.1
-"""How often it is looked whether somebody is still in a conversation that may finish."""
-BUDGET_LOW: Final = "Nine tenths of the day's minutes are used (limits.minutes_per_day); at the last one this session ends."
-Sessions = list[Session]
-Runs = list[Run]
 Views = list[dict[str, Any]]
 
 
 class Manager:
-    """Every session of the daemon, live and lately ended."""
+    """Every session of the daemon.
+
+    Attributes:
+        shelf: where runs are found; its ``get``, ``find``, ``past`` and ``list`` are the manager's.
+    """
 
     def __init__(self, settings: Settings, deps: SessionDeps, store: Store) -> None:
+        self.shelf = Shelf(store, kept=lambda: self._settings.limits.ended_sessions)
+        self.get = self.shelf.get
+        self.find = self.shelf.find
+        self.past = self.shelf.past
+        self.list = self.shelf.list
+        self._live = self.shelf.live
         self._settings = settings
         self._store = store
         self._recorder = Recorder(store)
@@ -66,10 +68,6 @@ class Manager:
         self._deps = deps
         self._profiles: Profiles = deps.profiles
         self._run_ids = RunIds()
-        self._live: dict[str, Session] = {}
-        self._by_run: dict[str, Session] = {}
-        self._latest: dict[str, Session] = {}
-        self._ended: deque[Session] = deque()
         self._reserved: dict[UpstreamName, int] = {"deepgram": 0, "engine": 0}
         self._keys: OrderedDict[str, str] = OrderedDict()
         self._nursery = Nursery()
@@ -86,7 +84,7 @@ class Manager:
         self._nursery.start(self._tick(), name="sessions:ticker")
         self._nursery.start(self._recorder.checkpoints(), name="sessions:checkpoints")
         self._nursery.start(self._forget(), name="sessions:retention")
-        self._nursery.start(self._keep_to_budget(), name="sessions:budget")
+        self._nursery.start(keep_to(self._budget, self._live), name="sessions:budget")
 
     async def recover(self) -> None:
         """Mark the runs that an earlier daemon left open as ``interrupted``; before anything is started."""
@@ -123,7 +121,8 @@ class Manager:
         Raises:
             SessionExists, TooManySessions, AgentNotFound, InvalidSettings, UpstreamError and its kin.
         """
-        known = self._by_run.get(self._keys.get(idempotency_key or "", ""))
+        started = self._keys.get(idempotency_key or "")
+        known = self.shelf.peek(started) if started is not None else None
         if known is not None:
             if known.live:
                 await self._until_started(known, wait=wait_ready)
@@ -189,7 +188,7 @@ class Manager:
             Unavailable: it could not be erased from the disk now.
         """
         run = await self.find(key)
-        session = self._by_run.get(run.run_id)
+        session = self.shelf.peek(run.run_id)
         if session is not None and session.live:
             if drain:
                 session.end_when_quiet(EndReason.STOPPED)
@@ -207,71 +206,14 @@ class Manager:
         except StoreUnavailable as error:
             raise Unavailable(f"The session could not be erased from the disk: {error}.", retry_after_s=5) from None
         if session is not None:
-            session.erase()
-            self._by_run.pop(run_id, None)
-            if session in self._ended:
-                self._ended.remove(session)
-            if self._latest.get(session.id) is session:
-                del self._latest[session.id]
-                others = [other for other in self._by_run.values() if other.id == session.id]
-                if others:
-                    self._latest[session.id] = max(others, key=lambda other: other.run_id)
+            self.shelf.remove(session)
 
     async def count_usage(self) -> None:
         """Bring the stored sums up to this moment, as far as the disk takes it."""
         self._recorder.checkpoint_all()
         await self._store.flushed()
 
-    # find
-
-    async def find(self, key: str) -> Run:
-        """A run in memory or in the store, to be read: by id (its latest run) or by run id.
-
-        Raises:
-            SessionNotFound: unknown, erased, or ended longer ago than runs are kept.
-        """
-        try:
-            return KeptRun(self.get(key), self._store)
-        except SessionNotFound:
-            row = await (self._store.run(key) if is_run_id(key) else self._store.latest(key))
-            if row is None or row.state != "ended":
-                raise
-            last = await self._store.last_event(row.run_id)
-            return StoredRun(row, self._store, last[0] if last is not None else 0)
-
-    async def past(
-        self,
-        *,
-        agents: Collection[str] | None = None,
-        metadata: Mapping[str, str] | None = None,
-        before: str | None = None,
-        limit: int,
-    ) -> "Runs":
-        """Ended runs that only the store has, the newest first, at most ``limit`` from those before the run id ``before``."""
-        rows = await self._store.ended(agents=agents, metadata=metadata, before=before, limit=limit)
-        return [StoredRun(row, self._store) for row in rows if row.run_id not in self._by_run]
-
-    def get(self, key: str) -> Session:
-        """By id (its latest run) or by run id.
-
-        Raises:
-            SessionNotFound: unknown, or ended too long ago.
-        """
-        session = self._by_run.get(key) if is_run_id(key) else self._latest.get(key)
-        if session is None:
-            raise SessionNotFound(f"There is no session {key!r}; GET /v1/sessions lists them.")
-        return session
-
-    def list(self, *, state: str | None = None, agent: str | None = None, metadata: Mapping[str, str] | None = None) -> Sessions:
-        """Sessions that fit the filters, the newest first."""
-        found = sorted(self._by_run.values(), key=lambda session: session.run_id, reverse=True)
-        return [
-            session
-            for session in found
-            if (state is None or session.state == state)
-            and (agent is None or session.agent == agent)
-            and all(session.spec.metadata.get(name) == value for name, value in (metadata or {}).items())
-        ]
+    # what is asked
 
     def states(self) -> dict[str, int]:
         """How many live sessions are in which state, for the metrics."""
@@ -282,7 +224,7 @@ class Manager:
 
     def actions(self, session_id: str) -> Actions | None:
         """What a handler may do to the live session of that id or run id; None when it is not live."""
-        session = self._by_run.get(session_id) if is_run_id(session_id) else self._live.get(session_id)
+        session = self.shelf.peek(session_id)
         return Actions(session) if session is not None and session.live else None
 
     def adopt(self, settings: Settings, profiles: Profiles) -> None:
@@ -316,53 +258,12 @@ class Manager:
 
     async def until_empty(self, timeout_s: float) -> bool:
         """Wait until no session is live; False when some are after ``timeout_s`` seconds."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while self._live:
-                    await next(iter(self._live.values())).ended.wait()
-                    await asyncio.sleep(0.01)  # its end is noted a moment after it is told
-        except TimeoutError:
-            return False
-        return True
+        return await until_empty(self._live, timeout_s)
 
     async def wind_down(self, bound_s: float, *, hurry: asyncio.Event) -> None:
-        """Go down: start nothing, and let the conversations that somebody is in come to their end.
-
-        The others end as soon as their turn is over: nobody would notice what waiting for them gains.
-
-        Args:
-            bound_s: seconds; who is left then hears the agent's goodbye, and the rest is left to ``close``.
-            hurry: cuts it short.
-        """
+        """Go down: start nothing, and let conversations end for ``bound_s`` seconds; the rest is left to ``close``."""
         self._stopping = True
-        _log.info("draining", sessions=len(self._live), bound_s=bound_s)
-        try:
-            async with asyncio.timeout(bound_s):
-                while self._live and not hurry.is_set():
-                    for session in self._live.values():
-                        if not session.attended:
-                            session.end_when_quiet(EndReason.DAEMON_SHUTDOWN)
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(_ATTENDED_S):
-                            await hurry.wait()
-        except TimeoutError:
-            left = [session for session in self._live.values() if session.attended]
-            _log.warning("drain_ran_out", sessions=[session.id for session in left], bound_s=bound_s)
-            if bound_s and left:
-                await unless(hurry, self._say_goodbye(left), name="sessions:goodbye")
-
-    async def _say_goodbye(self, sessions: Sessions) -> None:
-        """Let the agents say their last words, if they have any, within ``GOODBYE_S``."""
-
-        async def say(session: Session) -> None:
-            with contextlib.suppress(AgentdError):  # what cannot be said now is not said
-                _, profile = self._profiles.get(session.agent)
-                if profile.goodbye:
-                    await session.say(profile.goodbye, "interrupt", wait="played", timeout_s=GOODBYE_S)
-
-        async with asyncio.TaskGroup() as group:
-            for session in sessions:
-                spawn(group, say(session), name=f"session:{session.id}:goodbye")
+        await wind_down(self._live, self._profiles, bound_s, hurry=hurry)
 
     def refuse_starts(self) -> None:
         """Start nothing any more: the daemon is going down."""
@@ -407,7 +308,7 @@ class Manager:
         document = with_history(self._profiles.document(profile, spec, functions), spec) if client is None else {}
         self._reserve(upstream)
         session = Session(
-            id=spec.id or self._free_id(),
+            id=spec.id or self.shelf.free_id(),
             run_id=self._run_ids.new(),
             agent=agent,
             upstream=upstream,
@@ -418,7 +319,7 @@ class Manager:
             client=client,
             merge=self._profiles.merge(agent, profile, functions) if client is not None else None,
         )
-        self._live[session.id] = self._latest[session.id] = self._by_run[session.run_id] = session
+        self.shelf.add(session)
         self._awake.set()
         self._recorder.started(session)
         self._deps.metrics.session_started(upstream)
@@ -430,11 +331,10 @@ class Manager:
             try:
                 await session.run()
             finally:
-                self._live.pop(session.id, None)
                 self._reserved[session.upstream] -= 1
                 if session.upstream == "deepgram":
                     self._budget.close(session.run_id, session.usage()["connection_s"])
-                self._retire(session)
+                self.shelf.retire(session)
 
     def _reserve(self, upstream: UpstreamName) -> None:
         limit = self._settings.limits.sessions
@@ -447,28 +347,11 @@ class Manager:
             raise TooManySessions(f"All {own_limit} {upstream} sessions are taken ({upstream}.max_sessions).", retry_after_s=5)
         self._reserved[upstream] += 1
 
-    def _retire(self, session: Session) -> None:
-        self._ended.append(session)
-        for old in list(self._ended)[:-ENDED_WITH_AUDIO]:
-            old.erase_audio()
-        while len(self._ended) > self._settings.limits.ended_sessions:
-            self._drop(self._ended.popleft())
-
     async def _forget(self) -> None:
         """Every hour: runs whose words are no longer kept on the disk go out of memory, too."""
         while True:
             await asyncio.sleep(FORGET_S)
-            self.forget(ended_before=time.time() - self._settings.store.transcript_days * 86_400)
-
-    def forget(self, *, ended_before: float) -> None:
-        """Let go of runs that ended before that (Unix seconds); the store has what is kept of them."""
-        while self._ended and (self._ended[0].ended_at or 0.0) < ended_before:
-            self._drop(self._ended.popleft())
-
-    def _drop(self, old: Session) -> None:
-        self._by_run.pop(old.run_id, None)
-        if self._latest.get(old.id) is old:
-            del self._latest[old.id]
+            self.shelf.forget(ended_before=time.time() - self._settings.store.transcript_days * 86_400)
 
     async def _until_started(self, session: Session, *, wait: bool) -> None:
         if not wait:
@@ -478,27 +361,6 @@ class Manager:
             if session.error is not None:
                 raise session.error
             session.check_alive()
-
-    def _free_id(self) -> str:
-        while (id_ := new_session_id()) in self._latest:
-            pass
-        return id_
-
-    async def _keep_to_budget(self) -> None:
-        """Count what the paid upstream costs; when the day's minutes are used up, end what uses them."""
-        while True:
-            await asyncio.sleep(LOOK_S)
-            paid = [session for session in self._live.values() if session.upstream == "deepgram"]
-            for session in paid:
-                self._budget.count(session.run_id, session.usage()["connection_s"])
-            if self._budget.is_low():
-                _log.warning("budget_low", left_s=self._budget.left_s)
-                for session in paid:
-                    session.conversation.publish("Warning", {"code": "BUDGET_LOW", "description": BUDGET_LOW})
-            if self._budget.left_s == 0.0 and paid:
-                _log.warning("budget_exhausted", ended=len(paid))
-                for session in paid:
-                    session.stop(EndReason.BUDGET)
 
     async def _tick(self) -> None:
         """Every 20 ms one pass over the live sessions; at rest while there are none."""

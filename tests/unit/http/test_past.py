@@ -80,7 +80,7 @@ async def test_words_leave_memory_when_they_leave_the_disk(api: Api) -> None:
     await talk(api, "one")
     await talk(api, "two")
     two = api.world.manager.get("two")
-    api.world.manager.forget(ended_before=two.ended_at or 0.0)
+    api.world.manager.shelf.forget(ended_before=two.ended_at or 0.0)
     assert [session.id for session in api.world.manager.list()] == ["two"]
     assert (await api.call("GET", "/v1/sessions/one")).json["state"] == "ended"
 
