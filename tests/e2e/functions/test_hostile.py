@@ -347,12 +347,15 @@ async def test_closing_ends_calls_under_way_and_says_so(hostile: Bench) -> None:
 DAEMON = """
 import asyncio, sys
 from pathlib import Path
-from agentd.config import LimitSettings
+from agentd.config import LimitSettings, StoreSettings
 from agentd.functions.service import CallRequest, Functions
+from agentd.store import Store
 
 async def main():
-    functions = Functions(directory=Path(sys.argv[1]), state_dir=Path(sys.argv[2]), limits=LimitSettings(), config={},
-                          actions=lambda _: None)
+    store = Store(Path(sys.argv[2]), StoreSettings())
+    await store.start()
+    functions = Functions(directory=Path(sys.argv[1]), store=store, older_values=Path(sys.argv[2]) / "functions",
+                          limits=LimitSettings(), config={}, actions=lambda _: None)
     await functions.start()
     idle = (await functions.call(CallRequest("1", "pid", {}))).result
     async with asyncio.TaskGroup() as group:
