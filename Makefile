@@ -26,6 +26,8 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --only-bi
 # What is read, typed and tested. Folders that an installation lacks are left out.
 CODE := $(wildcard agentd functions bench monitoring tests)
 ARGS ?=
+# Most tests wait for speech to pass in real time: two processes halve that, file by file. More would disturb what is timed.
+WORKERS ?= -n 2 --dist loadfile
 
 ##@ Use
 .PHONY: help
@@ -70,8 +72,8 @@ layers: $(VENV)/.dev  ## imports point down only
 	$(BIN)/lint-imports --no-logo
 
 .PHONY: tests
-tests: $(VENV)/.dev  ## pytest alone (ARGS="tests/unit -k door")
-	PATH="$(abspath $(VENV))/system/usr/bin:$$PATH" $(BIN)/python -m pytest $(ARGS)
+tests: $(VENV)/.dev  ## pytest alone (ARGS="tests/unit -k door", WORKERS= for one process)
+	PATH="$(abspath $(VENV))/system/usr/bin:$$PATH" $(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 .PHONY: coverage
 coverage: $(VENV)/.dev  ## pytest with branch coverage, processes included
