@@ -78,8 +78,11 @@ async def test_a_reload_takes_agents_limits_functions_and_names_what_needs_a_res
     assert (full.status, full.json["code"]) == (429, "too-many-sessions")
     fact = await daemon.call("POST", "/v1/functions/fact/invoke", json={})
     assert fact.json["result"] == "new"
-    long = await daemon.call("POST", "/v1/sessions/kitchen/say?wait=none", json={"text": "twenty-one letters and more"})
-    assert long.status in {202, 422}
+    long = {"text": "twenty-one letters and more"}
+    assert (await daemon.call("POST", "/v1/sessions/kitchen/say?wait=none", json=long)).status == 202, "it began with 100"
+    await daemon.call("DELETE", "/v1/sessions/kitchen")
+    await daemon.call("PUT", "/v1/sessions/hall", json={"agent": "butler"})
+    assert (await daemon.call("POST", "/v1/sessions/hall/say?wait=none", json=long)).status == 422
     assert b"agentd_session_limit 1.0" in (await daemon.call("GET", "/metrics")).body
     again = await daemon.call("POST", "/v1/admin/reload")
     assert again.json == {"changed": [], "needs_restart": ["server.port"]}
