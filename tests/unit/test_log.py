@@ -9,6 +9,7 @@ import structlog
 
 from agentd import log
 from agentd.config import LogSettings
+from tests.support.logs import logging_to
 
 
 @pytest.fixture
@@ -19,15 +20,8 @@ def lines() -> Iterator[Any]:
     def read() -> list[dict[str, Any]]:
         return [json.loads(line) for line in stream.getvalue().splitlines()]
 
-    before = structlog.get_config()
-    root, ours = logging.getLogger(), logging.getLogger("agentd")
-    levels = root.level, ours.level
-    log.configure(LogSettings(), secrets=["s3cr3t-value", 'with"quote'], stream=stream)
-    yield read
-    root.handlers = [handler for handler in root.handlers if not isinstance(handler.formatter, log.RedactingFormatter)]
-    root.setLevel(levels[0])
-    ours.setLevel(levels[1])
-    structlog.configure(**before)
+    with logging_to(stream, secrets=["s3cr3t-value", 'with"quote']):
+        yield read
 
 
 def test_an_event_is_one_line_of_json_with_its_facts_as_keys(lines: Any) -> None:

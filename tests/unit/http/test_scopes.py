@@ -1,18 +1,19 @@
 """Every route of the table against every scope; and every way out against words that a token may not read."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 import aiohttp
 import orjson
-import pytest
 
 from agentd.door.identity import SCOPES, Identity
 from agentd.http.routes import ROUTES
 from agentd.http.table import ANY, PATH_PARAMETERS, Route
 from tests.support.contract import row_of
+from tests.support.logs import logging_to
 from tests.unit.http.conftest import Api, ApiOf, eventually
 
 OPEN: Final = {
@@ -216,10 +217,11 @@ async def test_words_of_runs_that_only_the_store_has_are_kept_as_well(api_of: Ap
     assert {HEARD, SAID, ARGUMENT, RESULT} <= found(await sweep(api, api.auth("read", "transcripts"), run_id))
 
 
-async def test_nothing_of_a_conversation_is_in_the_log(api_of: ApiOf, capsys: pytest.CaptureFixture[str]) -> None:
-    api = await api_of(script=SCRIPT, handlers=HANDLERS)
-    await converse(api, api.auth("control"))
-    assert (await api.call("DELETE", "/v1/sessions/kitchen")).status == 200
-    logged = capsys.readouterr().out
-    assert "request" in logged
-    assert found([logged.encode()]) == set()
+async def test_nothing_of_a_conversation_is_in_the_log(api_of: ApiOf) -> None:
+    logged = io.StringIO()
+    with logging_to(logged):
+        api = await api_of(script=SCRIPT, handlers=HANDLERS)
+        await converse(api, api.auth("control"))
+        assert (await api.call("DELETE", "/v1/sessions/kitchen")).status == 200
+    assert '"function_call_settled"' in logged.getvalue()
+    assert found([logged.getvalue().encode()]) == set()
