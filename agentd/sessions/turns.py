@@ -291,10 +291,13 @@ class TurnTracker:
             if self.current is None or not self._model_must_speak or self.awaits_echo(self.current):
                 return False
             self._abandoned = None  # the upstream has taken up what was typed since
+        greets = own is None and self._greets(text)
+        if greets and self._greet_beside(text, now):
+            return False
         self._end_beside("completed", now)
         if own is not None and self.current is not None and self.current.hushed:  # this is to be heard
             self._end("interrupted", now)
-        if own is None and not self._greets(text):
+        if own is None and not greets:
             self._promote(now)
         turn = self.current or self._open("agent", now)
         turn.said.append(Said(text, turn.audio_bytes))
@@ -316,6 +319,18 @@ class TurnTracker:
         if not found or before.strip():
             return False
         self._greeting = after or " "  # until its AgentAudioDone
+        return True
+
+    def _greet_beside(self, text: str, now: float) -> bool:
+        """Greet in a turn beside the typed text that the upstream has already taken up; False when there is none."""
+        turn = self._beside
+        if turn is None or turn.cause != "agent":
+            if self.current is None or self.current.cause == "agent":
+                return False
+            self._end_beside("completed", now)
+            turn = self._beside = self.kept.new("agent", now)
+        turn.said.append(Said(text, turn.audio_bytes))
+        turn.first_text_at = turn.first_text_at or now
         return True
 
     def agent_audio(self, frame: bytes | memoryview, now: float, *, delivered: bool = False) -> None:

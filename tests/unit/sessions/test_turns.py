@@ -176,6 +176,26 @@ def test_a_text_typed_before_the_greeting_is_heard_is_answered_after_it(tracker:
     ]
 
 
+def test_a_greeting_said_when_the_typed_text_has_already_called_a_function_is_a_turn_of_its_own(
+    tracker: TurnTracker, ended: list[Turn]
+) -> None:
+    tracker.expect_greeting("Hello. What can I do for you?")
+    tracker.user_said("lamp on", 1.0, injected=True)
+    tracker.user_said("lamp on", 1.1)
+    call = tracker.call_started("c1", "set_light", {}, 1.1, client_side=True)
+    for piece in ("Hello.", "What can I do for you?"):
+        tracker.agent_said(piece, 1.2)
+        tracker.agent_audio(SECOND, 1.2)
+    tracker.call_finished(call, "ok", "on", 1.3)
+    tracker.agent_said("It is on.", 1.4)
+    tracker.agent_audio(SECOND, 1.4)
+    reply_ends(tracker, 1.5)
+    assert [(turn.cause, turn.said_text, turn.audio_bytes, len(turn.calls)) for turn in ended] == [
+        ("agent", "Hello. What can I do for you?", 200, 0),
+        ("text", "It is on.", 100, 1),
+    ]
+
+
 def test_a_text_typed_into_a_reply_is_answered_after_it(tracker: TurnTracker, ended: list[Turn]) -> None:
     tracker.user_said("tell me a story", 1.0)
     tracker.agent_said("Once upon a time.", 1.5)
