@@ -12,7 +12,7 @@ from pydantic import Field
 
 from agentd.engine import early_access
 from agentd.errors import AgentNotFound, BudgetExhausted, Draining, EngineNotReady, MalformedRequest, TooManySessions, Unavailable
-from agentd.http.client_out import ClientOut
+from agentd.http.client_out import ClientOut, Close
 from agentd.http.deps import DEPS, IDENTITY, REQUEST_ID, STARTS
 from agentd.http.queries import Anything
 from agentd.http.rates import MessageRate
@@ -75,15 +75,19 @@ async def converse(request: web.Request) -> web.StreamResponse:
 async def _relay(socket: web.WebSocketResponse, out: ClientOut, session: Session, rate: MessageRate) -> None:
     """Carry frames both ways until the client leaves or the session ends."""
     async with asyncio.TaskGroup() as group:
-        writer = spawn(group, _write(socket, out), name=f"session:{session.id}:client_out")
+        writing = spawn(group, _write(socket, out), name=f"session:{session.id}:client_out")
+        reading = spawn(group, _read(socket, out, session, rate), name=f"session:{session.id}:client_in")
         try:
-            await _read(socket, out, session, rate)
-        finally:
+            await asyncio.wait({writing, reading}, return_when=asyncio.FIRST_COMPLETED)
             session.client_left()
-            # What was said before the end still goes out, then the close frame.
-            await asyncio.wait({writer}, timeout=CLOSE_S)
-            writer.cancel()
-            await socket.close(code=WSCloseCode.OK)
+            await asyncio.wait({writing}, timeout=CLOSE_S)  # what was said before the end still goes out
+        finally:
+            # aiohttp answers no close frame while another task receives.
+            writing.cancel()
+            reading.cancel()
+            await asyncio.wait({writing, reading})
+        end = Close(WSCloseCode.OK, "") if writing.cancelled() or writing.exception() else writing.result()
+        await socket.close(code=end.code, message=end.reason.encode()[:120])
 
 
 async def _read(socket: web.WebSocketResponse, out: ClientOut, session: Session, rate: MessageRate) -> None:
@@ -113,7 +117,8 @@ def _refuse(out: ClientOut, code: str, description: str) -> None:
     out.close(WSCloseCode.POLICY_VIOLATION, code[:120])
 
 
-async def _write(socket: web.WebSocketResponse, out: ClientOut) -> None:
+async def _write(socket: web.WebSocketResponse, out: ClientOut) -> Close:
+    """Send what waits for the client; returns how the connection is to be closed."""
     try:
         while True:
             frame = await out.get()
@@ -123,12 +128,11 @@ async def _write(socket: web.WebSocketResponse, out: ClientOut) -> None:
                 elif isinstance(frame, str):
                     await socket.send_str(frame)
                 else:
-                    await socket.close(code=frame.code, message=frame.reason.encode()[:120])
-                    return
+                    return frame
     except (ConnectionError, RuntimeError):
-        return  # the client is gone; the reader sees it too
+        return Close(WSCloseCode.OK, "")  # the client is gone
     except TimeoutError:
-        await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"slow consumer")
+        return Close(WSCloseCode.TRY_AGAIN_LATER, "slow consumer")
 
 
 def _route(path: str) -> Route:
