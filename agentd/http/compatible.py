@@ -17,7 +17,7 @@ from agentd.http.deps import DEPS, IDENTITY, REQUEST_ID, STARTS
 from agentd.http.queries import Anything
 from agentd.http.rates import MessageRate
 from agentd.http.reach import require_agent
-from agentd.http.table import UPSTREAM, Example, Route, Upgrade
+from agentd.http.table import UPSTREAM, Route, Upgrade, handshake
 from agentd.protocol.codec import ProtocolError, encode
 from agentd.protocol.messages import Error
 from agentd.sessions.profiles import PASSTHROUGH
@@ -146,7 +146,7 @@ def _route(path: str) -> Route:
         errors=(AgentNotFound, TooManySessions, BudgetExhausted, Draining, EngineNotReady, Unavailable, *UPSTREAM),
         compatible=True,
         stream=True,
-        example=Example(curl='websocat -H "Authorization: Token $(cat $S/token)" ws://127.0.0.1:8690' + path),
+        example=handshake(path),
     )  # fmt: skip
 
 

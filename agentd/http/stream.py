@@ -24,7 +24,7 @@ from agentd.http.queries import AudioFormatParameters
 from agentd.http.rates import MessageRate
 from agentd.http.sessions import session_of
 from agentd.http.stream_out import StreamOut
-from agentd.http.table import Example, Route, Upgrade
+from agentd.http.table import Route, Upgrade, handshake
 from agentd.protocol.codec import ProtocolError, parse_client
 from agentd.sessions.client_messages import perform
 from agentd.sessions.runs import KeptRun
@@ -263,8 +263,6 @@ ROUTES: Final = (
         errors=(Conflict,),
         compatible=True,
         stream=True,
-        example=Example(
-            curl='websocat -H "Authorization: Bearer $(cat $S/token)" "ws://127.0.0.1:8690/v1/sessions/kitchen/stream?audio=none"'
-        ),
+        example=handshake("/v1/sessions/kitchen/stream?audio=none"),
     ),
 )  # fmt: skip

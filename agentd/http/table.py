@@ -146,6 +146,15 @@ class Example:
     curl: str | None = None
 
 
+def handshake(path: str) -> Example:
+    """A WebSocket opened by curl, which shows what comes; the token is in a file, not in the arguments of a process."""
+    upgrade = (
+        "-H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' "
+        "-H 'Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg=='"
+    )
+    return Example(curl=f'curl -N -o - --http1.1 -H @$S/auth {upgrade} "$A{path}"')
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One row of the table.
