@@ -119,11 +119,13 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
             limits=settings.limits,
             config=settings.functions,
             actions=lambda session_id: managers[0].actions(session_id) if managers else None,
+            allowed_endpoints=settings.security.allowed_endpoints,
+            credentials=state_dir / "credentials",
         )
         await functions.start()
         stack.push_async_callback(functions.close)
         for problem in functions.registry.problems:
-            _log.warning("function_file_skipped", file=str(problem.file), line=problem.line, reason=problem.reason)
+            _log.warning("function_file_skipped", file=problem.place, line=problem.line, reason=problem.reason)
 
         takers: list[Callable[[Settings, Profiles], None]] = [lambda new, _: client.adopt(new.limits)]
         reload = Reload(
@@ -395,8 +397,7 @@ def _readiness(
         details: dict[str, object] = {
             "functions": len(functions.registry.specs),
             "function_problems": [
-                {"file": str(problem.file), "line": problem.line, "reason": problem.reason}
-                for problem in functions.registry.problems
+                {"file": problem.place, "line": problem.line, "reason": problem.reason} for problem in functions.registry.problems
             ],
             "store": store.status(),
         }

@@ -65,6 +65,7 @@ class Reload:
                 await self._functions.reload(
                     limits=found.settings.limits,
                     config=found.settings.functions,
+                    allowed_endpoints=found.settings.security.allowed_endpoints,
                     check=lambda registry: _check(profiles, registry),
                 )
             except AgentdError as error:

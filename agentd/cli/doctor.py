@@ -151,9 +151,7 @@ def _functions(directory: Path) -> Iterator[Finding]:
     registry = check_directory(directory)
     yield Finding("ok", "functions", f"{len(registry.specs)} in {directory}")
     for problem in registry.problems:
-        yield Finding(
-            "warn", "functions", f"{problem.file}:{problem.line}: {problem.reason}", "the file is skipped until it is repaired"
-        )
+        yield Finding("warn", "functions", f"{problem}", "the file is skipped until it is repaired")
 
 
 def _upstream(settings: Settings, *, online: bool) -> Iterator[Finding]:

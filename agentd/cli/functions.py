@@ -49,13 +49,11 @@ def check(
     print_table(
         ("NAME", "TIER", "PLACE", "ARGUMENTS"),
         [
-            (spec.name, spec.tier, f"{spec.file}:{spec.line}", ", ".join(spec.parameters.get("properties", {})))
+            (spec.name, spec.tier, f"{spec.place}:{spec.line}", ", ".join(spec.parameters.get("properties", {})))
             for spec in registry.specs.values()
         ],
     )
-    _print_problems(
-        [{"file": str(problem.file), "line": problem.line, "reason": problem.reason} for problem in registry.problems]
-    )
+    _print_problems([{"file": problem.place, "line": problem.line, "reason": problem.reason} for problem in registry.problems])
     if registry.problems:
         raise typer.Exit(1)
 

@@ -50,9 +50,9 @@ def scan(directory: Path) -> tuple[list[HandlerFile], list[LoadProblem]]:
         distrusted = _distrust(directory.stat())
         names = sorted(path for path in directory.iterdir() if path.suffix == ".py" and path.name[0] not in "_.")
     except OSError as error:
-        return [], [LoadProblem(directory, None, f"the folder of handlers cannot be read: {error.strerror}")]
+        return [], [LoadProblem(str(directory), None, f"the folder of handlers cannot be read: {error.strerror}")]
     if distrusted:
-        return [], [LoadProblem(directory, None, f"no handler is loaded from this folder: {distrusted}")]
+        return [], [LoadProblem(str(directory), None, f"no handler is loaded from this folder: {distrusted}")]
     files: list[HandlerFile] = []
     problems: list[LoadProblem] = []
     for path in names:
@@ -60,7 +60,7 @@ def scan(directory: Path) -> tuple[list[HandlerFile], list[LoadProblem]]:
         if isinstance(read, HandlerFile):
             files.append(read)
         else:
-            problems.append(LoadProblem(path, None, read))
+            problems.append(LoadProblem(str(path), None, read))
     return files, problems
 
 

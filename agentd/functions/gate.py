@@ -1,80 +1,48 @@
-"""The gate: what is asked and what comes out, and the checks every call passes before a handler sees it.
-
-One function judges every call, whichever way it came in; confirmation, rates and audit have their place here too.
-"""
+"""The gate: the checks every call passes before its function sees it, whichever way it came in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import orjson
 
+from agentd.config import LimitSettings
+from agentd.functions.call import CallRequest, Rejected
+from agentd.functions.provider import Admitted, Provider
 from agentd.functions.registry import FunctionSpec, Registry
-
-Outcome = Literal["ok", "error", "timeout", "invalid", "unknown", "denied", "cancelled"]
-"""How a call was settled; also the metrics' label."""
-
-OUTCOMES: Final[tuple[Outcome, ...]] = ("ok", "error", "timeout", "invalid", "unknown", "denied", "cancelled")
 
 _SHOWN_CHARS: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class CallRequest:
-    """A call that somebody wants.
+class Gate:
+    """Lets a call pass, or says why not.
 
     Attributes:
-        call_id: unique within ``run_id``; the same id again is the same call.
-        arguments: JSON text, as models send it, or an object.
-        session_id, run_id, agent: None outside a conversation.
-        allowed: names this caller may use; None for all.
-        metadata: of the session.
+        limits: in effect now; may be changed.
     """
 
-    call_id: str
-    name: str
-    arguments: str | dict[str, Any]
-    session_id: str | None = None
-    run_id: str | None = None
-    agent: str | None = None
-    allowed: frozenset[str] | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    def __init__(self, limits: LimitSettings) -> None:
+        self.limits = limits
+
+    async def admit(self, request: CallRequest, registry: Registry, providers: Mapping[str, Provider]) -> Admitted:
+        """The call as it may be run.
+
+        The allow-list is asked here, at the time of the call: what a model was told about earlier gives no right.
+
+        Args:
+            providers: who runs each function, by its name.
+
+        Raises:
+            Rejected: unknown, denied, or arguments that are no JSON object of bearable size.
+        """
+        spec = named(request, registry)
+        return Admitted(request, spec, read_arguments(request.arguments, self.limits.function_args_bytes))
 
 
-@dataclass(frozen=True, slots=True)
-class CallOutcome:
-    """How a call was settled.
-
-    Attributes:
-        content: text for the model, within ``limits.function_result_bytes``.
-        result: the handler's result as JSON value; None unless the outcome is ``ok``.
-        arguments: as they were read; empty when they could not be.
-        duration_s: from asking to settling.
-    """
-
-    outcome: Outcome
-    content: str
-    result: Any = None
-    arguments: dict[str, Any] = field(default_factory=dict)
-    duration_s: float = 0.0
-
-
-class Rejected(Exception):
-    """The call does not reach a handler; the text is for the model, which may do better."""
-
-    def __init__(self, outcome: Outcome, content: str) -> None:
-        super().__init__(content)
-        self.outcome: Outcome = outcome
-        self.content = content
-
-
-def admit(request: CallRequest, registry: Registry, *, args_bytes: int) -> tuple[FunctionSpec, dict[str, Any]]:
-    """The function that is called, and its arguments.
-
-    The allow-list is asked here, at the time of the call: what a model was told about earlier gives no right.
+def named(request: CallRequest, registry: Registry) -> FunctionSpec:
+    """The function that is called, if the caller may.
 
     Raises:
-        Rejected: unknown, denied, or arguments that are no JSON object of bearable size.
+        Rejected: unknown or denied.
     """
     spec = registry.specs.get(request.name)
     if spec is None:
@@ -84,10 +52,15 @@ def admit(request: CallRequest, registry: Registry, *, args_bytes: int) -> tuple
         )
     if request.allowed is not None and spec.name not in request.allowed:
         raise Rejected("denied", f"The function {spec.name} is not available to this agent.")
-    return spec, _arguments(request.arguments, args_bytes)
+    return spec
 
 
-def _arguments(given: str | dict[str, Any], limit_bytes: int) -> dict[str, Any]:
+def read_arguments(given: str | dict[str, Any], limit_bytes: int) -> dict[str, Any]:
+    """The arguments as an object.
+
+    Raises:
+        Rejected: they are no JSON object of bearable size.
+    """
     text = given if isinstance(given, str) else None
     try:
         size = len(orjson.dumps(given) if text is None else text.encode())

@@ -1,38 +1,89 @@
-"""One load of the folder: the files as they were read, their workers, and the registry that came of it."""
+"""The handler files of one load of the folder: as they were read, and the workers that run them."""
 
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from agentd.config import LimitSettings
+from agentd.functions.call import CallRequest, InvalidArguments
 from agentd.functions.files import HandlerFile, scan
 from agentd.functions.fleet import Fleet
+from agentd.functions.options import Options
 from agentd.functions.process import Confinement, WorkerGone
+from agentd.functions.provider import Admitted, Loading, Serve
 from agentd.functions.registry import FunctionSpec, LoadProblem, Registry, assemble
+from agentd.functions.wire import Reply
 from agentd.supervise import Nursery
 
+CHECK_S: Final = 2.0
+"""Reading arguments takes no longer."""
 
-@dataclass(frozen=True, slots=True)
+
 class Generation:
-    """What calls run with until the next load; calls under way keep theirs.
+    """Handler files as a ``Provider``. What is loaded later is another generation; calls under way keep theirs.
 
-    Attributes:
-        files: by path, as in ``FunctionSpec.file``.
+    Args:
+        files: by path, as in ``FunctionSpec.place``.
     """
 
-    registry: Registry
-    files: Mapping[Path, HandlerFile]
-    fleet: Fleet
+    def __init__(
+        self, specs: tuple[FunctionSpec, ...], problems: tuple[LoadProblem, ...], files: Mapping[str, HandlerFile], fleet: Fleet
+    ) -> None:
+        self.specs = specs
+        self.problems = problems
+        self._files = files
+        self._fleet = fleet
+
+    @property
+    def busy(self) -> bool:
+        """Whether a worker is left."""
+        return len(self._fleet) > 0
+
+    async def check(self, spec: FunctionSpec, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments as the handler would get them: a worker reads them and runs nothing."""
+
+        async def nothing(operation: str, _: dict[str, Any]) -> Any:
+            raise AssertionError(f"no handler runs that could ask for {operation}")
+
+        worker = await self._fleet.acquire(self._files[spec.place])
+        call = _call(CallRequest(call_id="check", name=spec.name, arguments=arguments), spec, arguments) | {"check": True}
+        try:
+            reply = await worker.call(call, limit_s=CHECK_S, serve=nothing)
+        except (TimeoutError, asyncio.CancelledError):
+            self._fleet.cut_short(worker, kill=True)
+            raise
+        self._fleet.release(worker)
+        if reply.outcome != "result":
+            raise InvalidArguments(str(reply.value))
+        read: dict[str, Any] = reply.value
+        return read
+
+    async def run(self, call: Admitted, serve: Serve) -> Reply:
+        """Run a handler in a worker of its file."""
+        worker = await self._fleet.acquire(self._files[call.spec.place])
+        try:
+            reply = await worker.call(_call(call.request, call.spec, call.arguments), limit_s=call.spec.timeout_s, serve=serve)
+        except (TimeoutError, asyncio.CancelledError):
+            self._fleet.cut_short(worker, kill=not call.spec.is_async)
+            raise
+        self._fleet.release(worker)
+        return reply
+
+    def retire(self) -> None:
+        """Calls under way may end, and their workers end with them."""
+        self._fleet.retire()
+
+    async def close(self) -> None:
+        """End every worker."""
+        await self._fleet.close()
 
 
-async def load_folder(
-    directory: Path, *, limits: LimitSettings, config: Mapping[str, Mapping[str, Any]], nursery: Nursery
-) -> Generation:
-    """Read the folder and let a worker load each file; what does not load is in ``registry.problems``."""
-    files, problems = await asyncio.to_thread(scan, directory)
+async def load_folder(loading: Loading) -> Generation:
+    """Read the folder and let a worker load each file; what does not load is in ``problems``."""
+    limits = loading.limits
+    files, problems = await asyncio.to_thread(scan, loading.directory)
     fleet = Fleet(
         size=limits.function_calls,
         worker_calls=limits.function_worker_calls,
@@ -41,8 +92,8 @@ async def load_folder(
             result_bytes=limits.function_result_bytes,
             log_bytes=limits.function_log_bytes,
         ),
-        config=config,
-        nursery=nursery,
+        config=loading.tables,
+        nursery=loading.nursery,
     )
     at_once = asyncio.Semaphore(min(os.cpu_count() or 1, limits.function_calls))
 
@@ -59,13 +110,13 @@ async def load_folder(
         await fleet.close()
         raise
     told = list(zip(files, said, strict=True))
-    specs = [_spec(file, function) for file, ready in told for function in ready.get("functions", ())]
+    specs = tuple(spec_of(file.path, function, file.sha256) for file, ready in told for function in ready.get("functions", ()))
     problems += [
-        LoadProblem(file.path, problem["line"], problem["reason"])
+        LoadProblem(str(file.path), problem["line"], problem["reason"])
         for file, ready in told
         for problem in ready.get("problems", ())
     ]
-    return Generation(assemble(specs, problems), {file.path: file for file in files}, fleet)
+    return Generation(specs, tuple(problems), {str(file.path): file for file in files}, fleet)
 
 
 def check_directory(directory: Path) -> Registry:
@@ -74,25 +125,49 @@ def check_directory(directory: Path) -> Registry:
     async def check() -> Registry:
         nursery = Nursery()
         try:
-            generation = await load_folder(directory, limits=LimitSettings(), config={}, nursery=nursery)
-            await generation.fleet.close()
-            return generation.registry
+            generation = await load_folder(
+                Loading(
+                    directory=directory,
+                    tables={},
+                    limits=LimitSettings(),
+                    nursery=nursery,
+                    actions=lambda _: None,
+                    changed=lambda: None,
+                )
+            )
+            await generation.close()
+            return assemble(generation.specs, generation.problems)
         finally:
             await nursery.close()
 
     return asyncio.run(check())
 
 
-def _spec(file: HandlerFile, told: Mapping[str, Any]) -> FunctionSpec:
+def _call(request: CallRequest, spec: FunctionSpec, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What the worker is told of a call."""
+    return {
+        "id": request.call_id,
+        "function": spec.name,
+        "arguments": arguments,
+        "session_id": request.session_id,
+        "run_id": request.run_id,
+        "agent": request.agent,
+        "metadata": dict(request.metadata),
+    }
+
+
+def spec_of(path: Path, told: Mapping[str, Any], sha256: str = "") -> FunctionSpec:
+    """A function as the worker of its file told of it (``Handler.describe``)."""
     return FunctionSpec(
         name=told["name"],
         description=told["description"],
         parameters=told["parameters"],
         tier=told["tier"],
         timeout_s=told["timeout_s"],
-        file=file.path,
+        place=str(path),
         line=told["line"],
-        sha256=file.sha256,
+        sha256=sha256,
         examples=tuple(told["examples"]),
         is_async=told["is_async"],
+        options=Options.of(told.get("options", {})),
     )

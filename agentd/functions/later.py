@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 
 from agentd.errors import AgentdError
-from agentd.functions.gate import CallRequest
+from agentd.functions.call import CallRequest
 from agentd.supervise import Nursery
 
 MAX_S: Final = 7 * 86_400.0
@@ -141,18 +141,21 @@ class Laters:
                 )
             )
             return
-        text = plan.say or ""
+        await self.speak(plan.session_id, plan.say or "")
+
+    async def speak(self, session_id: str, text: str) -> None:
+        """Say ``text`` in the session as soon as it is taken, and not for ever after."""
         for _ in range(TRIES):
             try:
-                spoken = await self._say(plan.session_id, text)
+                spoken = await self._say(session_id, text)
             except AgentdError as error:
-                _log.info("later_postponed", session_id=plan.session_id, code=error.code)
+                _log.info("later_postponed", session_id=session_id, code=error.code)
                 await asyncio.sleep(RETRY_S)
                 continue
             if not spoken:
-                _log.info("later_dropped", session_id=plan.session_id, reason="no live session")
+                _log.info("later_dropped", session_id=session_id, reason="no live session")
             return
-        _log.warning("later_dropped", session_id=plan.session_id, reason="never accepted")
+        _log.warning("later_dropped", session_id=session_id, reason="never accepted")
 
 
 def _of(plan: Plan, file: str, session_id: str) -> bool:

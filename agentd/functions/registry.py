@@ -5,19 +5,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from agentd.functions.declare import Tier
+from agentd.functions.options import Options
+
+Kind = Literal["handler", "http", "mcp", "delegated"]
+"""What runs a function: a worker process with a handler file, an HTTP address, an MCP server, a client of the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
-    """One function as its worker described it.
+    """One function as its provider described it.
 
     Attributes:
         parameters: JSON Schema of the arguments, an object without references.
-        file, line: where it is declared.
-        sha256: of the file's bytes as loaded, in hexadecimal.
+        timeout_s: seconds until a call is settled as ``timeout``.
+        place: where it is declared: the handler file, or the table of the configuration.
+        line: in that file; None in a table.
+        sha256: of the file's bytes as loaded, in hexadecimal; None for a table.
         is_async: declared with ``async def``; a plain one can only be stopped by ending its process.
     """
 
@@ -26,11 +32,19 @@ class FunctionSpec:
     parameters: dict[str, Any]
     tier: Tier
     timeout_s: float
-    file: Path
-    line: int
-    sha256: str
+    place: str
+    line: int | None = None
+    sha256: str | None = None
     examples: tuple[str, ...] = ()
     is_async: bool = True
+    kind: Kind = "handler"
+    options: Options = field(default_factory=Options)
+
+    @property
+    def cancel_on_barge_in(self) -> bool:
+        """Whether a call stops when the user goes on speaking."""
+        declared = self.options.cancel_on_barge_in
+        return self.tier == "read" if declared is None else declared
 
     @property
     def defer_until_eot(self) -> bool:
@@ -53,14 +67,14 @@ class FunctionSpec:
 
 @dataclass(frozen=True, slots=True)
 class LoadProblem:
-    """Why a file, or a function in it, is not there; ``line`` is None where no line is at fault."""
+    """Why a handler file or a table, or a function in it, is not there; ``line`` is None where no line is at fault."""
 
-    file: Path
+    place: str
     line: int | None
     reason: str
 
     def __str__(self) -> str:
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        place = self.place if self.line is None else f"{self.place}:{self.line}"
         return f"{place}: {self.reason}"
 
 
@@ -80,10 +94,15 @@ def assemble(specs: Iterable[FunctionSpec], problems: Iterable[LoadProblem]) -> 
     found = list(problems)
     for name, claims in by_name.items():
         for spec in claims if len(claims) > 1 else ():
-            others = ", ".join(f"{other.file.name}:{other.line}" for other in claims if other is not spec)
-            found.append(LoadProblem(spec.file, spec.line, f"{name} is also declared in {others}; rename one, neither is loaded"))
+            others = ", ".join(_short(other) for other in claims if other is not spec)
+            reason = f"{name} is also declared in {others}; rename one, neither is loaded"
+            found.append(LoadProblem(spec.place, spec.line, reason))
     single = {name: claims[0] for name, claims in sorted(by_name.items()) if len(claims) == 1}
     return Registry(
         specs=MappingProxyType(single),
-        problems=tuple(sorted(found, key=lambda problem: (str(problem.file), problem.line or 0))),
+        problems=tuple(sorted(found, key=lambda problem: (problem.place, problem.line or 0))),
     )
+
+
+def _short(spec: FunctionSpec) -> str:
+    return spec.place if spec.line is None else f"{Path(spec.place).name}:{spec.line}"

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from agentd.errors import AgentdError
-from agentd.functions.gate import CallRequest
+from agentd.functions.call import CallRequest
 from agentd.functions.later import Laters, TooManyPlans
 from agentd.functions.process import Refused
 from agentd.functions.store import FileStore, StoreError, Stores

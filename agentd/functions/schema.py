@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, Validation
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from agentd.functions.call import InvalidArguments
 from agentd.functions.context import CallContext
 from agentd.functions.declare import TIERS, Declaration
 from agentd.functions.files import NAME
@@ -29,10 +30,6 @@ class Fault(Exception):
         super().__init__(reason)
         self.reason = reason
         self.line = line
-
-
-class InvalidArguments(Exception):
-    """The arguments do not fit; the text tells a model what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +71,23 @@ class Handler:
         Raises:
             InvalidArguments: with every fault.
         """
-        try:
-            read = self.arguments.model_validate(arguments)
-        except ValidationError as error:
-            raise InvalidArguments("; ".join(_told(fault) for fault in error.errors(include_url=False))) from None
+        read = self._model(arguments)
         fields = self.arguments.model_fields
         return {str(fields[name].alias): getattr(read, name) for name in fields if name in read.model_fields_set}
+
+    def canonical(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments as they are meant, as JSON values, defaults included: what a person is asked to approve.
+
+        Raises:
+            InvalidArguments: with every fault.
+        """
+        return self._model(arguments).model_dump(mode="json", by_alias=True)
+
+    def _model(self, arguments: dict[str, Any]) -> BaseModel:
+        try:
+            return self.arguments.model_validate(arguments)
+        except ValidationError as error:
+            raise InvalidArguments("; ".join(_told(fault) for fault in error.errors(include_url=False))) from None
 
 
 def check(declaration: Declaration) -> Handler:

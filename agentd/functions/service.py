@@ -1,13 +1,13 @@
-"""The functions of the daemon: load the handlers, run calls, settle each exactly once.
+"""The functions of the daemon: load them, run calls, settle each exactly once.
 
-Everything that may call a function calls ``Functions.call``; there is no other way to a handler.
+Everything that may call a function calls ``Functions.call``; there is no other way to one.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,13 +17,16 @@ import structlog
 from agentd.clock import rfc3339
 from agentd.config import LimitSettings
 from agentd.errors import AgentdError, FieldError, InvalidRequest
-from agentd.functions.fleet import Fleet
-from agentd.functions.gate import OUTCOMES, CallOutcome, CallRequest, Rejected, admit
-from agentd.functions.generation import Generation, check_directory, load_folder
+from agentd.functions.call import OUTCOMES, CallOutcome, CallRequest, Rejected
+from agentd.functions.fillers import filling
+from agentd.functions.gate import Gate
+from agentd.functions.generation import check_directory
+from agentd.functions.kinds import load
 from agentd.functions.later import Laters
 from agentd.functions.once import Once
 from agentd.functions.process import WorkerGone
-from agentd.functions.registry import FunctionSpec, Registry
+from agentd.functions.provider import Admitted, Loading, Provider, Serve
+from agentd.functions.registry import Registry, assemble
 from agentd.functions.requests import Actions, Requests, SessionActions
 from agentd.functions.slots import NoSlot, Slots
 from agentd.functions.store import Stores
@@ -33,24 +36,47 @@ from agentd.supervise import Nursery
 
 __all__ = ["CallOutcome", "CallRequest", "Functions", "SessionActions", "check_directory"]
 
+IN_BACKGROUND: Final = "It has been started and runs in the background. Its result will be told as soon as it is there."
+
 OTHER: Final = "other"
 """Counts calls to names that are not registered: a model's inventions must not grow a table."""
 
 _log = structlog.get_logger("agentd.functions")
 
 
-class Functions:
-    """The handlers of one folder, at the service of all sessions.
-
-    Args:
-        directory: where handler files lie; may be missing, then there are no functions.
-        store: keeps the values of handlers.
-        older_values: the folder where earlier versions kept them, to take them over.
-        config: the tables ``[functions.<file>]``.
-        actions: finds the live session a handler acts in.
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What can be called at one time.
 
     Attributes:
-        registry: what is loaded now.
+        providers: who runs each function, by its name.
+    """
+
+    registry: Registry = field(default_factory=Registry)
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, providers: Sequence[Provider]) -> "Offer":
+        """What these provide together; a name that two claim belongs to neither."""
+        registry = assemble(
+            [spec for provider in providers for spec in provider.specs],
+            [problem for provider in providers for problem in provider.problems],
+        )
+        by_name = {spec.name: provider for provider in providers for spec in provider.specs}
+        return cls(registry, {name: by_name[name] for name in registry.specs})
+
+
+class Functions:
+    """All functions, at the service of all sessions.
+
+    Args:
+        directory: where handler files lie; may be missing, then there are no handlers.
+        store: keeps the values of handlers.
+        older_values: the folder where earlier versions kept them, to take them over.
+        config: the tables ``[functions.*]``.
+        actions: finds the live session a function acts in.
+        allowed_endpoints: origins that functions of the configuration may call.
+        credentials: the folder of credentials that the configuration names.
     """
 
     def __init__(
@@ -62,14 +88,19 @@ class Functions:
         limits: LimitSettings,
         config: Mapping[str, Mapping[str, Any]],
         actions: Actions,
+        allowed_endpoints: Sequence[str] = (),
+        credentials: Path | None = None,
     ) -> None:
-        self.registry = Registry()
+        self._offer = Offer()
         self._directory = directory
         self._limits = limits
         self._store = store
         self._config = config
         self._actions = actions
+        self._allowed_endpoints = allowed_endpoints
+        self._credentials = credentials
         self._nursery = Nursery()
+        self._gate = Gate(limits)
         self._laters = Laters(say=self._say, call=self.call, nursery=self._nursery)
         self._requests = Requests(
             actions=actions,
@@ -79,12 +110,18 @@ class Functions:
         )
         self._slots = Slots(per_session=limits.function_calls_per_session, total=limits.function_calls)
         self._once: Once[tuple[CallRequest, CallOutcome]] = Once()
-        self._loading = asyncio.Lock()
-        self._generation: Generation | None = None
-        self._retired: list[Fleet] = []
+        self._one_load = asyncio.Lock()
+        self._providers: tuple[Provider, ...] | None = None
+        self._retired: list[Provider] = []
+        self._background: dict[str, set[asyncio.Task[None]]] = {}
         self._counts: dict[str, Counter[str]] = {}
         self._last_errors: dict[str, dict[str, Any]] = {}
         self._closed = False
+
+    @property
+    def registry(self) -> Registry:
+        """What is loaded now."""
+        return self._offer.registry
 
     @property
     def counters(self) -> dict[str, dict[str, Any]]:
@@ -101,52 +138,62 @@ class Functions:
 
     async def start(self) -> None:
         """Load what loads; the rest is in ``registry.problems``."""
-        async with self._loading:
-            self._adopt(await load_folder(self._directory, limits=self._limits, config=self._config, nursery=self._nursery))
+        async with self._one_load:
+            self._adopt(await load(self._loading(self._limits, self._config, self._allowed_endpoints)))
 
     async def reload(
         self,
         *,
         limits: LimitSettings | None = None,
         config: Mapping[str, Mapping[str, Any]] | None = None,
+        allowed_endpoints: Sequence[str] | None = None,
         check: Callable[[Registry], None] = lambda _: None,
     ) -> Registry:
-        """Load the folder anew, all or nothing; calls under way keep their code.
+        """Load everything anew, all or nothing; calls under way keep their code.
 
         Args:
             limits: in effect from now on, where they change too.
-            config: the tables ``[functions.<file>]``, where they change too.
+            config: the tables ``[functions.*]``, where they change too.
+            allowed_endpoints: where they change too.
             check: looks at what was loaded before it is taken; raises to leave everything as it was.
 
         Raises:
             InvalidRequest: something did not load; every problem is listed and the functions stay as they were.
         """
-        async with self._loading:
+        async with self._one_load:
             limits, config = limits or self._limits, self._config if config is None else config
-            generation = await load_folder(self._directory, limits=limits, config=config, nursery=self._nursery)
-            problems = generation.registry.problems
-            if problems:
-                await generation.fleet.close()
-                raise InvalidRequest(
-                    "The handlers were not reloaded, the ones from before stay: " + "; ".join(map(str, problems)),
-                    errors=[FieldError(f"/{problem.file.name}/{problem.line or 0}", problem.reason) for problem in problems],
-                )
+            endpoints = self._allowed_endpoints if allowed_endpoints is None else allowed_endpoints
+            providers = await load(self._loading(limits, config, endpoints))
             try:
-                check(generation.registry)
+                registry = Offer.of(providers).registry
+                if registry.problems:
+                    raise InvalidRequest(
+                        "The functions were not reloaded, the ones from before stay: " + "; ".join(map(str, registry.problems)),
+                        errors=[
+                            FieldError(f"/{Path(problem.place).name}/{problem.line or 0}", problem.reason)
+                            for problem in registry.problems
+                        ],
+                    )
+                check(registry)
             except AgentdError:
-                await generation.fleet.close()
+                await _close(providers)
                 raise
-            self._limits, self._config, self._requests.message_chars = limits, config, limits.message_chars
-            self._adopt(generation)
+            self._limits, self._config, self._allowed_endpoints = limits, config, endpoints
+            self._requests.message_chars, self._gate.limits = limits.message_chars, limits
+            self._adopt(providers)
         return self.registry
 
     async def close(self) -> None:
         """Stop every call and process; nothing is left afterwards."""
         self._closed = True
         self._laters.close()
-        fleets = [*self._retired, *([self._generation.fleet] if self._generation else [])]
-        await asyncio.gather(*(fleet.close() for fleet in fleets))
+        await _close((*self._retired, *(self._providers or ())))
         await self._nursery.close()
+
+    def run_ended(self, run_id: str) -> None:
+        """The run is over: what it left in the background stops."""
+        for task in tuple(self._background.get(run_id, ())):
+            task.cancel()
 
     async def call(self, request: CallRequest) -> CallOutcome:
         """Run a call and settle it; the same id again gets the same outcome and runs nothing.
@@ -172,16 +219,30 @@ class Functions:
 
     async def _settle(self, request: CallRequest) -> tuple[CallOutcome, str]:
         """The outcome, and in a word what kind of trouble it was."""
-        generation = self._generation
-        arguments: dict[str, Any] = {}
-        if generation is None:
+        if self._providers is None:
             return CallOutcome("denied", "The functions are not loaded yet."), "closed"
+        offer = self._offer
         try:
-            spec, arguments = admit(request, generation.registry, args_bytes=self._limits.function_args_bytes)
-            async with self._slots.one(request.session_id):
-                reply = await self._run(generation, spec, request, arguments)
+            call = await self._gate.admit(request, offer.registry, offer.providers)
         except Rejected as rejected:
-            return CallOutcome(rejected.outcome, rejected.content, None, arguments), rejected.outcome
+            return CallOutcome(rejected.outcome, rejected.content), rejected.outcome
+        except Exception:  # noqa: BLE001 - the function runner's guard: a call is settled whatever happens
+            return self._broken(request)
+        provider = offer.providers[call.spec.name]
+        if call.spec.options.background and request.session_id is not None:
+            self._start_in_background(provider, call)
+            return CallOutcome("ok", IN_BACKGROUND, IN_BACKGROUND, call.arguments), ""
+        return await self._perform(provider, call)
+
+    async def _perform(self, provider: Provider, call: Admitted) -> tuple[CallOutcome, str]:
+        """Run what the gate has let pass."""
+        request, arguments = call.request, call.arguments
+        session = None if request.session_id is None else self._actions(request.session_id)
+        try:
+            async with self._slots.one(request.session_id):
+                await self._store.flushed()  # that it was called is on record before anything happens
+                async with filling(session, call.spec.options, self._nursery):
+                    reply = await provider.run(call, self._serve(call))
         except NoSlot:
             return CallOutcome("error", "Too many functions are running; try again in a moment.", None, arguments), "busy"
         except TimeoutError:
@@ -194,34 +255,45 @@ class Functions:
             text = f"The function {request.name} failed: its process ended. Whether it had an effect is unknown."
             return CallOutcome("error", text, None, arguments), str(gone)
         except Exception:  # noqa: BLE001 - the function runner's guard: a call is settled whatever happens
-            _log.exception("function_call_failed", function=request.name, call_id=request.call_id)
-            return CallOutcome("error", _internal(request.name), None, arguments), "internal"
+            return self._broken(request)
         return self._read(reply, request, arguments)
 
-    async def _run(self, generation: Generation, spec: FunctionSpec, request: CallRequest, arguments: dict[str, Any]) -> Reply:
-        file = generation.files[spec.file]
-        worker = await generation.fleet.acquire(file)
+    def _broken(self, request: CallRequest) -> tuple[CallOutcome, str]:
+        """A fault of ours, in an ``except`` block."""
+        _log.exception("function_call_failed", function=request.name, call_id=request.call_id)
+        return CallOutcome("error", _internal(request.name)), "internal"
+
+    def _serve(self, call: Admitted) -> Serve:
+        owner = Path(call.spec.place).stem
 
         async def serve(operation: str, asked: dict[str, Any]) -> Any:
-            return await self._requests.serve(file.name, request, operation, asked)
+            return await self._requests.serve(owner, call.request, operation, asked)
 
-        await self._store.flushed()  # that it was called is on record before anything happens
-        call = {
-            "id": request.call_id,
-            "function": spec.name,
-            "arguments": arguments,
-            "session_id": request.session_id,
-            "run_id": request.run_id,
-            "agent": request.agent,
-            "metadata": dict(request.metadata),
-        }
-        try:
-            reply = await worker.call(call, limit_s=spec.timeout_s, serve=serve)
-        except (TimeoutError, asyncio.CancelledError):
-            generation.fleet.cut_short(worker, kill=not spec.is_async)
-            raise
-        generation.fleet.release(worker)
-        return reply
+        return serve
+
+    def _start_in_background(self, provider: Provider, call: Admitted) -> None:
+        """Go on without the caller: the result is spoken when it is there, and the end of the run ends it."""
+        run_id = call.request.run_id or ""
+
+        async def perform() -> None:
+            started = time.monotonic()
+            outcome, kind = await self._perform(provider, call)
+            outcome = replace(outcome, duration_s=time.monotonic() - started)
+            self._log_settled(call.request, outcome, background=True)
+            if kind:
+                self._note_error(call.spec.name, outcome, kind)
+            await self._laters.speak(call.request.session_id or "", _spoken(outcome))
+
+        task = self._nursery.start(perform(), name=f"functions:{call.spec.name}:background")
+        mine = self._background.setdefault(run_id, set())
+        mine.add(task)
+
+        def over(_: asyncio.Task[None]) -> None:
+            mine.discard(task)
+            if not mine and self._background.get(run_id) is mine:
+                del self._background[run_id]
+
+        task.add_done_callback(over)
 
     def _read(self, reply: Reply, request: CallRequest, arguments: dict[str, Any]) -> tuple[CallOutcome, str]:
         """What the worker answered, as an outcome."""
@@ -258,27 +330,64 @@ class Functions:
         await session.say(text, behavior="queue")
         return True
 
-    def _adopt(self, generation: Generation) -> None:
-        if self._generation is not None:
-            self._generation.fleet.retire()
-            self._retired = [fleet for fleet in (*self._retired, self._generation.fleet) if len(fleet)]
-        self._generation = generation
-        self.registry = generation.registry
+    def _loading(
+        self, limits: LimitSettings, config: Mapping[str, Mapping[str, Any]], allowed_endpoints: Sequence[str]
+    ) -> Loading:
+        return Loading(
+            directory=self._directory,
+            tables=config,
+            limits=limits,
+            nursery=self._nursery,
+            actions=self._actions,
+            changed=self._compose,
+            allowed_endpoints=allowed_endpoints,
+            credentials=self._credentials,
+        )
+
+    def _adopt(self, providers: tuple[Provider, ...]) -> None:
+        for provider in self._providers or ():
+            provider.retire()
+        self._retired = [provider for provider in (*self._retired, *(self._providers or ())) if provider.busy]
+        self._providers = providers
+        self._compose()
         _log.info("functions_loaded", functions=sorted(self.registry.specs), problems=len(self.registry.problems))
+
+    def _compose(self) -> None:
+        """What can be called now, all kinds together."""
+        self._offer = Offer.of(self._providers or ())
 
     def _count(self, request: CallRequest, outcome: CallOutcome, kind: str) -> None:
         name = request.name if request.name in self.registry.specs else OTHER
         self._counts.setdefault(name, Counter())[outcome.outcome] += 1
         if outcome.outcome not in {"ok", "cancelled"}:
-            self._last_errors[name] = {"time": rfc3339(time.time()), "outcome": outcome.outcome, "kind": kind}
+            self._note_error(name, outcome, kind)
+        self._log_settled(request, outcome)
+
+    def _note_error(self, name: str, outcome: CallOutcome, kind: str) -> None:
+        self._last_errors[name] = {"time": rfc3339(time.time()), "outcome": outcome.outcome, "kind": kind}
+
+    def _log_settled(self, request: CallRequest, outcome: CallOutcome, *, background: bool = False) -> None:
         _log.info(
             "function_call_settled",
-            function=name,
+            function=request.name,
             call_id=request.call_id,
             session_id=request.session_id,
             outcome=outcome.outcome,
             duration_s=round(outcome.duration_s, 4),
+            **({"background": True} if background else {}),
         )
+
+
+async def _close(providers: Sequence[Provider]) -> None:
+    await asyncio.gather(*(provider.close() for provider in providers))
+
+
+def _spoken(outcome: CallOutcome) -> str:
+    """What is said of a call that ran in the background."""
+    result = outcome.result
+    if isinstance(result, dict) and isinstance(result.get("say"), str):
+        return str(result["say"])
+    return result if isinstance(result, str) else "That is done." if outcome.outcome == "ok" else outcome.content
 
 
 def _internal(name: str) -> str:

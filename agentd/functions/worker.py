@@ -2,6 +2,7 @@
 
     daemon → worker   {"load": {path, source, config, …}}            once, first
                       {"call": {id, function, arguments, …}} · {"cancel": id}
+                      {"call": {…, "check": true}}                   the result is the arguments as read; nothing runs
                       {"answer": n, "value": …} · {"answer": n, "refused": text}
     worker → daemon   {"ready": {functions, problems}}               once, first
                       {"done": id, "outcome": "result|error|ask|invalid|failed|cancelled", "value": …,
@@ -31,11 +32,12 @@ import orjson
 import uvloop
 from pydantic_core import PydanticSerializationError, to_json
 
+from agentd.functions.call import InvalidArguments
 from agentd.functions.confine import allow_cpu, confine
 from agentd.functions.context import CallContext
 from agentd.functions.declare import AskUser, FunctionError
 from agentd.functions.loader import load, report
-from agentd.functions.schema import Handler, InvalidArguments
+from agentd.functions.schema import Handler
 from agentd.functions.wire import LINE_BYTES, OPEN_REQUESTS
 
 REQUEST_BYTES: Final = 65_536
@@ -94,6 +96,8 @@ class Worker:
         allow_cpu(call["limit_s"] + CPU_RESERVE_S)
         try:
             handler = self._handlers[call["function"]]
+            if call.get("check"):
+                return "result", handler.canonical(call["arguments"])
             arguments = handler.read(call["arguments"])
             if handler.context is not None:
                 arguments[handler.context] = self._context(call, handler)

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 
 from agentd.errors import Forbidden, FunctionNotFound, InvalidRequest
 from agentd.functions.declare import Tier
-from agentd.functions.registry import FunctionSpec
+from agentd.functions.registry import FunctionSpec, Kind
 from agentd.functions.service import CallRequest
 from agentd.http.answers import json_answer, page
 from agentd.http.bodies import Body, read_model
@@ -58,9 +58,10 @@ class FunctionView(Answer):
     parameters: dict[str, Any] = Field(description="JSON Schema of the arguments.")
     tier: Tier
     timeout_s: Seconds
-    file: str
-    line: int
-    sha256: str = Field(description="Of the file as it was loaded.")
+    kind: Kind = Field(description="What runs it.")
+    file: str = Field(description="The handler file, or the table of the configuration that declares it.")
+    line: int | None
+    sha256: str | None = Field(description="Of the file as it was loaded.")
     examples: list[str]
     counters: Counters
 
@@ -157,7 +158,8 @@ def _view(spec: FunctionSpec, counters: Mapping[str, Any]) -> dict[str, Any]:
         "parameters": spec.parameters,
         "tier": spec.tier,
         "timeout_s": spec.timeout_s,
-        "file": str(spec.file),
+        "kind": spec.kind,
+        "file": spec.place,
         "line": spec.line,
         "sha256": spec.sha256,
         "examples": list(spec.examples),
@@ -167,7 +169,7 @@ def _view(spec: FunctionSpec, counters: Mapping[str, Any]) -> dict[str, Any]:
 
 def _problems(request: web.Request) -> list[dict[str, Any]]:
     return [
-        {"file": str(problem.file), "line": problem.line, "reason": problem.reason}
+        {"file": problem.place, "line": problem.line, "reason": problem.reason}
         for problem in request.app[DEPS].functions.registry.problems
     ]
 

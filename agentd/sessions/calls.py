@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from agentd.functions.gate import CallOutcome, CallRequest
+from agentd.functions.call import CallOutcome, CallRequest
 from agentd.functions.service import Functions
 from agentd.protocol.messages import FunctionCall, FunctionCallResponse
 from agentd.sessions.link import Link

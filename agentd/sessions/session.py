@@ -296,6 +296,7 @@ class Session:
         if self.state is not State.ENDED:
             self._become(State.STOPPING)
         self.conversation.calls.close()
+        self._deps.functions.run_ended(self.run_id)
         for task in list(self._commands):
             task.cancel()
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, Final
 
+from agentd.functions.generation import spec_of
 from agentd.functions.loader import load
-from agentd.functions.registry import FunctionSpec
 from bench.engine.clips import Clip
 
 HANDLERS: Final = Path(__file__).parents[2] / "functions"
@@ -71,7 +71,7 @@ def _handlers() -> list[dict[str, Any]]:
         handlers, faults = load(path, path.read_bytes())
         if faults:
             raise SystemExit(f"{path}: {faults[0].reason}")
-        specs = (FunctionSpec(**handler.describe(), file=path, sha256="") for handler in handlers.values())
+        specs = (spec_of(path, handler.describe()) for handler in handlers.values())
         found += [spec.declaration() for spec in specs]
     return found
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agentd.errors import InjectionRefused
-from agentd.functions.gate import CallOutcome
+from agentd.functions.call import CallOutcome
 from tests.support.handlers import Bench, eventually, within
 
 pytestmark = pytest.mark.e2e

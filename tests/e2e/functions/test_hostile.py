@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agentd.functions.generation import Generation
 from tests.support.handlers import Bench, children, eventually, is_alive, within
 
 pytestmark = pytest.mark.e2e
@@ -326,11 +327,18 @@ async def test_no_secret_of_the_daemon_is_in_a_workers_environment(hostile: Benc
     assert {name for name in environment if not name.startswith("LC_")} <= allowed
 
 
+def runs(bench: Bench) -> bool:
+    """Whether a worker was given a call."""
+    (handlers,) = bench.functions._providers or ()
+    assert isinstance(handlers, Generation)
+    return any(worker.calls for worker in handlers._fleet._workers)
+
+
 async def test_a_cancelled_plain_handler_costs_its_process_and_the_next_call_works(hostile: Bench) -> None:
     (pid,) = hostile.workers()
     async with asyncio.TaskGroup() as group:
         running = group.create_task(hostile.call("blocks"))
-        await eventually(lambda: any(worker.calls for worker in hostile.functions._generation.fleet._workers), "it runs")  # type: ignore[union-attr] # it has started
+        await eventually(lambda: runs(hostile), "it runs")
         running.cancel()
     await eventually(lambda: not is_alive(pid), "the process was killed")
     await still_works(hostile)
@@ -339,7 +347,7 @@ async def test_a_cancelled_plain_handler_costs_its_process_and_the_next_call_wor
 async def test_closing_ends_calls_under_way_and_says_so(hostile: Bench) -> None:
     async with asyncio.TaskGroup() as group:
         running = group.create_task(hostile.call("blocks"))
-        await eventually(lambda: any(worker.calls for worker in hostile.functions._generation.fleet._workers), "it runs")  # type: ignore[union-attr] # it has started
+        await eventually(lambda: runs(hostile), "it runs")
         await within(5, hostile.functions.close())
     assert running.result().outcome == "cancelled"
 

@@ -24,7 +24,7 @@ async def test_a_syntax_error_names_file_line_and_reason_while_good_files_stay(b
     bad = bench.write("bad.py", "def broken(:\n    pass\n")
     await bench.start()
     (problem,) = bench.functions.registry.problems
-    assert (problem.file, problem.line) == (bad, 4)
+    assert (problem.place, problem.line) == (str(bad), 4)
     assert "syntax error" in problem.reason
     assert (await bench.call("good")).content == "hello"
 
@@ -42,7 +42,7 @@ async def test_a_name_in_two_files_is_disabled_in_both_and_their_others_stay(ben
         bench.write(f"{name}.py", f'{GOOD}\n@function(tier="read")\ndef only_{name}() -> str:\n    "Say."\n    return "{name}"\n')
     await bench.start()
     assert sorted(bench.functions.registry.specs) == ["only_a", "only_b"]
-    assert [problem.file.name for problem in bench.functions.registry.problems] == ["a.py", "b.py"]
+    assert [Path(problem.place).name for problem in bench.functions.registry.problems] == ["a.py", "b.py"]
     assert (await bench.call("good")).outcome == "unknown"
 
 

@@ -47,7 +47,7 @@ def test_what_is_no_regular_file_is_told_without_waiting_for_it(tmp_path: Path) 
     (tmp_path / "folder.py").mkdir()
     files, problems = scan(tmp_path)
     assert files == []
-    assert sorted(problem.file.name for problem in problems) == ["dangling.py", "folder.py", "large.py", "pipe.py"]
+    assert sorted(Path(problem.place).name for problem in problems) == ["dangling.py", "folder.py", "large.py", "pipe.py"]
 
 
 def test_a_missing_folder_is_a_problem_and_no_failure(tmp_path: Path) -> None:

@@ -1,28 +1,30 @@
-from pathlib import Path
-
 import pytest
 
-from agentd.functions.gate import CallRequest, Rejected, admit
+from agentd.functions.call import CallRequest, Rejected
+from agentd.functions.gate import named, read_arguments
 from agentd.functions.registry import FunctionSpec, Registry
 
 
 def spec(name: str, file: str = "a.py", line: int = 1, tier: str = "low") -> FunctionSpec:
-    return FunctionSpec(name, "Do it.", {"type": "object"}, tier, 10.0, Path(file), line, "00")  # type: ignore[arg-type] # a plain str stands for the literal
+    return FunctionSpec(name, "Do it.", {"type": "object"}, tier, 10.0, file, line, "00")  # type: ignore[arg-type] # a plain str stands for the literal
 
 
 REGISTRY = Registry({"f": spec("f"), "g": spec("g")})
 
 
 def rejection(arguments: str | dict[str, object], name: str = "f", allowed: frozenset[str] | None = None) -> Rejected:
-    with pytest.raises(Rejected) as rejected:
-        admit(CallRequest("1", name, arguments, allowed=allowed), REGISTRY, args_bytes=100)
-    return rejected.value
+    try:
+        named(CallRequest("1", name, arguments, allowed=allowed), REGISTRY)
+        read_arguments(arguments, 100)
+    except Rejected as rejected:
+        return rejected
+    raise AssertionError("it was let pass")
 
 
 def test_arguments_are_read_from_text_or_taken_as_they_are() -> None:
     for given in ('{"a": 1}', {"a": 1}):
-        assert admit(CallRequest("1", "f", given), REGISTRY, args_bytes=100)[1] == {"a": 1}
-    assert admit(CallRequest("1", "f", ""), REGISTRY, args_bytes=100)[1] == {}
+        assert read_arguments(given, 100) == {"a": 1}
+    assert read_arguments("", 100) == {}
 
 
 @pytest.mark.parametrize("arguments", ["{", "[]", "3", '{"a": NaN}', "\ud800", {"a": object()}, "{" * 90])

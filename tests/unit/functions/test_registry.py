@@ -1,16 +1,14 @@
-from pathlib import Path
-
 from agentd.functions.registry import FunctionSpec, LoadProblem, assemble
 
 
 def spec(name: str, file: str = "a.py", line: int = 1, tier: str = "low") -> FunctionSpec:
-    return FunctionSpec(name, "Do it.", {"type": "object"}, tier, 10.0, Path(file), line, "00")  # type: ignore[arg-type] # a plain str stands for the literal
+    return FunctionSpec(name, "Do it.", {"type": "object"}, tier, 10.0, file, line, "00")  # type: ignore[arg-type] # a plain str stands for the literal
 
 
 def test_a_name_claimed_by_two_files_belongs_to_neither_and_others_stay() -> None:
     registry = assemble([spec("f", "a.py", 3), spec("f", "b.py", 7), spec("g", "b.py", 9)], [])
     assert list(registry.specs) == ["g"]
-    assert [(problem.file.name, problem.line) for problem in registry.problems] == [("a.py", 3), ("b.py", 7)]
+    assert [(problem.place, problem.line) for problem in registry.problems] == [("a.py", 3), ("b.py", 7)]
     assert "b.py:7" in registry.problems[0].reason
 
 
@@ -25,5 +23,5 @@ def test_only_reading_functions_may_be_called_before_the_turn_is_certain() -> No
 
 
 def test_a_problem_reads_as_place_and_reason() -> None:
-    assert str(LoadProblem(Path("x.py"), 4, "why")) == "x.py:4: why"
-    assert str(LoadProblem(Path("x.py"), None, "why")) == "x.py: why"
+    assert str(LoadProblem("x.py", 4, "why")) == "x.py:4: why"
+    assert str(LoadProblem("x.py", None, "why")) == "x.py: why"

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from agentd.functions.schema import Fault, Handler, InvalidArguments
+from agentd.functions.call import InvalidArguments
+from agentd.functions.schema import Fault, Handler
 
 Load = Callable[[str], tuple[dict[str, Handler], list[Fault]]]
 

@@ -1,6 +1,5 @@
 """What a profile's Settings document is made of: functions of ours, and those that run on a server of their own."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ WEATHER = {"name": "get_weather", "endpoint": {"url": "https://api.example.org/w
 
 
 def handler(name: str) -> FunctionSpec:
-    return FunctionSpec(name, "Do it.", {"type": "object"}, "low", 10.0, Path("a.py"), 1, "00")
+    return FunctionSpec(name, "Do it.", {"type": "object"}, "low", 10.0, "a.py", 1, "00")
 
 
 REGISTRY = Registry({name: handler(name) for name in ("get_time", "set_light")})

@@ -1,0 +1,65 @@
+"""A function call: what is asked, and how it was settled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+Outcome = Literal["ok", "error", "timeout", "invalid", "unknown", "denied", "cancelled"]
+"""How a call was settled; also the metrics' label."""
+
+OUTCOMES: Final[tuple[Outcome, ...]] = ("ok", "error", "timeout", "invalid", "unknown", "denied", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """A call that somebody wants.
+
+    Attributes:
+        call_id: unique within ``run_id``; the same id again is the same call.
+        arguments: JSON text, as models send it, or an object.
+        session_id, run_id, agent: None outside a conversation.
+        allowed: names this caller may use; None for all.
+        metadata: of the session.
+        turn: the turn it belongs to, a number that stays the same for all calls of the turn; None outside a conversation.
+    """
+
+    call_id: str
+    name: str
+    arguments: str | dict[str, Any]
+    session_id: str | None = None
+    run_id: str | None = None
+    agent: str | None = None
+    allowed: frozenset[str] | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    turn: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """How a call was settled.
+
+    Attributes:
+        content: text for the model, within ``limits.function_result_bytes``.
+        result: the handler's result as JSON value; None unless the outcome is ``ok``.
+        arguments: as they were read; empty when they could not be.
+        duration_s: from asking to settling.
+    """
+
+    outcome: Outcome
+    content: str
+    result: Any = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    duration_s: float = 0.0
+
+
+class Rejected(Exception):
+    """The call does not reach its function; the text is for the model, which may do better."""
+
+    def __init__(self, outcome: Outcome, content: str) -> None:
+        super().__init__(content)
+        self.outcome: Outcome = outcome
+        self.content = content
+
+
+class InvalidArguments(Exception):
+    """The arguments do not fit; the text tells a model what to change."""

@@ -1,0 +1,91 @@
+"""Where functions come from: each kind offers specifications and runs calls that the gate has let pass."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from agentd.config import LimitSettings
+from agentd.functions.call import CallRequest
+from agentd.functions.registry import FunctionSpec, LoadProblem
+from agentd.functions.requests import Actions
+from agentd.functions.wire import Reply
+from agentd.supervise import Nursery
+
+Serve = Callable[[str, dict[str, Any]], Awaitable[Any]]
+"""Runs one request of a running call (say, store.set, …) as the session whose call it is; raises ``Refused``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A call that has passed the gate.
+
+    Attributes:
+        arguments: as the caller gave them, or as ``Provider.check`` read them.
+    """
+
+    request: CallRequest
+    spec: FunctionSpec
+    arguments: dict[str, Any]
+
+
+class Provider(Protocol):
+    """Functions of one kind, as they were loaded at one time. A reload makes new providers; calls under way keep theirs."""
+
+    @property
+    def specs(self) -> Sequence[FunctionSpec]:
+        """What can be called now."""
+
+    @property
+    def problems(self) -> Sequence[LoadProblem]:
+        """What did not load, and why."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether something of it still runs."""
+
+    async def check(self, spec: FunctionSpec, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments as they will be used, as JSON values, defaults included. Nothing else happens.
+
+        Raises:
+            InvalidArguments: they do not fit.
+            WorkerGone: nobody could say.
+        """
+
+    async def run(self, call: Admitted, serve: Serve) -> Reply:
+        """Run a call to its end; cancelling it stops what runs.
+
+        Raises:
+            TimeoutError: it did not end within ``spec.timeout_s``; it is seen to that it stops.
+            WorkerGone: what ran it is gone.
+        """
+
+    def retire(self) -> None:
+        """Take no more calls; what runs may end, and then nothing of the provider is left."""
+
+    async def close(self) -> None:
+        """Stop what runs; nothing is left afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What providers are made of.
+
+    Attributes:
+        directory: where handler files lie.
+        tables: ``[functions.*]`` of the configuration; each kind takes its own.
+        allowed_endpoints: origins that the daemon may call.
+        credentials: the folder where credentials lie that the configuration names; None: only those of the service manager.
+        actions: finds the live session of a name.
+        changed: to be called when ``specs`` or ``problems`` have changed by themselves.
+        nursery: owns what goes on in the background.
+    """
+
+    directory: Path
+    tables: Mapping[str, Mapping[str, Any]]
+    limits: LimitSettings
+    nursery: Nursery
+    actions: Actions
+    changed: Callable[[], None]
+    allowed_endpoints: Sequence[str] = ()
+    credentials: Path | None = None
