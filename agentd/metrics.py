@@ -47,6 +47,17 @@ UPSTREAM_CODES: Final = frozenset(
 
 STAGES: Final = ("endpointing", "listen", "think", "function", "speak", "rest", "total")
 CALL_OUTCOMES: Final = ("ok", "error", "timeout", "invalid", "unknown", "denied", "cancelled")
+DENIALS: Final = (
+    "not_allowed", "tier", "taint", "confirmation", "actions_disabled", "rate", "loop", "call_id", "audit", "other",
+)  # fmt: skip
+"""Why the gate kept a call from running: the agent's list, the tier policy, a session with strangers' words in it, no
+confirmation, the kill switch, too many in a minute, the same again and again, an id used twice, no audit."""
+CONFIRMATIONS: Final = ("asked", "approved", "refused", "expired", "withdrawn")
+WORKER_ENDS: Final = (
+    "timeout", "cancelled", "memory", "cpu", "output", "signal", "exit", "protocol", "renewed", "unused", "other",
+)  # fmt: skip
+"""Why worker processes ended: a call past its time or cancelled that would not stop, a limit, by a signal or by themselves in
+a call, a broken pipe; renewed and unused are housekeeping."""
 COMMAND_OUTCOMES: Final = (
     "applied", "accepted", "spoken", "answered", "unanswered", "refused", "no_effect", "superseded", "session_ended", "partial",
     "failed",
@@ -121,6 +132,10 @@ class Metrics:
         self._turn_s = histogram("turn_latency_seconds", "Stages from end of speech to first audio.", _TURN_BUCKETS, "stage")
         self._calls = counter("function_calls", "Function calls settled.", "function", "outcome")
         self._call_s = histogram("function_call_duration_seconds", "Time of function calls.", _CALL_BUCKETS, "function")
+        self._denied = counter("function_calls_denied", "Function calls that were not run, by reason.", "reason")
+        self._confirmations = counter("function_confirmations", "Confirmations of function calls.", "outcome")
+        self._workers_ended = counter("function_workers_ended", "Worker processes that ended, by reason.", "reason")
+        self._audit_failures = counter("audit_failures", "Times that the audit file could not be written.")
         self._commands = counter("commands", "Commands to sessions.", "kind", "outcome")
         self._command_s = histogram(
             "command_effect_seconds", "Time from a command to its effect, where it had one.", _COMMAND_BUCKETS, "kind"
@@ -162,6 +177,12 @@ class Metrics:
             self._commands.labels(kind, "no_effect")
         for limit in LIMITS:
             self._limits.labels(limit)
+        for denial in DENIALS:
+            self._denied.labels(denial)
+        for confirmation in CONFIRMATIONS:
+            self._confirmations.labels(confirmation)
+        for end in WORKER_ENDS:
+            self._workers_ended.labels(end)
 
     # what is asked at scrape
 
@@ -227,6 +248,39 @@ class Metrics:
         """Count calls under these names; a name that is not among them is counted as "other"."""
         self._functions = names
 
+    def watch_actions(self, disabled: Callable[[], bool]) -> None:
+        """Show the kill switch: ``disabled`` is asked at every scrape."""
+
+        def families() -> Iterator[Metric]:
+            text = "1 while functions of tier medium and high are switched off."
+            yield GaugeMetricFamily("agentd_actions_disabled", text, value=float(disabled()))
+
+        self.registry.register(_Asked(families))
+
+    def watch_mcp(self, servers: Callable[[], Mapping[str, bool]]) -> None:
+        """Show the MCP servers of the configuration: ``servers`` says of each name whether it answers."""
+
+        def families() -> Iterator[Metric]:
+            up = GaugeMetricFamily("agentd_mcp_server_up", "1 while the MCP server can be called.", labels=["server"])
+            for name, answers in servers().items():
+                up.add_metric([name], float(answers))
+            yield up
+
+        self.registry.register(_Asked(families))
+
+    def watch_audit(self, figures: Callable[[], Mapping[str, float]]) -> None:
+        """Show the audit: ``figures`` gives ``up``, ``waiting_lines``, ``written_lines``, ``dropped_lines``, ``file_bytes``."""
+
+        def families() -> Iterator[Metric]:
+            now = figures()
+            yield GaugeMetricFamily("agentd_audit_up", "1 while the disk takes the audit.", value=now["up"])
+            yield GaugeMetricFamily("agentd_audit_queue_lines", "Lines that wait for the disk.", value=now["waiting_lines"])
+            yield GaugeMetricFamily("agentd_audit_file_bytes", "The audit file.", value=now["file_bytes"])
+            yield CounterMetricFamily("agentd_audit_lines", "Lines written.", value=now["written_lines"])
+            yield CounterMetricFamily("agentd_audit_dropped_lines", "Lines given up.", value=now["dropped_lines"])
+
+        self.registry.register(_Asked(families))
+
     def watch_store(self, figures: Callable[[], Mapping[str, float]]) -> None:
         """Show the store: ``figures`` gives ``up``, ``waiting_rows``, ``written_rows``, ``dropped_rows``, ``file_bytes``."""
 
@@ -288,6 +342,22 @@ class Metrics:
         function = name if name in self._functions() else "other"
         self._calls.labels(function, outcome if outcome in CALL_OUTCOMES else "error").inc()
         self._call_s.labels(function).observe(duration_s)
+
+    def function_denied(self, reason: str) -> None:
+        """The gate kept a call from running: one of ``DENIALS``."""
+        self._denied.labels(reason if reason in DENIALS else "other").inc()
+
+    def confirmation(self, outcome: str) -> None:
+        """A confirmation was ``asked`` for, or came to its end: one of ``CONFIRMATIONS``."""
+        self._confirmations.labels(outcome if outcome in CONFIRMATIONS else "withdrawn").inc()
+
+    def function_worker_ended(self, reason: str) -> None:
+        """A worker process ended: one of ``WORKER_ENDS``."""
+        self._workers_ended.labels(reason if reason in WORKER_ENDS else "other").inc()
+
+    def audit_failed(self) -> None:
+        """The audit file could not be written; told on the writer's thread."""
+        self._audit_failures.inc()
 
     def command(self, kind: str, outcome: str, effect_s: float | None) -> None:
         """A command to a session had this outcome; ``effect_s`` is the time to its effect, None when it had none."""

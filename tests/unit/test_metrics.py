@@ -2,7 +2,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from agentd.hub import Hub
-from agentd.metrics import END_REASONS, Metrics
+from agentd.metrics import CONFIRMATIONS, DENIALS, END_REASONS, WORKER_ENDS, Metrics
 from agentd.sessions.state import EndReason, State
 
 
@@ -71,6 +71,33 @@ def test_labels_from_outside_become_other(metrics: Metrics) -> None:
     assert value(metrics, "function_calls_total", function="other", outcome="unknown") == 1
     assert value(metrics, "http_request_duration_seconds_count", method="other", route="/v1/sessions", status="405") == 1
     assert b"invented" not in metrics.render()[0]
+
+
+def test_what_the_gate_and_the_workers_do_is_counted_by_closed_lists(metrics: Metrics) -> None:
+    for reason in (*DENIALS, "made up"):
+        metrics.function_denied(reason)
+    for outcome in CONFIRMATIONS:
+        metrics.confirmation(outcome)
+    for reason in (*WORKER_ENDS, "signal 11"):
+        metrics.function_worker_ended(reason)
+    metrics.audit_failed()
+    assert value(metrics, "function_calls_denied_total", reason="tier") == 1
+    assert value(metrics, "function_calls_denied_total", reason="other") == 2
+    assert value(metrics, "function_confirmations_total", outcome="expired") == 1
+    assert value(metrics, "function_workers_ended_total", reason="memory") == 1
+    assert value(metrics, "function_workers_ended_total", reason="other") == 2
+    assert value(metrics, "audit_failures_total") == 1
+
+
+def test_the_switch_and_the_mcp_servers_are_asked_at_scrape(metrics: Metrics) -> None:
+    disabled, servers = [False], {"calendar": True}
+    metrics.watch_actions(lambda: disabled[0])
+    metrics.watch_mcp(lambda: servers)
+    assert value(metrics, "actions_disabled") == 0
+    assert value(metrics, "mcp_server_up", server="calendar") == 1
+    disabled[0], servers["calendar"] = True, False
+    assert value(metrics, "actions_disabled") == 1
+    assert value(metrics, "mcp_server_up", server="calendar") == 0
 
 
 def test_stages_that_are_not_known_are_not_counted(metrics: Metrics) -> None:
