@@ -5,19 +5,16 @@ Everything that may call a function calls ``Functions.call``; there is no other 
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 import structlog
 
-from agentd.clock import rfc3339
 from agentd.config import LimitSettings
 from agentd.errors import AgentdError, FieldError, InvalidRequest
-from agentd.functions.call import OUTCOMES, CallOutcome, CallRequest, Rejected
+from agentd.functions.call import CallOutcome, CallRequest, Rejected
 from agentd.functions.fillers import filling
 from agentd.functions.gate import Gate
 from agentd.functions.generation import check_directory
@@ -28,18 +25,16 @@ from agentd.functions.process import WorkerGone
 from agentd.functions.provider import Admitted, Loading, Provider, Serve
 from agentd.functions.registry import Registry, assemble
 from agentd.functions.requests import Actions, Requests, SessionActions
+from agentd.functions.results import internal, read, spoken
 from agentd.functions.slots import NoSlot, Slots
 from agentd.functions.store import Stores
-from agentd.functions.wire import Reply
+from agentd.functions.tallies import Tallies
 from agentd.store import Store
 from agentd.supervise import Nursery
 
 __all__ = ["CallOutcome", "CallRequest", "Functions", "SessionActions", "check_directory"]
 
 IN_BACKGROUND: Final = "It has been started and runs in the background. Its result will be told as soon as it is there."
-
-OTHER: Final = "other"
-"""Counts calls to names that are not registered: a model's inventions must not grow a table."""
 
 _log = structlog.get_logger("agentd.functions")
 
@@ -114,8 +109,7 @@ class Functions:
         self._providers: tuple[Provider, ...] | None = None
         self._retired: list[Provider] = []
         self._background: dict[str, set[asyncio.Task[None]]] = {}
-        self._counts: dict[str, Counter[str]] = {}
-        self._last_errors: dict[str, dict[str, Any]] = {}
+        self._tallies = Tallies()
         self._closed = False
 
     @property
@@ -126,15 +120,7 @@ class Functions:
     @property
     def counters(self) -> dict[str, dict[str, Any]]:
         """Calls by function: ``calls``, one count per outcome, and ``last_error`` (time, outcome, kind) or None."""
-        return {
-            name: {
-                "calls": sum(counts.values()),
-                **{outcome: counts[outcome] for outcome in OUTCOMES},
-                "last_error": self._last_errors.get(name),
-            }
-            for name in (*self.registry.specs, OTHER)
-            for counts in (self._counts.get(name, Counter()),)
-        }
+        return self._tallies.view(self.registry.specs)
 
     async def start(self) -> None:
         """Load what loads; the rest is in ``registry.problems``."""
@@ -214,7 +200,7 @@ class Functions:
         finally:
             outcome = replace(outcome, duration_s=time.monotonic() - started)
             settled.set_result((request, outcome))
-            self._count(request, outcome, kind)
+            self._tallies.settled(request, outcome, kind, known=request.name in self.registry.specs)
         return outcome
 
     async def _settle(self, request: CallRequest) -> tuple[CallOutcome, str]:
@@ -256,12 +242,12 @@ class Functions:
             return CallOutcome("error", text, None, arguments), str(gone)
         except Exception:  # noqa: BLE001 - the function runner's guard: a call is settled whatever happens
             return self._broken(request)
-        return self._read(reply, request, arguments)
+        return read(reply, call, limit_bytes=self._limits.function_result_bytes)
 
     def _broken(self, request: CallRequest) -> tuple[CallOutcome, str]:
         """A fault of ours, in an ``except`` block."""
         _log.exception("function_call_failed", function=request.name, call_id=request.call_id)
-        return CallOutcome("error", _internal(request.name)), "internal"
+        return CallOutcome("error", internal(request.name)), "internal"
 
     def _serve(self, call: Admitted) -> Serve:
         owner = Path(call.spec.place).stem
@@ -278,11 +264,8 @@ class Functions:
         async def perform() -> None:
             started = time.monotonic()
             outcome, kind = await self._perform(provider, call)
-            outcome = replace(outcome, duration_s=time.monotonic() - started)
-            self._log_settled(call.request, outcome, background=True)
-            if kind:
-                self._note_error(call.spec.name, outcome, kind)
-            await self._laters.speak(call.request.session_id or "", _spoken(outcome))
+            self._tallies.background(call.request, replace(outcome, duration_s=time.monotonic() - started), kind)
+            await self._laters.speak(call.request.session_id or "", spoken(outcome))
 
         task = self._nursery.start(perform(), name=f"functions:{call.spec.name}:background")
         mine = self._background.setdefault(run_id, set())
@@ -294,34 +277,6 @@ class Functions:
                 del self._background[run_id]
 
         task.add_done_callback(over)
-
-    def _read(self, reply: Reply, request: CallRequest, arguments: dict[str, Any]) -> tuple[CallOutcome, str]:
-        """What the worker answered, as an outcome."""
-        name, value = request.name, reply.value
-        if reply.outcome == "result":
-            return CallOutcome("ok", self._content(value), value, arguments), ""
-        if reply.outcome == "ask":
-            asked = {
-                "say": value["question"],
-                "awaiting": value["argument"],
-                "note": f"Ask the user this, then call {name} again with all arguments and the answer.",
-            }
-            return CallOutcome("ok", self._content(asked), asked, arguments), ""
-        if reply.outcome == "invalid":
-            text = f"The arguments of {name} do not fit: {value}. Correct them and call again."
-            return CallOutcome("invalid", self._content(text), None, arguments), "invalid"
-        if reply.outcome == "error":
-            return CallOutcome("error", self._content(value), None, arguments), "FunctionError"
-        if reply.outcome == "cancelled":
-            return CallOutcome("error", _internal(name), None, arguments), "CancelledError"
-        kind = str(value).partition(":")[0]
-        _log.error("function_raised", function=name, call_id=request.call_id, session_id=request.session_id, error=kind)
-        return CallOutcome("error", _internal(name), None, arguments), kind
-
-    def _content(self, value: Any) -> str:
-        """Text for the model: words as they are, all else as JSON; nothing is said as done."""
-        text = "Done." if value is None else value if isinstance(value, str) else orjson.dumps(value).decode()
-        return text.encode()[: self._limits.function_result_bytes].decode("utf-8", "ignore")
 
     async def _say(self, session_id: str, text: str) -> bool:
         session = self._actions(session_id)
@@ -356,39 +311,6 @@ class Functions:
         """What can be called now, all kinds together."""
         self._offer = Offer.of(self._providers or ())
 
-    def _count(self, request: CallRequest, outcome: CallOutcome, kind: str) -> None:
-        name = request.name if request.name in self.registry.specs else OTHER
-        self._counts.setdefault(name, Counter())[outcome.outcome] += 1
-        if outcome.outcome not in {"ok", "cancelled"}:
-            self._note_error(name, outcome, kind)
-        self._log_settled(request, outcome)
-
-    def _note_error(self, name: str, outcome: CallOutcome, kind: str) -> None:
-        self._last_errors[name] = {"time": rfc3339(time.time()), "outcome": outcome.outcome, "kind": kind}
-
-    def _log_settled(self, request: CallRequest, outcome: CallOutcome, *, background: bool = False) -> None:
-        _log.info(
-            "function_call_settled",
-            function=request.name,
-            call_id=request.call_id,
-            session_id=request.session_id,
-            outcome=outcome.outcome,
-            duration_s=round(outcome.duration_s, 4),
-            **({"background": True} if background else {}),
-        )
-
 
 async def _close(providers: Sequence[Provider]) -> None:
     await asyncio.gather(*(provider.close() for provider in providers))
-
-
-def _spoken(outcome: CallOutcome) -> str:
-    """What is said of a call that ran in the background."""
-    result = outcome.result
-    if isinstance(result, dict) and isinstance(result.get("say"), str):
-        return str(result["say"])
-    return result if isinstance(result, str) else "That is done." if outcome.outcome == "ok" else outcome.content
-
-
-def _internal(name: str) -> str:
-    return f"The function {name} failed because of an internal error."
