@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
+from agentd.functions.options import FILLER_AFTER_S, OnDuplicate, Options
+
 Tier = Literal["read", "low", "medium", "high"]
 """What a call can do: ``read`` looks, ``low`` acts harmlessly (lights), ``medium`` is felt (heating, covers),
 ``high`` is dangerous or dear (unlock, purchase, call out)."""
@@ -27,6 +29,7 @@ class Declaration:
     tier: str | None
     timeout_s: float
     examples: tuple[str, ...]
+    options: Options
 
 
 collector: ContextVar[list[Declaration] | None] = ContextVar("agentd_declarations", default=None)
@@ -63,6 +66,14 @@ def function(
     tier: Tier | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     examples: Sequence[str] = (),
+    cancel_on_barge_in: bool | None = None,
+    filler: str | Sequence[str] = (),
+    filler_after_s: float = FILLER_AFTER_S,
+    on_duplicate: OnDuplicate = "run",
+    per_minute: int | None = None,
+    untrusted_output: bool = False,
+    background: bool = False,
+    result: str | None = None,
 ) -> Callable[[F], F]:
     """Offer a typed, documented function to agents.
 
@@ -71,12 +82,32 @@ def function(
         tier: what a call can do; required, a file without it is not loaded.
         timeout_s: seconds until the call is answered "timed out"; waiting in ``ctx`` calls does not count.
         examples: sentences a user might say, for people and for the offline thinker.
+        cancel_on_barge_in: whether the call stops when the user goes on speaking; by default only for tier ``read``. What acts
+            is finished and recorded, and not answered any more.
+        filler: said while the call runs: one text, or several, one after the other.
+        filler_after_s: seconds before the first.
+        on_duplicate: "answer": the same arguments again within a turn get the first call's result, if that was ok.
+        per_minute: calls per session; by default ``limits.function_calls_per_minute``.
+        untrusted_output: the result holds words of strangers (web, mail, calendar): the model is told that they are data, and
+            from then on everything of tier ``high`` needs a confirmation.
+        background: the call is answered at once, and the result is spoken when it is there.
+        result: sentence for the offline thinker, with members of the result in braces: ``"The {room} lamp is {state}."``
     """
+    options = Options(
+        cancel_on_barge_in=cancel_on_barge_in,
+        filler=(filler,) if isinstance(filler, str) else tuple(filler),
+        filler_after_s=filler_after_s,
+        on_duplicate=on_duplicate,
+        per_minute=per_minute,
+        untrusted_output=untrusted_output,
+        background=background,
+        result=result,
+    )
 
     def note(handler: F) -> F:
         noted = collector.get()
         if noted is not None:
-            noted.append(Declaration(handler=handler, tier=tier, timeout_s=timeout_s, examples=tuple(examples)))
+            noted.append(Declaration(handler=handler, tier=tier, timeout_s=timeout_s, examples=tuple(examples), options=options))
         return handler
 
     return note if handler is None else note(handler)

@@ -17,6 +17,7 @@ from agentd.functions.call import InvalidArguments
 from agentd.functions.context import CallContext
 from agentd.functions.declare import TIERS, Declaration
 from agentd.functions.files import NAME
+from agentd.functions.options import Options
 
 MAX_TIMEOUT_S: Final = 300.0
 _SHOWN_CHARS: Final = 60
@@ -51,6 +52,7 @@ class Handler:
     is_async: bool
     context: str | None
     arguments: type[BaseModel]
+    options: Options
 
     def describe(self) -> dict[str, Any]:
         """What the daemon is told, as JSON values."""
@@ -63,6 +65,7 @@ class Handler:
             "line": self.line,
             "examples": self.examples,
             "is_async": self.is_async,
+            "options": self.options.describe(),
         }
 
     def read(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -133,6 +136,7 @@ def check(declaration: Declaration) -> Handler:
         is_async=inspect.iscoroutinefunction(call),
         context=context,
         arguments=arguments,
+        options=declaration.options,
     )
 
 
