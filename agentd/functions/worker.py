@@ -238,7 +238,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C on a terminal is the daemon's to handle
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     allow_cpu(order["load_s"] + CPU_RESERVE_S)
-    handlers, faults = load(Path(order["path"]), order["source"].encode("latin-1"))
+    handlers, faults = load(Path(order["path"]), order["source"].encode("latin-1"), order["config"])
     channel.sendall(orjson.dumps({"ready": report(handlers, faults)}) + b"\n")
     if faults:
         return

@@ -82,15 +82,16 @@ async def test_files_may_share_code_and_may_be_called_like_a_module_of_python(be
         """
         import calendar
         from _shared import WORD
+        from functions import _shared
 
         @function(tier="read")
         def month() -> str:
             "Tell it."
-            return f"{WORD} {calendar.month_name[11]}"
+            return f"{WORD} and {_shared.WORD} {calendar.month_name[11]}"
         """,
     )
     await bench.start()
-    assert (await bench.call("month")).content == "shared November"
+    assert (await bench.call("month")).content == "shared and shared November"
 
 
 async def test_code_in_another_encoding_runs_as_written(bench: Bench) -> None:

@@ -11,10 +11,10 @@ Loaded = tuple[dict[str, Handler], list[Fault]]
 
 
 @pytest.fixture
-def load_source(tmp_path: Path) -> Callable[[str], Loaded]:
-    """Load a handler file's text as a worker does."""
+def load_source(tmp_path: Path) -> Callable[..., Loaded]:
+    """Load a handler file's text as a worker does; keywords are its table."""
 
-    def load_text(source: str) -> Loaded:
-        return load(tmp_path / "made.py", dedent(source).encode())
+    def load_text(source: str, **config: object) -> Loaded:
+        return load(tmp_path / "made.py", dedent(source).encode(), config)
 
     return load_text

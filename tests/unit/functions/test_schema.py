@@ -6,7 +6,7 @@ import pytest
 from agentd.functions.call import InvalidArguments
 from agentd.functions.schema import Fault, Handler
 
-Load = Callable[[str], tuple[dict[str, Handler], list[Fault]]]
+Load = Callable[..., tuple[dict[str, Handler], list[Fault]]]
 
 IMPORTS = """
 from datetime import date
@@ -173,3 +173,46 @@ def test_a_decorated_function_is_returned_unchanged_for_unit_tests() -> None:
         return 2 * n
 
     assert double(4) == 8
+
+
+PREPARED = """
+from typing import Annotated
+from pydantic import Field
+from agentd.functions import function
+
+NAMES = []
+
+async def prepare(config):
+    NAMES.extend(config["names"])
+
+@function(tier="low")
+def feed(cat: Annotated[str, Field(examples=NAMES)]) -> str:
+    "Feed a cat."
+    return cat
+"""
+
+
+def test_a_file_learns_names_before_its_functions_are_looked_at(load_source: Load) -> None:
+    handlers, _ = load_source(PREPARED, names=["Minka", "Tom"])
+    assert handlers["feed"].parameters["properties"]["cat"]["examples"] == ["Minka", "Tom"]
+
+
+def test_a_file_that_cannot_learn_them_offers_what_is_written(load_source: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    handlers, faults = load_source(PREPARED)
+    assert list(handlers) == ["feed"]
+    assert not faults
+    assert "KeyError: 'names'" in capsys.readouterr().err
+
+
+def test_learning_has_an_end(load_source: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr("agentd.functions.loader.PREPARE_S", 0.05)
+    handlers, _ = load_source(PREPARED.replace('NAMES.extend(config["names"])', "import asyncio; await asyncio.Event().wait()"))
+    assert list(handlers) == ["feed"]
+    assert "prepare() did not end within 0.05 s" in caplog.text
+
+
+def test_a_file_without_what_it_requires_is_off(load_source: Load) -> None:
+    source = 'REQUIRES = ("url",)\n' + PREPARED
+    assert load_source(source, names=[]) == ({}, [])
+    handlers, _ = load_source(source, names=[], url="http://cats.local")
+    assert list(handlers) == ["feed"]
