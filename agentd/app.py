@@ -28,6 +28,7 @@ from agentd.config import Settings, is_loopback
 from agentd.door import Door, Peers, TokenStore
 from agentd.engine.child import EngineChild
 from agentd.errors import AgentdError, ConfigError, EngineNotReady, Unavailable
+from agentd.functions.audit import Audit
 from agentd.functions.service import Functions
 from agentd.http.deps import HttpDeps, Readiness
 from agentd.http.runner import make_runner
@@ -98,6 +99,12 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
         stack.push_async_callback(store.stop)
         metrics.watch_store(store.figures)
 
+        audit = Audit(state_dir, store, settings.store, failed=metrics.audit_failed)
+        await audit.start()
+        stack.push_async_callback(audit.close)
+        store.retention.also.append(audit.forget)
+        metrics.watch_audit(audit.figures)
+
         profiles = Profiles(settings)
         engine = _engine(settings, profiles, progress)
         if engine is not None:
@@ -115,6 +122,7 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
         functions = Functions(
             directory=settings.paths.functions_dir,
             store=store,
+            audit=audit,
             older_values=state_dir / "functions",
             limits=settings.limits,
             config=settings.functions,
@@ -169,7 +177,7 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
             proxies_only=settings.server.proxies_only,
             failures_per_minute=settings.limits.auth_failures_per_minute,
         )
-        readiness = _readiness(reload, engine, functions, store, manager)
+        readiness = _readiness(reload, engine=engine, functions=functions, store=store, audit=audit, manager=manager)
         deps = HttpDeps(
             settings=settings,
             manager=manager,
@@ -389,7 +397,7 @@ def _target(name: UpstreamName, settings: Settings, engine: EngineChild | None) 
 
 
 def _readiness(
-    reload: Reload, engine: EngineChild | None, functions: Functions, store: Store, manager: Manager
+    reload: Reload, *, engine: EngineChild | None, functions: Functions, store: Store, audit: Audit, manager: Manager
 ) -> Callable[[], Readiness]:
     """What ``/readyz`` answers. It never dials the upstream."""
 
@@ -400,6 +408,7 @@ def _readiness(
                 {"file": problem.place, "line": problem.line, "reason": problem.reason} for problem in functions.registry.problems
             ],
             "store": store.status(),
+            "audit": audit.status(),
         }
         if manager.draining:
             return Readiness(ready=False, reason="draining", details=details | {"sessions": len(manager.live_sessions)})

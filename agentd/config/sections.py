@@ -365,8 +365,10 @@ class StoreSettings(Section):
     """Recordings are deleted after so many days."""
     run_days: Days = 365.0
     """What else is known of an ended run is deleted after so many days; sums of usage are kept."""
+    audit_days: Days = 365.0
+    """Lines of the audit are kept for so many days at least and for twice as many at most."""
     queue_rows: int = Field(default=10_000, ge=100, le=1_000_000)
-    """Rows that wait for the disk; beyond that the oldest events are dropped and counted."""
+    """Rows that wait for the disk, and lines of the audit; beyond that the oldest are dropped (events first) and counted."""
     batch_s: float = Field(default=0.05, gt=0, le=1.0)
     """How long rows are gathered for one commit: what a crash may cost. Commands, starts and ends wait for theirs."""
 

@@ -14,6 +14,7 @@ import structlog
 
 from agentd.config import LimitSettings
 from agentd.errors import AgentdError, FieldError, InvalidRequest
+from agentd.functions.audit import Audit
 from agentd.functions.call import CallOutcome, CallRequest, Rejected
 from agentd.functions.fillers import filling
 from agentd.functions.gate import Gate
@@ -35,6 +36,11 @@ from agentd.supervise import Nursery
 __all__ = ["CallOutcome", "CallRequest", "Functions", "SessionActions", "check_directory"]
 
 IN_BACKGROUND: Final = "It has been started and runs in the background. Its result will be told as soon as it is there."
+
+UNRECORDED: Final = (
+    "The function was not run: what it would do cannot be recorded, because the disk takes nothing now. Tell the user that it "
+    "was not done, and that somebody must look at the machine agentd runs on."
+)
 
 _log = structlog.get_logger("agentd.functions")
 
@@ -67,6 +73,7 @@ class Functions:
     Args:
         directory: where handler files lie; may be missing, then there are no handlers.
         store: keeps the values of handlers.
+        audit: is told of every call before it runs, and how it came out.
         older_values: the folder where earlier versions kept them, to take them over.
         config: the tables ``[functions.*]``.
         actions: finds the live session a function acts in.
@@ -79,6 +86,7 @@ class Functions:
         *,
         directory: Path,
         store: Store,
+        audit: Audit,
         older_values: Path,
         limits: LimitSettings,
         config: Mapping[str, Mapping[str, Any]],
@@ -90,6 +98,7 @@ class Functions:
         self._directory = directory
         self._limits = limits
         self._store = store
+        self._audit = audit
         self._config = config
         self._actions = actions
         self._allowed_endpoints = allowed_endpoints
@@ -211,6 +220,8 @@ class Functions:
         try:
             call = await self._gate.admit(request, offer.registry, offer.providers)
         except Rejected as rejected:
+            spec = offer.registry.specs.get(request.name)
+            self._audit.denied(request, spec, outcome=rejected.outcome, reason=rejected.outcome)
             return CallOutcome(rejected.outcome, rejected.content), rejected.outcome
         except Exception:  # noqa: BLE001 - the function runner's guard: a call is settled whatever happens
             return self._broken(request)
@@ -221,16 +232,30 @@ class Functions:
         return await self._perform(provider, call)
 
     async def _perform(self, provider: Provider, call: Admitted) -> tuple[CallOutcome, str]:
-        """Run what the gate has let pass."""
+        """Run what the gate has let pass; that it was called is on record before anything happens, and how it came out after."""
+        outcome, kind = CallOutcome("cancelled", "", None, call.arguments), "cancelled"
+        try:
+            async with self._slots.one(call.request.session_id):
+                may_run, began = self._audit.intent(call), time.monotonic()
+                try:
+                    await self._store.flushed()
+                    if await may_run:
+                        outcome, kind = await self._run(provider, call)
+                    else:
+                        outcome, kind = CallOutcome("denied", UNRECORDED, None, call.arguments), "audit"
+                finally:
+                    self._audit.result(call, outcome, time.monotonic() - began)
+        except NoSlot:
+            return CallOutcome("error", "Too many functions are running; try again in a moment.", None, call.arguments), "busy"
+        return outcome, kind
+
+    async def _run(self, provider: Provider, call: Admitted) -> tuple[CallOutcome, str]:
+        """Run it, whatever it does."""
         request, arguments = call.request, call.arguments
         session = None if request.session_id is None else self._actions(request.session_id)
         try:
-            async with self._slots.one(request.session_id):
-                await self._store.flushed()  # that it was called is on record before anything happens
-                async with filling(session, call.spec.options, self._nursery):
-                    reply = await provider.run(call, self._serve(call))
-        except NoSlot:
-            return CallOutcome("error", "Too many functions are running; try again in a moment.", None, arguments), "busy"
+            async with filling(session, call.spec.options, self._nursery):
+                reply = await provider.run(call, self._serve(call))
         except TimeoutError:
             text = f"The function {request.name} did not finish in time; whether it had an effect is unknown."
             return CallOutcome("timeout", text, None, arguments), "timeout"

@@ -6,7 +6,7 @@ monotonic one, nothing is deleted until it has been steady for a while.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -38,6 +38,9 @@ class Retention:
 
     Args:
         wall: Unix seconds; monotonic: seconds that never jump.
+
+    Attributes:
+        also: others that forget; told the time in Unix seconds at every sweep.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Retention:
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.also: list[Callable[[float], Awaitable[object]]] = []
         self._settings = settings
         self._database = database
         self._writer = writer
@@ -98,6 +102,8 @@ class Retention:
         deleted = await self._words(now - self._settings.transcript_days * _DAY_S)
         deleted += await self._runs(now - self._settings.run_days * _DAY_S)
         deleted += await asyncio.to_thread(self._files, now)
+        for forget in self.also:
+            await forget(now)
         self._unclean = self._unclean or deleted > 0
         if self._unclean and self._monotonic() - self._scrubbed >= SCRUB_S:
             await self._writer.do(erase.vacuum, transaction=False)

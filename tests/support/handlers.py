@@ -12,6 +12,7 @@ from typing import Any
 
 from agentd.config import LimitSettings
 from agentd.config.sections import StoreSettings
+from agentd.functions.audit import Audit
 from agentd.functions.service import CallOutcome, CallRequest, Functions
 from agentd.store import Store
 
@@ -56,6 +57,7 @@ class Bench:
     config: dict[str, dict[str, Any]] = field(default_factory=dict)
     functions: Functions = field(init=False)
     store: Store = field(init=False)
+    audit: Audit = field(init=False)
     others: frozenset[int] = field(default_factory=lambda: frozenset(children()))
     """Child processes that were there before: servers of other tests."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -72,9 +74,12 @@ class Bench:
     async def start(self) -> None:
         self.store = Store(self.state_dir, StoreSettings())
         await self.store.start()
+        self.audit = Audit(self.state_dir, self.store, self.store.settings)
+        await self.audit.start()
         self.functions = Functions(
             directory=self.directory,
             store=self.store,
+            audit=self.audit,
             older_values=self.state_dir / "functions",
             limits=LimitSettings(**self.limits),
             config=self.config,
@@ -85,6 +90,7 @@ class Bench:
     async def close(self) -> None:
         """Nothing of it is left."""
         await self.functions.close()
+        await self.audit.close()
         await self.store.stop()
 
     async def call(

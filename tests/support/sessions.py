@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from agentd.audio.tapes import Tapes
 from agentd.config import Settings
 from agentd.engine.line import Hangup
+from agentd.functions.audit import Audit
 from agentd.functions.service import Functions
 from agentd.hub import Hub
 from agentd.metrics import Metrics
@@ -95,9 +96,12 @@ async def world(
         managers: list[Manager] = []
         store = Store(folder / "state", settings.store)
         await store.start()
+        audit = Audit(folder / "state", store, settings.store)
+        await audit.start()
         functions = Functions(
             directory=directory,
             store=store,
+            audit=audit,
             older_values=folder / "state" / "functions",
             limits=settings.limits,
             config={},
@@ -127,5 +131,6 @@ async def world(
             await manager.close(bound_s=5)
             await tapes.close()
             await functions.close()
+            await audit.close()
             await store.stop()
             await client.close()

@@ -356,13 +356,16 @@ DAEMON = """
 import asyncio, sys
 from pathlib import Path
 from agentd.config import LimitSettings, StoreSettings
+from agentd.functions.audit import Audit
 from agentd.functions.service import CallRequest, Functions
 from agentd.store import Store
 
 async def main():
     store = Store(Path(sys.argv[2]), StoreSettings())
     await store.start()
-    functions = Functions(directory=Path(sys.argv[1]), store=store, older_values=Path(sys.argv[2]) / "functions",
+    audit = Audit(Path(sys.argv[2]), store, store.settings)
+    await audit.start()
+    functions = Functions(directory=Path(sys.argv[1]), store=store, audit=audit, older_values=Path(sys.argv[2]) / "functions",
                           limits=LimitSettings(), config={}, actions=lambda _: None)
     await functions.start()
     idle = (await functions.call(CallRequest("1", "pid", {}))).result

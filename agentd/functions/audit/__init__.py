@@ -1,0 +1,12 @@
+"""The audit: what functions were asked to do, whether they did, and who let them; on disk before it happens.
+
+chain    lines and the hashes that tie them together (pure)
+file     the file: appending, syncing, what a crash left behind
+verify   reads it back and finds what was changed, removed, inserted, reordered or cut off
+entries  what is written of a call
+trail    ``Audit``, the daemon's one: a thread that writes, and a policy for when it cannot
+"""
+
+from agentd.functions.audit.trail import Audit
+
+__all__ = ["Audit"]

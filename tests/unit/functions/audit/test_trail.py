@@ -1,0 +1,249 @@
+"""The thread that writes, and what it means for calls when it cannot."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentd.config.sections import StoreSettings
+from agentd.functions.audit import Audit
+from agentd.functions.audit.chain import NOTE, Seal
+from agentd.functions.audit.entries import arguments_sha256
+from agentd.functions.audit.file import FILE
+from agentd.functions.audit.verify import entries, files, verify
+from agentd.functions.call import CallOutcome, CallRequest
+from agentd.functions.declare import TIERS, Tier
+from agentd.store import Store
+from tests.support.handlers import eventually, open_descriptors
+from tests.unit.functions.audit.conftest import call
+
+ACTING: tuple[Tier, ...] = ("low", "medium", "high")
+
+
+def told(folder: Path) -> list[dict[str, Any]]:
+    return list(entries(files(folder)))
+
+
+def kinds(folder: Path) -> list[str]:
+    return [line["kind"] for line in told(folder)]
+
+
+def break_disk(folder: Path) -> None:
+    """A folder stands where the file was: whoever opens it fails, and root does too."""
+    (folder / FILE).rename(folder / "put away")
+    (folder / FILE).mkdir()
+
+
+def mend_disk(folder: Path) -> None:
+    (folder / FILE).rmdir()
+    (folder / "put away").rename(folder / FILE)
+
+
+@pytest.mark.parametrize("tier", ACTING)
+async def test_an_intent_of_what_acts_is_in_the_file_before_it_may_run(tmp_path: Path, audit: Audit, tier: Tier) -> None:
+    assert await audit.intent(call(tier))
+    assert kinds(tmp_path) == ["start", "intent"]
+
+
+async def test_reading_is_written_and_not_waited_for(tmp_path: Path, audit: Audit) -> None:
+    may = audit.intent(call("read"))
+    assert may.done()
+    await eventually(lambda: kinds(tmp_path) == ["start", "intent"], "it is written")
+
+
+async def test_a_line_says_who_asked_for_what_of_which_code(tmp_path: Path, audit: Audit) -> None:
+    asked = call("medium", room="kitchen", level=3)
+    await audit.intent(asked)
+    audit.result(asked, CallOutcome("ok", "Done."), 0.25)
+    await audit.close()
+    _, intent, result, _ = told(tmp_path)
+    for line in (intent, result):
+        assert {name: line[name] for name in ("function", "tier", "provider", "agent", "session_id", "run_id", "call_id")} == {
+            "function": "act", "tier": "medium", "provider": "handler", "agent": "home",
+            "session_id": "s", "run_id": "r", "call_id": "c1",
+        }  # fmt: skip
+    assert intent["handler_sha256"] == "5a" * 32
+    assert intent["arguments_sha256"] == arguments_sha256({"level": 3, "room": "kitchen"})
+    assert (result["outcome"], result["duration_s"]) == ("ok", 0.25)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+async def test_words_are_kept_of_tier_high_alone(tmp_path: Path, audit: Audit, tier: Tier) -> None:
+    await audit.intent(call(tier, door="back door"))
+    await audit.close()
+    assert (b"back door" in (tmp_path / FILE).read_bytes()) is (tier == "high")
+
+
+async def test_secrets_among_the_words_are_masked(tmp_path: Path, audit: Audit) -> None:
+    await audit.intent(
+        call("high", door="front", pin=4711, code="4712", api_key="k4713", nested={"user_password": "4714"}, keys_turned=2)
+    )
+    await audit.close()
+    assert told(tmp_path)[1]["arguments"] == {
+        "door": "front", "pin": "***", "code": "***", "api_key": "***", "nested": {"user_password": "***"}, "keys_turned": 2,
+    }  # fmt: skip
+    for secret in (b"4711", b"4712", b"4713", b"4714"):
+        assert secret not in (tmp_path / FILE).read_bytes().replace(told(tmp_path)[1]["arguments_sha256"].encode(), b"")
+
+
+async def test_what_was_denied_and_who_confirmed_is_told(tmp_path: Path, audit: Audit) -> None:
+    audit.denied(CallRequest("c9", "act", "{not json", session_id="s"), None, outcome="unknown", reason="unknown")
+    audit.confirmation(call("high", door="front"), "approved", by="phone")
+    audit.put("switch", disabled=True, by="first", reason=None)
+    await audit.close()
+    _, denied, confirmed, switch, _ = told(tmp_path)
+    assert (denied["kind"], denied["outcome"], denied["arguments_sha256"]) == ("denied", "unknown", arguments_sha256("{not json"))
+    assert "arguments" not in denied
+    assert (confirmed["outcome"], confirmed["by"], confirmed["arguments"]) == ("approved", "phone", {"door": "front"})
+    assert (switch["disabled"], switch["by"], "reason" in switch) == (True, "first", False)
+
+
+async def test_words_that_no_file_takes_stop_nothing(tmp_path: Path, audit: Audit) -> None:
+    assert await audit.intent(call("high", call_id="\ud800", door="\udfff"))
+    assert await audit.intent(call("high", door="front"))
+    await audit.close()
+    assert verify(files(tmp_path), None).lines == 4
+
+
+async def test_many_calls_at_once_share_their_syncs(tmp_path: Path, audit: Audit) -> None:
+    allowed = await asyncio.gather(*(audit.intent(call("low", call_id=f"c{n}")) for n in range(500)))
+    assert all(allowed)
+    assert {line.get("call_id") for line in told(tmp_path)} >= {f"c{n}" for n in range(500)}
+    assert verify(files(tmp_path), None).ok
+
+
+async def test_without_the_file_what_may_do_harm_does_not_run_and_the_rest_does(tmp_path: Path, audit: Audit) -> None:
+    await audit.intent(call("low"))
+    break_disk(tmp_path)
+    assert {tier: await audit.intent(call(tier, call_id=tier)) for tier in TIERS} == {
+        "read": True,
+        "low": True,
+        "medium": False,
+        "high": False,
+    }
+    assert audit.status()["state"] == "degraded"
+    assert audit.figures()["up"] == 0
+    mend_disk(tmp_path)
+    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=10)
+    assert await audit.intent(call("high", call_id="after"))
+    await audit.close()
+    assert {line.get("call_id") for line in told(tmp_path)} >= {"c1", *TIERS, "after"}
+    assert [line for line in told(tmp_path) if line["kind"] == "interrupted"]
+    assert verify(files(tmp_path), None).ok
+
+
+async def test_a_daemon_that_starts_without_the_disk_recovers_too(tmp_path: Path, store: Store) -> None:
+    (tmp_path / FILE).mkdir()
+    failures: list[None] = []
+    audit = Audit(tmp_path, store, store.settings, failed=lambda: failures.append(None))
+    await audit.start()
+    assert not await audit.intent(call("high"))
+    assert failures
+    (tmp_path / FILE).rmdir()
+    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=10)
+    assert await audit.intent(call("high", call_id="after"))
+    await audit.close()
+    assert verify(files(tmp_path), None).ok
+
+
+async def test_what_waits_is_bounded_and_what_was_given_up_is_told(tmp_path: Path, store: Store) -> None:
+    (tmp_path / FILE).mkdir()
+    audit = Audit(tmp_path, store, StoreSettings(queue_rows=100))
+    await audit.start()
+    assert not await audit.intent(call("high"))
+    for n in range(2000):
+        audit.intent(call("read", call_id=f"c{n}"))
+        if n % 500 == 0:
+            await asyncio.sleep(0)
+    figures = audit.figures()
+    assert figures["waiting_lines"] <= 1200
+    assert figures["dropped_lines"] >= 800
+    (tmp_path / FILE).rmdir()
+    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=10)
+    await audit.close()
+    assert sum(line.get("lost", 0) for line in told(tmp_path)) == audit.figures()["dropped_lines"]
+    assert verify(files(tmp_path), None).ok
+
+
+async def test_a_file_that_somebody_moved_away_is_missed_at_once(tmp_path: Path, audit: Audit) -> None:
+    await audit.intent(call("low"))
+    (tmp_path / FILE).rename(tmp_path / "audit.jsonl-20260101")
+    assert await audit.intent(call("high", call_id="c2"))
+    await audit.close()
+    assert told(tmp_path)[0]["kind"] == "reopened"
+    report = verify(files(tmp_path), None)
+    assert "numbers 1 to 2 are missing" in report.faults[0].detail
+
+
+async def test_lines_that_somebody_else_writes_are_told_even_where_they_fit(tmp_path: Path, audit: Audit) -> None:
+    from agentd.functions.audit import chain
+    from agentd.functions.audit.chain import Head
+
+    await audit.intent(call("low"))
+    last = (tmp_path / FILE).read_bytes().splitlines(keepends=True)[-1]
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(chain.append(Head(2, chain.digest(last)), {"kind": "result", "call_id": "c1"})[0])
+    await audit.intent(call("low", call_id="c2"))
+    await audit.close()
+    report = verify(files(tmp_path), None)
+    assert [fault.detail for fault in report.faults] == ["the daemon saw here that somebody else wrote to the file or cut it"]
+
+
+async def test_the_store_remembers_the_last_line(tmp_path: Path, store: Store) -> None:
+    for n in range(2):
+        audit = Audit(tmp_path, store, store.settings)
+        await audit.start()
+        await audit.intent(call("low", call_id=f"c{n}"))
+        await audit.close()
+    await store.flushed()
+    seal = Seal.of(await store.note(NOTE))
+    report = verify(files(tmp_path), seal)
+    assert report.ok
+    assert seal is not None
+    assert report.head == seal.head
+
+
+async def test_lines_cut_off_between_two_lives_are_missed(tmp_path: Path, store: Store) -> None:
+    audit = Audit(tmp_path, store, store.settings)
+    await audit.start()
+    await audit.intent(call("high"))
+    await audit.close()
+    await store.flushed()
+    lines = (tmp_path / FILE).read_bytes().splitlines(keepends=True)
+    (tmp_path / FILE).write_bytes(lines[0])
+    audit = Audit(tmp_path, store, store.settings)
+    await audit.start()
+    await audit.close()
+    assert told(tmp_path)[1]["missing"] == [2, 3]
+    assert not verify(files(tmp_path), None).ok
+
+
+async def test_old_lines_go_with_their_file(tmp_path: Path, store: Store) -> None:
+    audit = Audit(tmp_path, store, StoreSettings(audit_days=365))
+    await audit.start()
+    await audit.intent(call("low"))
+    day_s = 86_400
+    assert await audit.forget(time.time() + 364 * day_s) == 0
+    assert await audit.forget(time.time() + 366 * day_s) == 1
+    await audit.intent(call("low", call_id="c2"))
+    assert [path.name for path in files(tmp_path)] == ["audit.jsonl.1", "audit.jsonl"]
+    assert await audit.forget(time.time() + 2 * 366 * day_s) == 1
+    await audit.close()
+    await store.flushed()
+    report = verify(files(tmp_path), Seal.of(await store.note(NOTE)))
+    assert report.ok
+    assert [line.get("call_id") for line in told(tmp_path) if line["kind"] == "intent"] == ["c2"]
+
+
+async def test_closing_leaves_nothing_open(tmp_path: Path, store: Store) -> None:
+    await store.note(NOTE)  # its reader stays open
+    before = open_descriptors()
+    audit = Audit(tmp_path, store, store.settings)
+    await audit.start()
+    await audit.intent(call("low"))
+    await audit.close()
+    await audit.close()
+    assert open_descriptors() == before
+    assert kinds(tmp_path)[-1] == "stop"
