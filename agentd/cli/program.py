@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agentd import __version__
-from agentd.cli import functions, inspection, services, sessions, talking, tokens, watching
+from agentd.cli import audit, functions, inspection, services, sessions, talking, tokens, watching
 from agentd.errors import AgentdError, ConfigError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ talking.add_to(app)
 watching.add_to(app)
 functions.add_to(app)
 tokens.add_to(app)
+audit.add_to(app)
 inspection.add_to(app)
 
 
