@@ -59,9 +59,26 @@ functions = [
 # type = "deepgram"
 # model = "aura-2-thalia-en"
 
-# Settings of your handlers: [functions.<file>] reaches functions/<file>.py as ctx.config.
+# Settings of your handlers: [functions.<file>] reaches functions/<file>.py as ctx.config. Here and in all tables below,
+# { credential = "name" } stands for what systemd's LoadCredential=name or the file <state_dir>/credentials/name (0600) holds.
 # [functions.home]
 # city = "Vienna"
+
+# A function that is one HTTP request. Its origin belongs into [security] allowed_endpoints. Left out, tier is "high".
+# [functions.http.get_solar_power]
+# description = "Get the power the solar panels deliver now, in watts."
+# url = "http://192.168.1.20/api/{device}/power"
+# parameters = { device = "string", unit = { enum = ["W", "kW"], default = "W" } }  # or a JSON Schema; "string?" may be missing
+# headers = { Authorization = { credential = "solar", prefix = "Bearer " } }
+# result = "/power/now"  # JSON pointer into the answer
+# tier = "read"
+
+# A function that a client of the API runs: it reads the event FunctionCallDelegated and answers POST …/calls/{call_id}.
+# [functions.delegated.set_beamer]
+# description = "Switch the beamer on or off."
+# parameters = { on = "boolean" }
+# tier = "low"
+# timeout_s = 30
 '''
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from agentd.config.functions import FreeTables
 from agentd.ids import is_session_id
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -342,6 +343,10 @@ class LimitSettings(Section):
     """Largest arguments of a call."""
     function_result_bytes: Count = 16_384
     """Largest result of a call."""
+    function_answer_bytes: Count = 1_048_576
+    """Most that is read of what an HTTP service answers, and the longest message of an MCP server."""
+    mcp_tools: Count = 64
+    """Tools of one MCP server that are offered; those beyond are left out and named as a problem."""
     function_log_bytes: Count = 8_192
     """What is kept of a handler's output per call."""
     function_memory_bytes: Count = 536_870_912
@@ -412,7 +417,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     store: StoreSettings = StoreSettings()
     log: LogSettings = LogSettings()
-    functions: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    functions: FreeTables = Field(default_factory=dict)
 
     @field_validator("agents")
     @classmethod

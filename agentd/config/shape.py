@@ -6,6 +6,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from agentd.config.functions import RESERVED, FunctionTables
 from agentd.config.sections import Settings
 
 Origins = dict[tuple[str, ...], str]
@@ -15,6 +16,8 @@ Origins = dict[tuple[str, ...], str]
 def annotation_at(path: Sequence[str]) -> Any:
     """The declared type at ``path``; ``Any`` inside free-form tables, ``None`` for a key that does not exist."""
     annotation: Any = Settings
+    if tuple(path[:1]) == ("functions",) and len(path) > 1 and path[1] in RESERVED:
+        annotation, path = FunctionTables, path[1:]
     for segment in path:
         if is_section(annotation):
             field = annotation.model_fields.get(segment)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentd.config import LimitSettings
+from agentd.config.functions import RESERVED
 from agentd.functions.call import CallRequest, InvalidArguments
+from agentd.functions.credentials import Credentials, resolved
 from agentd.functions.files import HandlerFile, scan
 from agentd.functions.fleet import Fleet
 from agentd.functions.options import Options
@@ -84,6 +86,8 @@ async def load_folder(loading: Loading) -> Generation:
     """Read the folder and let a worker load each file; what does not load is in ``problems``."""
     limits = loading.limits
     files, problems = await asyncio.to_thread(scan, loading.directory)
+    names = {file.name for file in files}
+    tables, missing = await asyncio.to_thread(resolved, loading.tables, names, Credentials(loading.credentials))
     fleet = Fleet(
         size=limits.function_calls,
         worker_calls=limits.function_worker_calls,
@@ -92,12 +96,17 @@ async def load_folder(loading: Loading) -> Generation:
             result_bytes=limits.function_result_bytes,
             log_bytes=limits.function_log_bytes,
         ),
-        config=loading.tables,
+        config=tables,
         nursery=loading.nursery,
     )
     at_once = asyncio.Semaphore(min(os.cpu_count() or 1, limits.function_calls))
 
     async def load(file: HandlerFile) -> dict[str, Any]:
+        if file.name in RESERVED:
+            reason = f"[functions.{file.name}] is a table of the configuration's own; give the file another name"
+            return {"problems": [{"line": None, "reason": reason}]}
+        if file.name in missing:
+            return {"problems": [{"line": None, "reason": missing[file.name]}]}
         async with at_once:
             try:
                 return await fleet.load(file)

@@ -1,12 +1,13 @@
 """Where functions come from: each kind offers specifications and runs calls that the gate has let pass."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from agentd.config import LimitSettings
 from agentd.functions.call import CallRequest
+from agentd.functions.delegations import Delegations
 from agentd.functions.registry import FunctionSpec, LoadProblem
 from agentd.functions.requests import Actions
 from agentd.functions.wire import Reply
@@ -76,6 +77,8 @@ class Loading:
         tables: ``[functions.*]`` of the configuration; each kind takes its own.
         allowed_endpoints: origins that the daemon may call.
         credentials: the folder where credentials lie that the configuration names; None: only those of the service manager.
+        delegations: the calls that clients of the API are to answer; they outlive a reload.
+        earlier: what was loaded before and is about to be retired; a kind may take over what it keeps running.
         actions: finds the live session of a name.
         changed: to be called when ``specs`` or ``problems`` have changed by themselves.
         nursery: owns what goes on in the background.
@@ -89,3 +92,5 @@ class Loading:
     changed: Callable[[], None]
     allowed_endpoints: Sequence[str] = ()
     credentials: Path | None = None
+    delegations: Delegations = field(default_factory=Delegations)
+    earlier: Sequence["Provider"] = ()

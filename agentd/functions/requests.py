@@ -30,6 +30,9 @@ class SessionActions(Protocol):
     async def end_session(self, *, after_speech: bool = True) -> None:
         """End the session."""
 
+    def publish(self, type_: str, data: dict[str, Any]) -> None:
+        """Publish an event of agentd's own in the session."""
+
 
 Actions = Callable[[str], SessionActions | None]
 """The live session of a name; None when there is none."""

@@ -16,6 +16,7 @@ from agentd.config import LimitSettings
 from agentd.errors import AgentdError, FieldError, InvalidRequest
 from agentd.functions.audit import Audit
 from agentd.functions.call import CallOutcome, CallRequest, Rejected
+from agentd.functions.delegations import Delegations
 from agentd.functions.fillers import filling
 from agentd.functions.gate import Gate
 from agentd.functions.generation import check_directory
@@ -30,6 +31,7 @@ from agentd.functions.results import internal, read, spoken
 from agentd.functions.slots import NoSlot, Slots
 from agentd.functions.store import Stores
 from agentd.functions.tallies import Tallies
+from agentd.functions.wire import Reply
 from agentd.store import Store
 from agentd.supervise import Nursery
 
@@ -63,7 +65,7 @@ class Offer:
             [spec for provider in providers for spec in provider.specs],
             [problem for provider in providers for problem in provider.problems],
         )
-        by_name = {spec.name: provider for provider in providers for spec in provider.specs}
+        by_name = {spec.name: provider for provider in reversed(providers) for spec in provider.specs}  # the first one counts
         return cls(registry, {name: by_name[name] for name in registry.specs})
 
 
@@ -104,6 +106,7 @@ class Functions:
         self._allowed_endpoints = allowed_endpoints
         self._credentials = credentials
         self._nursery = Nursery()
+        self._delegations = Delegations()
         self._gate = Gate(limits)
         self._laters = Laters(say=self._say, call=self.call, nursery=self._nursery)
         self._requests = Requests(
@@ -184,6 +187,15 @@ class Functions:
         self._laters.close()
         await _close((*self._retired, *(self._providers or ())))
         await self._nursery.close()
+
+    def answer_delegated(self, run_id: str, call_id: str, *, result: Any = None, error: str | None = None) -> None:
+        """Settle a delegated call: with ``result`` (a JSON value), or with ``error`` in words for the model.
+
+        Raises:
+            CallNotFound: no client was asked to run this call.
+            Conflict: it is over; the first answer counts.
+        """
+        self._delegations.answer(run_id, call_id, Reply("result", result) if error is None else Reply("error", error))
 
     def run_ended(self, run_id: str) -> None:
         """The run is over: what it left in the background stops."""
@@ -322,6 +334,8 @@ class Functions:
             changed=self._compose,
             allowed_endpoints=allowed_endpoints,
             credentials=self._credentials,
+            delegations=self._delegations,
+            earlier=self._providers or (),
         )
 
     def _adopt(self, providers: tuple[Provider, ...]) -> None:

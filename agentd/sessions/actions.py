@@ -1,5 +1,7 @@
 """What a function handler may do to the session it was called from (``ctx.say`` and its kin); see ``agentd.functions``."""
 
+from typing import Any
+
 from agentd.sessions.session import Session
 from agentd.sessions.state import EndReason
 
@@ -24,3 +26,7 @@ class Actions:
             self._session.end_when_quiet(EndReason.AGENT_ENDED)
         else:
             self._session.stop(EndReason.AGENT_ENDED)
+
+    def publish(self, type_: str, data: dict[str, Any]) -> None:
+        """Publish an event of agentd's own (``hub.OWN_EVENTS``) in the session."""
+        self._session.conversation.publish(type_, data)

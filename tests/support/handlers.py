@@ -41,6 +41,9 @@ class RecordedSession:
     async def end_session(self, *, after_speech: bool = True) -> None:
         self._note("end_session", after_speech)
 
+    def publish(self, type_: str, data: dict[str, Any]) -> None:
+        self._note("publish", type_, data)
+
     def _note(self, *what: Any) -> None:
         self.did.append(what)
         self.changed.set()
@@ -55,6 +58,7 @@ class Bench:
     session: RecordedSession = field(default_factory=RecordedSession)
     limits: dict[str, Any] = field(default_factory=dict)
     config: dict[str, dict[str, Any]] = field(default_factory=dict)
+    allowed_endpoints: list[str] = field(default_factory=list)
     functions: Functions = field(init=False)
     store: Store = field(init=False)
     audit: Audit = field(init=False)
@@ -84,6 +88,8 @@ class Bench:
             limits=LimitSettings(**self.limits),
             config=self.config,
             actions=lambda name: self.session if name == "s" else None,
+            allowed_endpoints=self.allowed_endpoints,
+            credentials=self.state_dir / "credentials",
         )
         await self.functions.start()
 

@@ -1,0 +1,315 @@
+"""Functions that are one HTTP request: ``[functions.http.<name>]``.
+
+Where a request goes is the operator's word alone: the origin stands in the configuration and in ``[security]
+allowed_endpoints``, redirects are not followed, no proxy of the environment is used and no cookie is kept. A request that acts
+is sent once: it gets a connection of its own, for on a kept one nobody could say whether the server took it.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import aiohttp
+import orjson
+import structlog
+from yarl import URL
+
+from agentd.config.functions import HttpTable, declared
+from agentd.functions import pointer
+from agentd.functions.arguments import Arguments, from_table
+from agentd.functions.call import InvalidArguments
+from agentd.functions.credentials import CredentialMissing, Credentials
+from agentd.functions.declared import options_of
+from agentd.functions.places import UrlTemplate, as_text
+from agentd.functions.provider import Admitted, Loading, Serve
+from agentd.functions.references import SchemaFault
+from agentd.functions.registry import FunctionSpec, LoadProblem
+from agentd.functions.wire import Reply
+from agentd.protocol.origins import CONFIG_KEY, origin_of
+from agentd.supervise import Nursery
+
+CONNECT_S: Final = 5.0
+CONNECTIONS: Final = 32
+"""Most at once, over all functions of the kind."""
+
+_HEADERS: Final = {"Accept": "application/json, text/*;q=0.9, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "agentd"}
+_MAX_HEADER_BYTES: Final = 16_384
+
+_log = structlog.get_logger("agentd.functions")
+
+
+class _Failed(Exception):
+    """The request gave no result; the text is for the model, and holds nothing of the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One function's request, ready but for the arguments.
+
+    Attributes:
+        headers, query, body: with their credentials.
+    """
+
+    method: str
+    template: UrlTemplate
+    headers: Mapping[str, str]
+    query: Mapping[str, Any]
+    body: Mapping[str, Any]
+    arguments: str
+    result: str | None
+    reader: Arguments
+
+
+class HttpFunctions:
+    """The functions of all tables as a ``Provider``.
+
+    Args:
+        answer_bytes: most that is read of an answer.
+    """
+
+    def __init__(
+        self,
+        requests: Mapping[str, _Request],
+        specs: Sequence[FunctionSpec],
+        problems: Sequence[LoadProblem],
+        *,
+        answer_bytes: int,
+        nursery: Nursery,
+    ) -> None:
+        self.specs = tuple(specs)
+        self.problems = tuple(problems)
+        self._requests = requests
+        self._answer_bytes = answer_bytes
+        self._nursery = nursery
+        self._running: set[asyncio.Task[Any]] = set()
+        self._retired = False
+        self._looks = _session(once=False) if specs else None
+        self._acts = _session(once=True) if specs else None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way."""
+        return bool(self._running)
+
+    async def check(self, spec: FunctionSpec, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments by the schema, with its defaults, and whether they fit into the address."""
+        request = self._requests[spec.name]
+        read = request.reader.read(arguments)
+        request.template.fill(read)
+        return read
+
+    async def run(self, call: Admitted, serve: Serve) -> Reply:
+        """Send the request and read its answer."""
+        request = self._requests[call.spec.name]
+        try:
+            arguments = await self.check(call.spec, call.arguments)
+        except InvalidArguments as fault:
+            return Reply("invalid", str(fault))
+        task = asyncio.current_task()
+        if task is None:
+            raise AssertionError("a call runs in a task")
+        self._running.add(task)
+        try:
+            async with asyncio.timeout(call.spec.timeout_s):
+                return Reply("result", await self._exchange(request, arguments))
+        except _Failed as failed:
+            return Reply("error", f"{call.spec.name}: {failed}")
+        finally:
+            self._running.discard(task)
+            if self._retired and not self._running:
+                await self._close_sessions()
+
+    def retire(self) -> None:
+        """Requests under way may end."""
+        self._retired = True
+        if not self._running:
+            self._nursery.start(self._close_sessions(), name="functions:http:close")
+
+    async def close(self) -> None:
+        """Stop the requests under way and close the connections."""
+        self._retired = True
+        for task in tuple(self._running):
+            task.cancel()
+        await self._close_sessions()
+
+    async def _exchange(self, request: _Request, arguments: Mapping[str, Any]) -> Any:
+        rest = {name: value for name, value in arguments.items() if name not in request.template.names}
+        pairs = {**rest, **request.query} if request.arguments == "query" else request.query
+        url = request.template.fill(arguments, query=urlencode({name: as_text(value) for name, value in pairs.items()}))
+        headers, body = dict(request.headers), None
+        if request.arguments == "json":
+            body = orjson.dumps({**rest, **request.body})
+            headers["Content-Type"] = "application/json"
+        elif request.arguments == "form":
+            body = urlencode({name: as_text(value) for name, value in rest.items()}).encode()
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        # What only looks may be sent again by the client, if its connection broke before anything was received.
+        session = self._looks if request.method == "GET" else self._acts
+        if session is None:
+            raise AssertionError("there is a session where there is a function")
+        try:
+            async with session.request(
+                request.method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False
+            ) as response:
+                return _result(response, await self._read(response), request.result)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            raise _Failed("the service cannot be reached; nothing was done.") from None
+        except (aiohttp.ClientError, OSError) as error:
+            _log.warning("function_request_failed", kind=type(error).__name__)
+            raise _Failed("the connection broke before the answer was there; whether it had an effect is unknown.") from None
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        status = response.status
+        if not 200 <= status < 300:
+            raise _Failed(_told(status))
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding != "identity":
+            raise _Failed("the service compressed its answer although it was asked not to; the answer was not read.")
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > self._answer_bytes:
+                raise _Failed(f"the answer is longer than {self._answer_bytes} bytes; it was not read to its end.")
+        return bytes(body)
+
+    async def _close_sessions(self) -> None:
+        for session in (self._looks, self._acts):
+            if session is not None:
+                await session.close()
+
+
+async def load_http(loading: Loading) -> HttpFunctions:
+    """Make the functions of ``[functions.http.*]``; nothing is connected yet."""
+    tables = declared(loading.tables).http
+    credentials = Credentials(loading.credentials)
+    allowed = {origin_of(entry) for entry in loading.allowed_endpoints} - {None}
+    requests: dict[str, _Request] = {}
+    specs: list[FunctionSpec] = []
+    problems: list[LoadProblem] = []
+    for name, table in tables.items():
+        place = f"[functions.http.{name}]"
+        try:
+            requests[name] = await asyncio.to_thread(_request, table, allowed, credentials)
+        except (SchemaFault, CredentialMissing, _Unusable) as fault:
+            problems.append(LoadProblem(place, None, str(fault)))
+            continue
+        specs.append(
+            FunctionSpec(
+                name=name,
+                description=table.description,
+                parameters=requests[name].reader.parameters,
+                tier=table.tier,
+                timeout_s=table.timeout_s,
+                place=place,
+                examples=table.examples,
+                kind="http",
+                options=options_of(table),
+            )
+        )
+    return HttpFunctions(requests, specs, problems, answer_bytes=loading.limits.function_answer_bytes, nursery=loading.nursery)
+
+
+class _Unusable(Exception):
+    """A table that cannot be used; the text says why."""
+
+
+def _request(table: HttpTable, allowed: set[str | None], credentials: Credentials) -> _Request:
+    origin = origin_of(table.url)
+    if origin is None:
+        raise _Unusable(f"url does not begin with a plain origin, such as https://api.example.org, for {CONFIG_KEY}")
+    if origin not in allowed:
+        raise _Unusable(f"{origin} is not in {CONFIG_KEY}; add it there if the daemon may call it")
+    reader = Arguments(from_table(table.parameters))
+    template = UrlTemplate(table.url)
+    required = {*reader.parameters.get("required", ()), *_with_default(reader)}
+    for name in sorted(template.names):
+        if name not in reader.names:
+            raise _Unusable(f"url has a place {{{name}}}, and parameters have no {name}")
+        if name not in required:
+            raise _Unusable(f"{name} stands in url, so it cannot be left out: make it required or give it a default")
+    headers = credentials.resolve(table.headers)
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise _Unusable(f"the credential of the header {name} holds characters that no header has")
+    query, body = credentials.resolve(table.query), credentials.resolve(table.body or {})
+    taken = (reader.names - template.names) & {*query, *body}
+    if taken:
+        raise _Unusable(f"{', '.join(sorted(taken))} is an argument and a fixed value at once")
+    return _Request(
+        method=table.method,
+        template=template,
+        headers=_HEADERS | headers,
+        query=query,
+        body=body,
+        arguments=table.arguments or ("query" if table.method in {"GET", "DELETE"} else "json"),
+        result=table.result,
+        reader=reader,
+    )
+
+
+def _with_default(reader: Arguments) -> set[str]:
+    return {name for name, schema in reader.parameters["properties"].items() if isinstance(schema, dict) and "default" in schema}
+
+
+def _session(*, once: bool) -> aiohttp.ClientSession:
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS, force_close=once),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        max_line_size=_MAX_HEADER_BYTES,
+        max_field_size=_MAX_HEADER_BYTES,
+        skip_auto_headers=("Content-Type",),
+    )
+    if once:
+        # The client sends PUT and DELETE again when a connection breaks, and has no public switch for it.
+        session._retry_connection = False  # noqa: SLF001 - a test notices if it goes
+    return session
+
+
+def _result(response: aiohttp.ClientResponse, body: bytes, wanted: str | None) -> Any:
+    """The answer as a JSON value: JSON as it is, text as text, anything else by its name."""
+    kind = response.content_type
+    if not body:
+        if wanted is not None:
+            raise _Failed("the answer is empty.")
+        return None
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if wanted is not None or kind.endswith(("/json", "+json")):
+            raise _Failed("the answer is not JSON.") from None
+        if not kind.startswith("text/") and not _is_text(body):
+            return f"The answer is {kind} of {len(body)} bytes, which cannot be shown."
+        try:
+            return body.decode(response.charset or "utf-8", "replace")
+        except LookupError:
+            return body.decode("utf-8", "replace")
+    if wanted is None:
+        return value
+    try:
+        return pointer.at(value, wanted)
+    except LookupError:
+        raise _Failed(f"the answer has nothing at {wanted}.") from None
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        return "\0" not in body.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def _told(status: int) -> str:
+    """A status other than 2xx in our own words: the server's are not trusted."""
+    if 300 <= status < 400:
+        return f"the service answered with a redirect ({status}), which is not followed."
+    try:
+        phrase = f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        phrase = ""
+    return f"the service answered {status}{phrase}."
