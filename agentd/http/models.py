@@ -108,6 +108,7 @@ class SessionView(Answer):
     error: SessionError | None
     audio: SessionAudio
     functions: list[str]
+    tainted: bool = Field(description="It was told something from outside: tier high needs a confirmation for the rest of it.")
     metadata: dict[str, str]
     last_heard: Words = None
     last_said: Words = None

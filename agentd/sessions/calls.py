@@ -31,6 +31,7 @@ class Caller:
     agent: str
     allowed: frozenset[str]
     metadata: dict[str, str]
+    started_by: str | None = None
 
 
 class CallOwner(Protocol):
@@ -158,6 +159,7 @@ class Calls:
                     agent=self._caller.agent,
                     allowed=self._caller.allowed,
                     metadata=self._caller.metadata,
+                    started_by=self._caller.started_by,
                 )
             )
         self._settle(link, call, record, outcome.outcome, outcome.content)

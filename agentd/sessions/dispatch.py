@@ -45,6 +45,7 @@ class Dispatch:
         publish: Callable[[str, dict[str, Any]], None],
     ) -> None:
         self.calls = Calls(functions, caller, self, client_s=limits.client_function_s)
+        self._taint: Callable[[], None] = lambda: functions.taint(caller.run_id)
         self.count = 0
         self.ours: frozenset[str] = frozenset()
         self._tracker = tracker
@@ -67,6 +68,7 @@ class Dispatch:
             arguments = _arguments(call.arguments)
             record = self._tracker.call_started(call.id, call.name, arguments, now, client_side=call.client_side)
             if not call.client_side:
+                self._taint()  # nobody has told us what the upstream's own functions bring in
                 shown.append(call)
                 continue
             self.count += 1
@@ -78,6 +80,7 @@ class Dispatch:
                 self.calls.start(link, call, record)
             else:
                 shown.append(call)
+                self._taint()
                 self.calls.delegate(link, call, record)
         if self._view is not None:
             self._view.calls_requested(request, frame, shown=shown, ours=ours)

@@ -107,7 +107,8 @@ class Session:
         self.ended_at: float | None = None
         self.started = asyncio.Event()
         self.ended = asyncio.Event()
-        caller = Caller(id, run_id, agent, allowed, dict(spec.metadata))
+        deps.functions.run_started(run_id, tainted=spec.tainted)
+        caller = Caller(id, run_id, agent, allowed, dict(spec.metadata), spec.started_by)
         self.conversation = Conversation(
             caller=caller,
             upstream=upstream,
@@ -156,6 +157,7 @@ class Session:
         self._counted_at = 0.0
         self._commands: set[asyncio.Task[None]] = set()
         self._to_be_said = commands
+        self._tainted: bool | None = None
         self.client_side = ClientSide(self.conversation, merge)
         self.lifeline = Lifeline(
             self.conversation,
@@ -235,6 +237,11 @@ class Session:
             self.stop(EndReason.MAX_DURATION)
 
     @property
+    def tainted(self) -> bool:
+        """True when the conversation was told something from outside (``untrusted_output``), or went on from one that was."""
+        return self._deps.functions.tainted(self.run_id) if self._tainted is None else self._tainted
+
+    @property
     def attended(self) -> bool:
         """True while somebody is in the conversation: hears it (as its clients do), or can talk into it."""
         return self.conversation.attended
@@ -296,13 +303,14 @@ class Session:
         if self.state is not State.ENDED:
             self._become(State.STOPPING)
         self.conversation.calls.close()
-        self._deps.functions.run_ended(self.run_id)
         for task in list(self._commands):
             task.cancel()
 
     async def _finish(self, reason: EndReason) -> None:
         conversation = self.conversation
         self.end_reason = self.end_reason or reason
+        self._tainted = self.tainted
+        self._deps.functions.run_ended(self.run_id)
         await self.lifeline.close()
         if self.tape is not None:
             await self.tape.close()

@@ -16,6 +16,8 @@ class StartSpec:
         functions: names that narrow the profile's list; None keeps it.
         record: whether the conversation is recorded; None: as ``[store] record_audio`` says.
         resume: the run id of a past run to go on from.
+        tainted: it was told something from outside.
+        started_by: the name of the token that asks for it.
         history: what was said in it, as History objects; filled in by the manager.
     """
 
@@ -31,6 +33,8 @@ class StartSpec:
     max_duration_s: float | None = None
     resume: str | None = None
     history: tuple[Mapping[str, Any], ...] = ()
+    tainted: bool = False
+    started_by: str | None = None
 
 
 class PassthroughClient(Listener, Protocol):

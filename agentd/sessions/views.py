@@ -40,6 +40,7 @@ def session_view(session: "Session", *, words: bool) -> dict[str, Any]:
             "output": _audio(conversation.output_format.encoding, conversation.output_format.sample_rate),
         },
         "functions": sorted(session.allowed),
+        "tainted": session.tainted,
         "metadata": dict(session.spec.metadata),
     }
     if words:

@@ -85,7 +85,7 @@ class Bench:
             store=self.store,
             audit=self.audit,
             older_values=self.state_dir / "functions",
-            limits=LimitSettings(**self.limits),
+            limits=LimitSettings(**{"function_calls_per_minute": 1000} | self.limits),
             config=self.config,
             actions=lambda name: self.session if name == "s" else None,
             allowed_endpoints=self.allowed_endpoints,
