@@ -58,7 +58,9 @@ async def converse(request: web.Request) -> web.StreamResponse:
     require_agent(request, request.query.get("agent") or PASSTHROUGH)
     request.app[STARTS].admit(request[IDENTITY].name)
     out = ClientOut(deps)
-    out.session = session = await deps.manager.start_passthrough(agent=ConverseParameters.of(request).agent, client=out)
+    out.session = session = await deps.manager.start_passthrough(
+        agent=ConverseParameters.of(request).agent, client=out, started_by=request[IDENTITY].name
+    )
     try:
         socket.headers["dg-request-id"] = session.lifeline.request_id or request[REQUEST_ID]
         await socket.prepare(request)

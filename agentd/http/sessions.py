@@ -179,6 +179,7 @@ def _spec(request: web.Request, body: StartBody, id_: str | None) -> StartSpec:
         functions=None if body.functions is None else tuple(body.functions),
         metadata=body.metadata,
         resume=body.resume,
+        started_by=request[IDENTITY].name,
         record=body.record,
         idle_timeout_s=body.idle_timeout_s,
         max_duration_s=body.max_duration_s,

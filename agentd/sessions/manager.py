@@ -174,9 +174,9 @@ class Manager:
         await self._until_started(live, wait=wait_ready)
         return live, False
 
-    async def start_passthrough(self, *, agent: str | None, client: PassthroughClient) -> Session:
+    async def start_passthrough(self, *, agent: str | None, client: PassthroughClient, started_by: str | None = None) -> Session:
         """A session for a Voice Agent client: returns once the upstream is connected, before its Settings are known."""
-        session = self._launch(StartSpec(agent=agent or PASSTHROUGH), client)
+        session = self._launch(StartSpec(agent=agent or PASSTHROUGH, started_by=started_by), client)
         await self._until_started(session, wait=True)
         await self._store.flushed()
         return session
@@ -273,6 +273,11 @@ class Manager:
     def live_sessions(self) -> Sessions:
         """The live sessions."""
         return list(self._live.values())
+
+    @property
+    def agent_names(self) -> list[str]:
+        """Every profile's name."""
+        return self._profiles.names
 
     def agents(self) -> Views:
         """Every profile as it resolves, secrets masked."""
