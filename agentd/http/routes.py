@@ -3,13 +3,10 @@
 from typing import Final
 
 from agentd.http import (
-    actions,
     admin,
     audio,
-    calls,
     catalogue,
     compatible,
-    confirmations,
     console,
     docs,
     events,
@@ -39,9 +36,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *records.ROUTES,
     *export.ROUTES,
     *functions.ROUTES,
-    *calls.ROUTES,
-    *confirmations.ROUTES,
-    *actions.ROUTES,
     *service.ROUTES,
     *admin.ROUTES,
     *catalogue.ROUTES,
