@@ -129,13 +129,17 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
             actions=lambda session_id: managers[0].actions(session_id) if managers else None,
             allowed_endpoints=settings.security.allowed_endpoints,
             credentials=state_dir / "credentials",
+            policy_of=profiles.policy,
         )
         await functions.start()
         stack.push_async_callback(functions.close)
         for problem in functions.registry.problems:
             _log.warning("function_file_skipped", file=problem.place, line=problem.line, reason=problem.reason)
 
-        takers: list[Callable[[Settings, Profiles], None]] = [lambda new, _: client.adopt(new.limits)]
+        takers: list[Callable[[Settings, Profiles], None]] = [
+            lambda new, _: client.adopt(new.limits),
+            lambda _, new: functions.take_policies(new.policy),
+        ]
         reload = Reload(
             settings,
             read or (lambda: settings),

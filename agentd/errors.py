@@ -6,7 +6,7 @@
     │   ├── MalformedRequest           malformed-request        400
     │   ├── Unauthorized               unauthorized             401
     │   ├── Forbidden                  forbidden                403 (scope), forbidden-host, forbidden-origin, tls-required
-    │   ├── NotFound                   not-found                404 (and session-, agent-, function-, turn-, recording-not-found)
+    │   ├── NotFound                   not-found                404 (and session-, agent-, function-, turn-, call- …-not-found)
     │   ├── MethodNotAllowed           method-not-allowed       405
     │   ├── NotAcceptable              not-acceptable           406
     │   ├── RequestTimeout             request-timeout          408
@@ -175,6 +175,11 @@ class CallNotFound(NotFound):
     title = "No such function call"
 
 
+class ConfirmationNotFound(NotFound):
+    code = "confirmation-not-found"
+    title = "No such confirmation"
+
+
 class MethodNotAllowed(RequestError):
     code = "method-not-allowed"
     title = "This path does not take this method"
@@ -227,6 +232,16 @@ class InjectionRefused(Conflict):
 class NobodyListening(Conflict):
     code = "nobody-listening"
     title = "Nobody is attached who could answer"
+
+
+class ConfirmationOver(Conflict):
+    code = "confirmation-over"
+    title = "The confirmation is over"
+
+
+class OwnConfirmation(Conflict):
+    code = "own-confirmation"
+    title = "Who starts a conversation does not confirm what is asked for in it"
 
 
 class PayloadTooLarge(RequestError):

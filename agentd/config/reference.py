@@ -32,8 +32,12 @@ _PROFILES: Final = '''\
 #   prompt      what the agent is told about itself
 #   greeting    what it says first; left out: it waits for the user
 #   goodbye     what it says to who is still there when the daemon stops and limits.drain_s is over; left out: nothing
-#   hand_over   agents that a function may let the conversation go on with (ctx.hand_over); left out: none
-#   functions   names from the handlers in functions_dir; left out: all but those of tier "high"
+#   functions   names from the handlers in functions_dir; left out: all that it may call
+#   allow_high  functions of tier "high" that it may ask for; a person confirms each call on another device
+#   unconfirmed_high  those of allow_high that need no confirmation until the conversation was told something from outside
+#   high_callers      telephone numbers from which allow_high counts; from others nothing of tier "high" is called
+#   quiet_hours       spans such as "22:00-07:00" (local time) in which nothing of the tiers "medium" and "high" is called
+#   confirmation_text what it says while a call waits for its confirmation
 #   settings    any part of the Voice Agent Settings message
 [agents.home]
 upstream = "auto"
@@ -47,6 +51,10 @@ functions = [
   "get_time", "get_date",
   "set_timer", "list_timers", "cancel_timer",
 ]
+
+# The only values that the agent may give for an argument of a function:
+# [agents.home.argument_limits.set_heating]
+# room = ["living room", "office"]
 
 # [agents.home.settings.agent.listen.provider]
 # type = "deepgram"

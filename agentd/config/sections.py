@@ -5,6 +5,7 @@ described once. Durations end in ``_s`` or ``_ms``, sizes in ``_bytes``.
 """
 
 import os
+from datetime import time
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -69,7 +70,20 @@ def _proxy(value: str) -> str:
     return value
 
 
+def _time_span(value: str) -> str:
+    """A span of the day, possibly over midnight."""
+    parts = value.replace(" ", "").split("-")
+    try:
+        start, end = (time.fromisoformat(part) for part in parts)
+    except ValueError:
+        raise ValueError(f'{value!r} is no span of the day, such as "22:00-07:00"') from None
+    if start == end or start.tzinfo or end.tzinfo:
+        raise ValueError(f'{value!r} is no span of the day, such as "22:00-07:00"')
+    return value
+
+
 HostName = Annotated[str, AfterValidator(_host_name)]
+TimeSpan = Annotated[str, AfterValidator(_time_span)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Proxy = Annotated[str, AfterValidator(_proxy)]
 
@@ -235,9 +249,19 @@ class AgentProfile(Section):
     goodbye: str | None = None
     """What it says to who is still in a conversation when the daemon stops and drain_s is over."""
     functions: tuple[str, ...] | None = None
-    """Names of the functions it may call; left out: every function that loaded."""
-    hand_over: tuple[str, ...] = ()
-    """Agents that a function may let the conversation go on with (`ctx.hand_over`); each lists its own."""
+    """Names of the functions it may call; left out: every function that loaded. Those of tier high need allow_high too."""
+    allow_high: tuple[str, ...] = ()
+    """Functions of tier high that it may ask for; a person confirms each call on another device."""
+    unconfirmed_high: tuple[str, ...] = ()
+    """Those of allow_high that run without confirmation, until the conversation has been told something from outside."""
+    high_callers: tuple[str, ...] = ()
+    """Telephone numbers (metadata "caller") from which allow_high counts; from others nothing of tier high is called."""
+    quiet_hours: tuple[TimeSpan, ...] = ()
+    """Spans of the day (local time), such as "22:00-07:00", in which it calls nothing of the tiers medium and high."""
+    argument_limits: dict[str, dict[str, tuple[Any, ...]]] = Field(default_factory=dict)
+    """By function and argument: the only values the agent may give."""
+    confirmation_text: str = "Please confirm this on your other device."
+    """What it says while a call waits for its confirmation; empty: nothing."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Any part of the Voice Agent Settings message, such as agent.think.provider."""
 
@@ -341,6 +365,18 @@ class LimitSettings(Section):
     """Function calls at once in a session."""
     function_calls: Count = 16
     """Function calls at once in the daemon, one worker process each."""
+    function_calls_per_minute: Count = 10
+    """Calls of a function in a session within a minute; a function may declare its own number."""
+    function_calls_per_turn: Count = 20
+    """Function calls in a turn; then the model is told to stop and to tell the user."""
+    function_repeats: Count = 3
+    """Calls of a function with the same arguments in a turn; then the model is told to stop and to tell the user."""
+    high_calls_per_hour: Count = 3
+    """Calls of tier high, over all conversations with an agent, that run or are asked to be confirmed within an hour."""
+    confirmation_s: Seconds = 30.0
+    """How long a call of tier high waits for its confirmation."""
+    confirmations: Count = 16
+    """Calls that wait for a confirmation at once; one more is denied."""
     function_args_bytes: Count = 16_384
     """Largest arguments of a call."""
     function_result_bytes: Count = 16_384
@@ -428,15 +464,6 @@ class Settings(BaseSettings):
             if not is_session_id(name):
                 raise ValueError(f"profile name {name!r}: use lower-case letters, digits, '-' and '_', at most 64")
         return value
-
-    @model_validator(mode="after")
-    def _successors_exist(self) -> "Settings":
-        known = {*self.agents, self.default_agent}
-        for name, profile in self.agents.items():
-            unknown = [successor for successor in profile.hand_over if successor not in known]
-            if unknown:
-                raise ValueError(f"[agents.{name}] hand_over: there is no agent {unknown[0]!r}")
-        return self
 
     @classmethod
     def settings_customise_sources(

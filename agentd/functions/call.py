@@ -20,6 +20,7 @@ class CallRequest:
         session_id, run_id, agent: None outside a conversation.
         allowed: names this caller may use; None for all.
         metadata: of the session.
+        started_by: the name of the token that started the conversation, or that calls without one; None: nobody's.
         turn: the turn it belongs to, a number that stays the same for all calls of the turn; None outside a conversation.
     """
 
@@ -32,6 +33,7 @@ class CallRequest:
     allowed: frozenset[str] | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     turn: int | None = None
+    started_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,17 @@ class CallOutcome:
 
 
 class Rejected(Exception):
-    """The call does not reach its function; the text is for the model, which may do better."""
+    """The call does not reach its function; the text is for the model, which may do better.
 
-    def __init__(self, outcome: Outcome, content: str) -> None:
+    Attributes:
+        reason: in a word, for the metrics (``agentd.metrics.DENIALS``); the outcome unless it is ``denied``.
+    """
+
+    def __init__(self, outcome: Outcome, content: str, reason: str = "") -> None:
         super().__init__(content)
         self.outcome: Outcome = outcome
         self.content = content
+        self.reason = reason or outcome
 
 
 class InvalidArguments(Exception):

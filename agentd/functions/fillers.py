@@ -32,7 +32,7 @@ async def filling(session: SessionActions | None, options: Options, nursery: Nur
         nonlocal timer, said
         text = options.filler[min(said, len(options.filler) - 1)]
         said += 1
-        nursery.start(_say(session, text), name="functions:filler")
+        nursery.start(say(session, text), name="functions:filler")
         timer = loop.call_later(FILLER_EVERY_S, due)
 
     timer = loop.call_later(options.filler_after_s, due)
@@ -42,11 +42,11 @@ async def filling(session: SessionActions | None, options: Options, nursery: Nur
         timer.cancel()
 
 
-async def _say(session: SessionActions, text: str) -> None:
-    """A filler that cannot be said is none: the call goes on without."""
+async def say(session: SessionActions, text: str) -> None:
+    """Say it now or not at all: the call goes on without."""
     try:
         async with asyncio.timeout(SAY_S):
-            await session.say(text, behavior="queue", moment="filler")
+            await session.say(text, behavior="queue")
     except AgentdError as error:
         _log.info("filler_not_said", code=error.code)
     except TimeoutError:

@@ -6,7 +6,7 @@ Plans are kept in memory by session name, so they ring in a new run of the same 
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
@@ -127,19 +127,7 @@ class Laters:
 
     async def _do(self, plan: Plan) -> None:
         if plan.function is not None:
-            cause = plan.cause
-            await self._call(
-                CallRequest(
-                    call_id=plan.id,
-                    name=plan.function,
-                    arguments=plan.arguments,
-                    session_id=plan.session_id,
-                    run_id=cause.run_id,
-                    agent=cause.agent,
-                    allowed=cause.allowed,
-                    metadata=cause.metadata,
-                )
-            )
+            await self._call(replace(plan.cause, call_id=plan.id, name=plan.function, arguments=plan.arguments, turn=None))
             return
         await self.speak(plan.session_id, plan.say or "")
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from agentd.config import LimitSettings
 from agentd.functions.call import CallRequest
 from agentd.functions.delegations import Delegations
-from agentd.functions.registry import FunctionSpec, LoadProblem
+from agentd.functions.registry import FunctionSpec, LoadProblem, Registry, assemble
 from agentd.functions.requests import Actions
 from agentd.functions.wire import Reply
 from agentd.supervise import Nursery
@@ -94,3 +94,25 @@ class Loading:
     credentials: Path | None = None
     delegations: Delegations = field(default_factory=Delegations)
     earlier: Sequence["Provider"] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What can be called at one time.
+
+    Attributes:
+        providers: who runs each function, by its name.
+    """
+
+    registry: Registry = field(default_factory=Registry)
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, providers: Sequence[Provider]) -> "Offer":
+        """What these provide together; a name that two claim belongs to neither."""
+        registry = assemble(
+            [spec for provider in providers for spec in provider.specs],
+            [problem for provider in providers for problem in provider.problems],
+        )
+        by_name = {spec.name: provider for provider in reversed(providers) for spec in provider.specs}  # the first one counts
+        return cls(registry, {name: by_name[name] for name in registry.specs})

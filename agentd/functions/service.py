@@ -6,7 +6,7 @@ Everything that may call a function calls ``Functions.call``; there is no other 
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import structlog
 
 from agentd.config import LimitSettings
 from agentd.errors import AgentdError, FieldError, InvalidRequest
+from agentd.functions.announcer import Announcer
 from agentd.functions.audit import Audit
 from agentd.functions.call import CallOutcome, CallRequest, Rejected
 from agentd.functions.delegations import Delegations
@@ -23,9 +24,10 @@ from agentd.functions.generation import check_directory
 from agentd.functions.kinds import load
 from agentd.functions.later import Laters
 from agentd.functions.once import Once
+from agentd.functions.policy import AgentPolicy, PolicyOf
 from agentd.functions.process import WorkerGone
-from agentd.functions.provider import Admitted, Loading, Provider, Serve
-from agentd.functions.registry import FunctionSpec, Registry, assemble
+from agentd.functions.provider import Admitted, Loading, Offer, Provider, Serve
+from agentd.functions.registry import Registry
 from agentd.functions.requests import Actions, Requests, SessionActions
 from agentd.functions.results import internal, read, spoken
 from agentd.functions.slots import NoSlot, Slots
@@ -47,28 +49,6 @@ UNRECORDED: Final = (
 _log = structlog.get_logger("agentd.functions")
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What can be called at one time.
-
-    Attributes:
-        providers: who runs each function, by its name.
-    """
-
-    registry: Registry = field(default_factory=Registry)
-    providers: Mapping[str, Provider] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, providers: Sequence[Provider]) -> "Offer":
-        """What these provide together; a name that two claim belongs to neither."""
-        registry = assemble(
-            [spec for provider in providers for spec in provider.specs],
-            [problem for provider in providers for problem in provider.problems],
-        )
-        by_name = {spec.name: provider for provider in reversed(providers) for spec in provider.specs}  # the first one counts
-        return cls(registry, {name: by_name[name] for name in registry.specs})
-
-
 class Functions:
     """All functions, at the service of all sessions.
 
@@ -81,6 +61,10 @@ class Functions:
         actions: finds the live session a function acts in.
         allowed_endpoints: origins that functions of the configuration may call.
         credentials: the folder of credentials that the configuration names.
+        policy_of: the rules of an agent; asked at every call.
+
+    Attributes:
+        gate: what every call passes.
     """
 
     def __init__(
@@ -95,6 +79,7 @@ class Functions:
         actions: Actions,
         allowed_endpoints: Sequence[str] = (),
         credentials: Path | None = None,
+        policy_of: PolicyOf = lambda _: AgentPolicy(),
     ) -> None:
         self._offer = Offer()
         self._directory = directory
@@ -107,7 +92,10 @@ class Functions:
         self._credentials = credentials
         self._nursery = Nursery()
         self._delegations = Delegations()
-        self._gate = Gate(limits)
+        self.gate = Gate(limits, store, policy_of)
+        announcer = Announcer(actions, self._nursery)
+        self.gate.confirmations.on_request.append(announcer.requested)
+        self.gate.confirmations.on_settled.append(announcer.settled)
         self._laters = Laters(say=self._say, call=self.call, nursery=self._nursery)
         self._requests = Requests(
             actions=actions,
@@ -120,7 +108,6 @@ class Functions:
         self._one_load = asyncio.Lock()
         self._providers: tuple[Provider, ...] | None = None
         self._retired: list[Provider] = []
-        self._at_work: dict[tuple[str | None, str], FunctionSpec] = {}
         self._background: dict[str, set[asyncio.Task[None]]] = {}
         self._tallies = Tallies()
         self._closed = False
@@ -137,6 +124,7 @@ class Functions:
 
     async def start(self) -> None:
         """Load what loads; the rest is in ``registry.problems``."""
+        await self.gate.switch.load()
         async with self._one_load:
             self._adopt(await load(self._loading(self._limits, self._config, self._allowed_endpoints)))
 
@@ -178,9 +166,13 @@ class Functions:
                 await _close(providers)
                 raise
             self._limits, self._config, self._allowed_endpoints = limits, config, endpoints
-            self._requests.message_chars, self._gate.limits = limits.message_chars, limits
+            self._requests.message_chars, self.gate.limits = limits.message_chars, limits
             self._adopt(providers)
         return self.registry
+
+    def take_policies(self, policy_of: PolicyOf) -> None:
+        """The rules of agents, from now on; for conversations that are live too."""
+        self.gate.policy_of = policy_of
 
     async def close(self) -> None:
         """Stop every call and process; nothing is left afterwards."""
@@ -198,14 +190,23 @@ class Functions:
         """
         self._delegations.answer(run_id, call_id, Reply("result", result) if error is None else Reply("error", error))
 
+    def run_started(self, run_id: str, *, tainted: bool = False) -> None:
+        """A run begins; ``tainted`` when it goes on from one that was told something from outside."""
+        self.gate.run_started(run_id, tainted=tainted)
+
+    def tainted(self, run_id: str) -> bool:
+        """Whether that run has been told something from outside; true of a run that is not live."""
+        return run_id in self.gate.taint
+
+    def taint(self, run_id: str) -> None:
+        """Something from outside got into that run by another way than a function of ours."""
+        self.gate.taint.mark(run_id)
+
     def run_ended(self, run_id: str) -> None:
         """The run is over: what it left in the background stops."""
+        self.gate.run_ended(run_id)
         for task in tuple(self._background.get(run_id, ())):
             task.cancel()
-
-    def at_work(self, run_id: str | None, call_id: str) -> FunctionSpec | None:
-        """The function that runs for this call; None: it has not begun yet (it may be waiting in the gate), or is over."""
-        return self._at_work.get((run_id, call_id))
 
     async def call(self, request: CallRequest) -> CallOutcome:
         """Run a call and settle it; the same id again gets the same outcome and runs nothing.
@@ -226,6 +227,7 @@ class Functions:
         finally:
             outcome = replace(outcome, duration_s=time.monotonic() - started)
             settled.set_result((request, outcome))
+            self.gate.settled(request, outcome)
             self._tallies.settled(request, outcome, kind, known=request.name in self.registry.specs)
         return outcome
 
@@ -233,23 +235,28 @@ class Functions:
         """The outcome, and in a word what kind of trouble it was."""
         if self._providers is None:
             return CallOutcome("denied", "The functions are not loaded yet."), "closed"
-        offer = self._offer
         try:
-            call = await self._gate.admit(request, offer.registry, offer.providers)
+            call = await self.gate.admit(request, lambda: self._offer)
         except Rejected as rejected:
-            spec = offer.registry.specs.get(request.name)
-            self._audit.denied(request, spec, outcome=rejected.outcome, reason=rejected.outcome)
-            return CallOutcome(rejected.outcome, rejected.content), rejected.outcome
+            spec = self.registry.specs.get(request.name)
+            self._audit.denied(request, spec, outcome=rejected.outcome, reason=rejected.reason)
+            return CallOutcome(rejected.outcome, rejected.content), rejected.reason
         except Exception:  # noqa: BLE001 - the function runner's guard: a call is settled whatever happens
             return self._broken(request)
-        provider = offer.providers[call.spec.name]
+        if isinstance(call, CallOutcome):  # of the same call, before
+            return call, ""
+        provider = self._offer.providers[call.spec.name]
         if call.spec.options.background and request.session_id is not None:
             self._start_in_background(provider, call)
             return CallOutcome("ok", IN_BACKGROUND, IN_BACKGROUND, call.arguments), ""
         return await self._perform(provider, call)
 
     async def _perform(self, provider: Provider, call: Admitted) -> tuple[CallOutcome, str]:
-        """Run what the gate has let pass; that it was called is on record before anything happens, and how it came out after."""
+        """Run what the gate has let pass."""
+        return await self.gate.perform(call, lambda: self._recorded(provider, call))
+
+    async def _recorded(self, provider: Provider, call: Admitted) -> tuple[CallOutcome, str]:
+        """Run it; that it was called is on record before anything happens, and how it came out after."""
         outcome, kind = CallOutcome("cancelled", "", None, call.arguments), "cancelled"
         try:
             async with self._slots.one(call.request.session_id):
@@ -270,7 +277,6 @@ class Functions:
         """Run it, whatever it does."""
         request, arguments = call.request, call.arguments
         session = None if request.session_id is None else self._actions(request.session_id)
-        self._at_work[request.run_id, request.call_id] = call.spec
         try:
             async with filling(session, call.spec.options, self._nursery):
                 reply = await provider.run(call, self._serve(call))
@@ -285,8 +291,6 @@ class Functions:
             return CallOutcome("error", text, None, arguments), str(gone)
         except Exception:  # noqa: BLE001 - the function runner's guard: a call is settled whatever happens
             return self._broken(request)
-        finally:
-            del self._at_work[request.run_id, request.call_id]
         return read(reply, call, limit_bytes=self._limits.function_result_bytes)
 
     def _broken(self, request: CallRequest) -> tuple[CallOutcome, str]:

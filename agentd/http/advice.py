@@ -12,6 +12,8 @@ ADVICE: Final = {
         'limits.minutes_per_day, or use an agent with upstream = "engine", which costs nothing.'
     ),
     "call-not-found": "GET …/calls lists the function calls of a session.",
+    "confirmation-not-found": "GET /v1/confirmations lists what waits. Settled ones are remembered for a while only.",
+    "confirmation-over": "It was given, refused, withdrawn, or its time is over. The model may ask again; that is another one.",
     "conflict": "Read the resource again and see whether the request still makes sense.",
     "draining": (
         "The daemon is about to be stopped, or POST /v1/admin/drain told it so: it starts nothing, and lets what is live end. "
@@ -49,6 +51,9 @@ ADVICE: Final = {
     "nothing-heard": (
         "The recording was sent, but no speech was recognised in it. Check that it holds speech, is loud enough and "
         "is in the language of the agent."
+    ),
+    "own-confirmation": (
+        "Approve with another token: `agentd token --scope confirm` makes one. Refusing is possible with any that has the scope."
     ),
     "payload-too-large": "Send less, or stream audio with chunked transfer encoding (curl -T -), which has no size limit.",
     "range-not-satisfiable": "Content-Range says how many bytes there are.",

@@ -331,7 +331,7 @@ def _serving(request: web.Request, query: AllEventParameters) -> Callable[[str],
         except SessionNotFound:
             return False
         return (
-            all(map(identity.serves, session.agents))
+            identity.serves(session.agent)
             and (names is None or session.id in names)
             and query.agent in (None, session.agent)
             and query.metadata.items() <= session.spec.metadata.items()

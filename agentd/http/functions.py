@@ -7,23 +7,28 @@ from typing import Any, Final, Literal
 from aiohttp import web
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from agentd.errors import Forbidden, FunctionNotFound, InvalidRequest
+from agentd.errors import FieldError, Forbidden, FunctionNotFound, InvalidRequest
 from agentd.functions.declare import Tier
 from agentd.functions.registry import FunctionSpec, Kind
 from agentd.functions.service import CallRequest
 from agentd.http.answers import json_answer, page
 from agentd.http.bodies import Body, read_model
-from agentd.http.deps import DEPS, sees_words
+from agentd.http.deps import DEPS, IDENTITY, sees_words
 from agentd.http.models import Answer, Count, Listing, Seconds, Words
 from agentd.http.queries import Page
-from agentd.http.reach import require_every_agent
+from agentd.http.reach import require_agent, require_every_agent
 from agentd.http.table import Example, Route
 
 
 class InvokeBody(Body):
-    """``{"arguments": {…}}``."""
+    """``{"arguments": {…}, "agent": …}``."""
 
     arguments: dict[str, Any] = Field(default_factory=dict)
+    agent: str | None = Field(
+        default=None,
+        max_length=64,
+        description="Call it as this agent, by its rules. Without, nothing of tier high is called.",
+    )
 
 
 class FunctionError(Answer):
@@ -110,10 +115,15 @@ async def show(request: web.Request) -> web.Response:
 
 async def invoke(request: web.Request) -> web.Response:
     """``POST /v1/functions/{name}/invoke``: through the same gate as a conversation's calls."""
-    require_every_agent(request)
     deps = request.app[DEPS]
-    spec = _spec_of(request)
     body = await read_model(request, InvokeBody)
+    if body.agent is None:
+        require_every_agent(request)
+    else:
+        require_agent(request, body.agent)
+        if body.agent not in deps.manager.agent_names:
+            raise InvalidRequest(f"There is no agent {body.agent!r}.", errors=[FieldError("/agent", "no such agent")])
+    spec = _spec_of(request)
     outcome = await deps.functions.call(
         CallRequest(
             call_id=f"invoke-{secrets.token_hex(8)}",
@@ -121,9 +131,10 @@ async def invoke(request: web.Request) -> web.Response:
             arguments=body.arguments,
             session_id=None,
             run_id=None,
-            agent=None,
+            agent=body.agent,
             allowed=None,
             metadata={},
+            started_by=request[IDENTITY].name,
         )
     )
     deps.metrics.function_call(spec.name, outcome.outcome, outcome.duration_s)
@@ -198,7 +209,8 @@ ROUTES: Final = (
     Route(
         "POST", "/v1/functions/{name}/invoke", invoke, "control",
         summary="Call a function without a conversation",
-        description="Through the same gate as an agent's calls.",
+        description="Through the same gate as an agent's calls. One of tier `high` needs `agent`, whose profile allows it, and "
+        "answers when it was confirmed (`GET /v1/confirmations`), refused or not confirmed in time.",
         body=InvokeBody,
         answers={200: Invoked},
         errors=(FunctionNotFound,),

@@ -97,9 +97,7 @@ class SessionView(Answer):
 
     id: str = Field(description="The caller's name for it, or a generated one.")
     run_id: RunId = Field(description="This run; sorts by time.")
-    agent: str = Field(description="The agent it was started with: tokens and usage go by it.")
-    active_agent: str = Field(description="The agent that has the word; another one after a hand-over.")
-    agents: list[str] = Field(description="Every agent it was so far, in order.")
+    agent: str
     state: State
     activity: Literal["idle", "listening", "thinking", "speaking"]
     upstream: Literal["deepgram", "engine"]
@@ -110,6 +108,7 @@ class SessionView(Answer):
     error: SessionError | None
     audio: SessionAudio
     functions: list[str]
+    tainted: bool = Field(description="It was told something from outside: tier high needs a confirmation for the rest of it.")
     metadata: dict[str, str]
     last_heard: Words = None
     last_said: Words = None

@@ -3,10 +3,13 @@
 from typing import Final
 
 from agentd.http import (
+    actions,
     admin,
     audio,
+    calls,
     catalogue,
     compatible,
+    confirmations,
     console,
     docs,
     events,
@@ -36,6 +39,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     *records.ROUTES,
     *export.ROUTES,
     *functions.ROUTES,
+    *calls.ROUTES,
+    *confirmations.ROUTES,
+    *actions.ROUTES,
     *service.ROUTES,
     *admin.ROUTES,
     *catalogue.ROUTES,

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -137,12 +137,12 @@ class Manager:
         await self._until_started(session, wait=wait_ready)
         return session, True
 
-    async def resumed(self, spec: StartSpec, serves: Callable[[Sequence[str]], bool] = lambda _: True) -> StartSpec:
+    async def resumed(self, spec: StartSpec, serves: Callable[[str], bool] = lambda _: True) -> StartSpec:
         """The request with the agent and the conversation of the run it goes on from, if it names one.
 
         Args:
             spec: the request.
-            serves: whether the caller may reach conversations with these agents.
+            serves: whether the caller may reach conversations with an agent.
 
         Raises:
             InvalidRequest, SessionNotFound, SessionExists, Conflict: no run id, no such run, live, or without words.
@@ -153,7 +153,7 @@ class Manager:
             fault = FieldError("/resume", "must be the run_id of a past run")
             raise InvalidRequest(f"{spec.resume[:64]!r} is no run id.", errors=[fault])
         run = await self.find(spec.resume)
-        if not serves(run.agents):
+        if not serves(run.agent):
             raise SessionNotFound(f"There is no session {spec.resume!r}.")
         return await resumed(spec, run, self.find)
 
@@ -174,17 +174,9 @@ class Manager:
         await self._until_started(live, wait=wait_ready)
         return live, False
 
-    async def start_passthrough(
-        self, *, agent: str | None, client: PassthroughClient, agents: frozenset[str] | None = None
-    ) -> Session:
-        """A session for a Voice Agent client: returns once the upstream is connected, before its Settings are known.
-
-        Args:
-            agent: its profile.
-            client: the connection.
-            agents: those that its token is for; None: all.
-        """
-        session = self._launch(StartSpec(agent=agent or PASSTHROUGH, agents=agents), client)
+    async def start_passthrough(self, *, agent: str | None, client: PassthroughClient, started_by: str | None = None) -> Session:
+        """A session for a Voice Agent client: returns once the upstream is connected, before its Settings are known."""
+        session = self._launch(StartSpec(agent=agent or PASSTHROUGH, started_by=started_by), client)
         await self._until_started(session, wait=True)
         await self._store.flushed()
         return session
@@ -233,9 +225,7 @@ class Manager:
     def actions(self, session_id: str) -> Actions | None:
         """What a handler may do to the live session of that id or run id; None when it is not live."""
         session = self.shelf.peek(session_id)
-        if session is None or not session.live:
-            return None
-        return Actions(session, self._profiles, self._deps.functions.registry)
+        return Actions(session) if session is not None and session.live else None
 
     def adopt(self, settings: Settings, profiles: Profiles) -> None:
         """Take these settings for sessions that start from now on; live ones keep theirs."""
@@ -283,6 +273,11 @@ class Manager:
     def live_sessions(self) -> Sessions:
         """The live sessions."""
         return list(self._live.values())
+
+    @property
+    def agent_names(self) -> list[str]:
+        """Every profile's name."""
+        return self._profiles.names
 
     def agents(self) -> Views:
         """Every profile as it resolves, secrets masked."""

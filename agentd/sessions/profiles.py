@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from agentd.config import AgentProfile, Settings
 from agentd.errors import AgentNotFound, FieldError, InvalidRequest, InvalidSettings, Unavailable
+from agentd.functions.policy import AgentPolicy
 from agentd.functions.registry import FunctionSpec, Registry
 from agentd.protocol import settings as documents
 from agentd.sessions.merging import Merge
@@ -39,6 +40,7 @@ class Profiles:
         self._agents.setdefault(settings.default_agent, AgentProfile())
         through = self._agents.get(PASSTHROUGH, AgentProfile())
         self._agents[PASSTHROUGH] = through.model_copy(update={"functions": through.functions or ()})
+        self._policies = {name: AgentPolicy.of(profile) for name, profile in self._agents.items()}
 
     @property
     def names(self) -> list[str]:
@@ -76,16 +78,21 @@ class Profiles:
             raise Unavailable("This agent uses the embedded engine, which engine.mode = 'never' switches off.")
         return "engine"
 
+    def policy(self, name: str | None) -> AgentPolicy:
+        """What that agent may call; without a name, or when there is none of that name, nothing of tier high."""
+        return self._policies.get(name or "", AgentPolicy())
+
     def functions(self, profile: AgentProfile, registry: Registry, narrowed: tuple[str, ...] | None) -> list[FunctionSpec]:
-        """The functions a session may call: the profile's list, else all but tier high; ``narrowed`` only takes away.
+        """The functions a session may call: the profile's list, else all; of tier high only what ``allow_high`` names too.
+
+        ``narrowed`` only takes away.
 
         Raises:
             InvalidRequest: ``narrowed`` names a function the profile does not offer, or one that is not loaded.
         """
-        if profile.functions is None:
-            offered = [spec for spec in registry.specs.values() if spec.tier != "high"]
-        else:
-            offered = [registry.specs[name] for name in profile.functions if name in registry.specs]
+        named = registry.specs if profile.functions is None else profile.functions
+        policy = AgentPolicy.of(profile)
+        offered = [registry.specs[name] for name in named if name in registry.specs and policy.offers(registry.specs[name])]
         if narrowed is None:
             return offered
         by_name = {spec.name: spec for spec in offered}
@@ -135,10 +142,6 @@ class Profiles:
             prompt=profile.prompt or (None if through else DEFAULT_PROMPT),
             allowed_endpoints=self._settings.security.allowed_endpoints,
         )
-
-    def fragment(self, profile: AgentProfile) -> dict[str, Any]:
-        """What the profile itself says, as a Settings fragment: its own short forms included, no defaults."""
-        return _fragment(profile, {})
 
     def check_block(self, kind: str, block: Mapping[str, Any]) -> None:
         """Refuse an update that names an endpoint or function endpoint which is not allowed."""

@@ -36,7 +36,13 @@ async def resumed(spec: StartSpec, run: Run, find: Find) -> StartSpec:
         raise Conflict(
             f"What was said in run {run.run_id} is not kept (store.transcripts, store.transcript_days); start without resume."
         )
-    return replace(spec, agent=spec.agent or run.agent, history=tuple(await _told(run, find)))
+    return replace(spec, agent=spec.agent or run.agent, history=tuple(await _told(run, find)), tainted=_tainted(run))
+
+
+def _tainted(run: Run) -> bool:
+    """Whether it was told something from outside; true as well where that was not kept, as of a daemon that was killed."""
+    view = run.view(words=False)
+    return bool(view.get("tainted", True)) or view["end_reason"] == "interrupted"
 
 
 async def _told(run: Run, find: Find) -> list[dict[str, Any]]:

@@ -31,7 +31,6 @@ from agentd.sessions.calls import Caller
 from agentd.sessions.client_side import ClientSide
 from agentd.sessions.commands import Commands
 from agentd.sessions.conversation import Conversation
-from agentd.sessions.hand_over import HandOver
 from agentd.sessions.injection import Speech
 from agentd.sessions.lifeline import Lifeline
 from agentd.sessions.merging import Merge
@@ -100,6 +99,7 @@ class Session:
         self.agent = agent
         self.upstream = upstream
         self.spec = spec
+        self.allowed = allowed
         self.state = State.CONNECTING
         self.end_reason: EndReason | None = None
         self.error: AgentdError | None = None
@@ -107,7 +107,8 @@ class Session:
         self.ended_at: float | None = None
         self.started = asyncio.Event()
         self.ended = asyncio.Event()
-        caller = Caller(id, run_id, agent, allowed, dict(spec.metadata))
+        deps.functions.run_started(run_id, tainted=spec.tainted)
+        caller = Caller(id, run_id, agent, allowed, dict(spec.metadata), spec.started_by)
         self.conversation = Conversation(
             caller=caller,
             upstream=upstream,
@@ -128,16 +129,6 @@ class Session:
         out = Sending(self.conversation, commands, limits=deps.limits, metrics=deps.metrics)
         speaking = Speaking(out)
         updates, texts = Updates(out, deps.profiles), Texts(out, speaking)
-        self.client_side = ClientSide(self.conversation, merge)
-        self.hand_over = HandOver(
-            out,
-            updates,
-            speaking,
-            spec=spec,
-            started_as=agent,
-            upstream=upstream,
-            client_side=self.client_side if client is not None else None,
-        )
         # the commands, as callers know them
         self.prompt_view = updates.prompt_view
         self.block_view = updates.block_view
@@ -166,6 +157,8 @@ class Session:
         self._counted_at = 0.0
         self._commands: set[asyncio.Task[None]] = set()
         self._to_be_said = commands
+        self._tainted: bool | None = None
+        self.client_side = ClientSide(self.conversation, merge)
         self.lifeline = Lifeline(
             self.conversation,
             target=deps.target,
@@ -244,6 +237,11 @@ class Session:
             self.stop(EndReason.MAX_DURATION)
 
     @property
+    def tainted(self) -> bool:
+        """True when the conversation was told something from outside (``untrusted_output``), or went on from one that was."""
+        return self._deps.functions.tainted(self.run_id) if self._tainted is None else self._tainted
+
+    @property
     def attended(self) -> bool:
         """True while somebody is in the conversation: hears it (as its clients do), or can talk into it."""
         return self.conversation.attended
@@ -305,13 +303,14 @@ class Session:
         if self.state is not State.ENDED:
             self._become(State.STOPPING)
         self.conversation.calls.close()
-        self._deps.functions.run_ended(self.run_id)
         for task in list(self._commands):
             task.cancel()
 
     async def _finish(self, reason: EndReason) -> None:
         conversation = self.conversation
         self.end_reason = self.end_reason or reason
+        self._tainted = self.tainted
+        self._deps.functions.run_ended(self.run_id)
         await self.lifeline.close()
         if self.tape is not None:
             await self.tape.close()
@@ -372,21 +371,6 @@ class Session:
     def live(self) -> bool:
         """True until everything of it is gone."""
         return self.state is not State.ENDED
-
-    @property
-    def active_agent(self) -> str:
-        """The agent that has the word: another than ``agent`` after a hand-over."""
-        return self.hand_over.agent
-
-    @property
-    def agents(self) -> list[str]:
-        """Every agent it was, in order, ``agent`` first."""
-        return self.hand_over.agents
-
-    @property
-    def allowed(self) -> frozenset[str]:
-        """The functions that the active agent may call."""
-        return self.conversation.calls.caller.allowed
 
     @property
     def input_format(self) -> AudioFormat:

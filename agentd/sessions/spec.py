@@ -16,7 +16,8 @@ class StartSpec:
         functions: names that narrow the profile's list; None keeps it.
         record: whether the conversation is recorded; None: as ``[store] record_audio`` says.
         resume: the run id of a past run to go on from.
-        agents: the agents that whoever started it may use; None: all.
+        tainted: it was told something from outside.
+        started_by: the name of the token that asks for it.
         history: what was said in it, as History objects; filled in by the manager.
     """
 
@@ -31,8 +32,9 @@ class StartSpec:
     idle_timeout_s: float | None = None
     max_duration_s: float | None = None
     resume: str | None = None
-    agents: frozenset[str] | None = None
     history: tuple[Mapping[str, Any], ...] = ()
+    tainted: bool = False
+    started_by: str | None = None
 
 
 class PassthroughClient(Listener, Protocol):

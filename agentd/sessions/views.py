@@ -27,8 +27,6 @@ def session_view(session: "Session", *, words: bool) -> dict[str, Any]:
         "id": session.id,
         "run_id": session.run_id,
         "agent": session.agent,
-        "active_agent": session.active_agent,
-        "agents": list(session.agents),
         "state": session.state,
         "activity": conversation.activity if session.live else "idle",
         "upstream": session.upstream,
@@ -42,6 +40,7 @@ def session_view(session: "Session", *, words: bool) -> dict[str, Any]:
             "output": _audio(conversation.output_format.encoding, conversation.output_format.sample_rate),
         },
         "functions": sorted(session.allowed),
+        "tainted": session.tainted,
         "metadata": dict(session.spec.metadata),
     }
     if words:

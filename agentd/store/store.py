@@ -204,6 +204,24 @@ class Store:
         nothing = [] if by else [usage.line((), [0] * len(usage.SUMS))]
         return await self._read(lambda connection: usage.table(connection, by=by, first=first, last=last, agents=agents), nothing)
 
+    # what must not be forgotten: on the disk before it is acknowledged
+
+    async def keep_note(self, name: str, value: str) -> None:
+        """Keep a value of the daemon's own, and return once it survives a loss of power.
+
+        Raises:
+            StoreUnavailable: the disk does not take it.
+        """
+        await self.writer.do(lambda connection: rows.write_note(connection, name, value), durable=True)
+
+    async def kept_note(self, name: str) -> str | None:
+        """A value of the daemon's own.
+
+        Raises:
+            StoreUnavailable: the file cannot be read now.
+        """
+        return await self.read(lambda connection: rows.note(connection, name))
+
     # handlers' values: on the disk before they are acknowledged
 
     async def values(self, file: str) -> dict[str, Any]:

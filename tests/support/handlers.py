@@ -13,7 +13,6 @@ from typing import Any
 from agentd.config import LimitSettings
 from agentd.config.sections import StoreSettings
 from agentd.functions.audit import Audit
-from agentd.functions.requests import Moment
 from agentd.functions.service import CallOutcome, CallRequest, Functions
 from agentd.store import Store
 
@@ -30,8 +29,7 @@ class RecordedSession:
         self.say_takes_s = 0.0
         self.say_raises: list[Exception] = []
 
-    async def say(self, text: str, *, behavior: str = "queue", moment: Moment = "quiet") -> None:
-        del moment
+    async def say(self, text: str, *, behavior: str = "queue") -> None:
         if self.say_raises:
             raise self.say_raises.pop(0)
         await asyncio.sleep(self.say_takes_s)
@@ -42,9 +40,6 @@ class RecordedSession:
 
     async def end_session(self, *, after_speech: bool = True) -> None:
         self._note("end_session", after_speech)
-
-    async def hand_over(self, agent: str) -> None:
-        self._note("hand_over", agent)
 
     def publish(self, type_: str, data: dict[str, Any]) -> None:
         self._note("publish", type_, data)
@@ -90,7 +85,7 @@ class Bench:
             store=self.store,
             audit=self.audit,
             older_values=self.state_dir / "functions",
-            limits=LimitSettings(**self.limits),
+            limits=LimitSettings(**{"function_calls_per_minute": 1000} | self.limits),
             config=self.config,
             actions=lambda name: self.session if name == "s" else None,
             allowed_endpoints=self.allowed_endpoints,

@@ -23,6 +23,8 @@ _UNITS: Final = {
     "kg": "kilograms",
     "km": "kilometres",
 }
+FROM_OUTSIDE: Final = "data_from_outside"
+"""agentd wraps what a stranger may have written; inside is the result itself."""
 _ITEMS: Final = 6
 _CHARS: Final = 1200
 """Longer results are cut at a sentence: this is over a minute of speech."""
@@ -78,7 +80,14 @@ def _spoken_value(value: Any) -> str:
             return _sentence(_phrase(value))
 
 
+def unwrapped(value: Any) -> Any:
+    """A result without what marks it as coming from outside."""
+    return value[FROM_OUTSIDE] if isinstance(value, Mapping) and FROM_OUTSIDE in value else value
+
+
 def _spoken_object(value: Mapping[str, Any]) -> str:
+    if FROM_OUTSIDE in value:
+        return _spoken_value(value[FROM_OUTSIDE]) or DONE
     for key in _SPEAKABLE:
         if isinstance(value.get(key), str) and value[key].strip():
             return _sentence(value[key])

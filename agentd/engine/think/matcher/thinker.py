@@ -18,7 +18,7 @@ from agentd.engine.think.matcher.parameters import Parameter
 from agentd.engine.think.matcher.pending import SESSION_KEY, Conversation, Pending
 from agentd.engine.think.matcher.questions import question, read_answer
 from agentd.engine.think.matcher.reading import Reading
-from agentd.engine.think.matcher.replies import spoken_results
+from agentd.engine.think.matcher.replies import spoken_results, unwrapped
 from agentd.engine.think.matcher.sentence import Form
 from agentd.engine.think.sentences import sentences
 
@@ -170,7 +170,7 @@ def _report(results: Sequence[CallMade], request: ThinkRequest, conversation: Co
 def _asked_for(call: CallMade) -> Pending | None:
     """The call to make again, when a handler needs an answer: agentd's AskUser arrives as ``{"say", "awaiting"}``."""
     try:
-        result = orjson.loads(call.result or "")
+        result = unwrapped(orjson.loads(call.result or ""))
     except orjson.JSONDecodeError:
         return None
     awaited = result.get("awaiting") if isinstance(result, dict) else None
