@@ -23,6 +23,7 @@ OWN_EVENTS: Final = frozenset(
         "FunctionCallDelegated",
         "ConfirmationRequested",
         "ConfirmationSettled",
+        "AgentChanged",
         "CommandFinished",
         "AudioDropped",
         "DeadAir",
@@ -43,9 +44,10 @@ _WORD_KEYS: Final = frozenset(
 
 _PLAIN_KEYS: Final = frozenset(
     {
-        "activity", "audio", "basis", "behavior", "call_id", "cause", "code", "command_id", "conversational_behavior",
-        "encoding", "end_reason", "ended_at", "expires_at", "id", "kind", "name", "old_state", "outcome", "reason", "request_id",
-        "role", "run_id", "session_id", "stage", "started_at", "state", "tier", "time", "trigger", "type", "upstream", "where",
+        "activity", "agent", "audio", "basis", "behavior", "by", "call_id", "cause", "code", "command_id",
+        "conversational_behavior", "encoding", "end_reason", "ended_at", "expires_at", "from", "id", "kind", "name", "old_state",
+        "outcome", "reason", "request_id", "role", "run_id", "session_id", "stage", "started_at", "state", "tier", "time", "to",
+        "trigger", "type", "upstream", "where",
     }
 )  # fmt: skip
 """Members whose text is not speech. Any other text is left out: an unknown member may quote the user."""

@@ -27,7 +27,7 @@ from agentd.functions.once import Once
 from agentd.functions.policy import AgentPolicy, PolicyOf
 from agentd.functions.process import WorkerGone
 from agentd.functions.provider import Admitted, Loading, Offer, Provider, Serve
-from agentd.functions.registry import Registry
+from agentd.functions.registry import FunctionSpec, Registry
 from agentd.functions.requests import Actions, Requests, SessionActions
 from agentd.functions.results import internal, read, spoken
 from agentd.functions.slots import NoSlot, Slots
@@ -108,6 +108,7 @@ class Functions:
         self._one_load = asyncio.Lock()
         self._providers: tuple[Provider, ...] | None = None
         self._retired: list[Provider] = []
+        self._at_work: dict[tuple[str | None, str], FunctionSpec] = {}
         self._background: dict[str, set[asyncio.Task[None]]] = {}
         self._tallies = Tallies()
         self._closed = False
@@ -208,6 +209,10 @@ class Functions:
         for task in tuple(self._background.get(run_id, ())):
             task.cancel()
 
+    def at_work(self, run_id: str | None, call_id: str) -> FunctionSpec | None:
+        """The function that runs for this call; None: it has not begun yet (it may be waiting in the gate), or is over."""
+        return self._at_work.get((run_id, call_id))
+
     async def call(self, request: CallRequest) -> CallOutcome:
         """Run a call and settle it; the same id again gets the same outcome and runs nothing.
 
@@ -277,6 +282,7 @@ class Functions:
         """Run it, whatever it does."""
         request, arguments = call.request, call.arguments
         session = None if request.session_id is None else self._actions(request.session_id)
+        self._at_work[request.run_id, request.call_id] = call.spec
         try:
             async with filling(session, call.spec.options, self._nursery):
                 reply = await provider.run(call, self._serve(call))
@@ -291,6 +297,8 @@ class Functions:
             return CallOutcome("error", text, None, arguments), str(gone)
         except Exception:  # noqa: BLE001 - the function runner's guard: a call is settled whatever happens
             return self._broken(request)
+        finally:
+            del self._at_work[request.run_id, request.call_id]
         return read(reply, call, limit_bytes=self._limits.function_result_bytes)
 
     def _broken(self, request: CallRequest) -> tuple[CallOutcome, str]:

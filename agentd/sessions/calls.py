@@ -1,7 +1,8 @@
 """The function calls of one session: each is run by the daemon or by a compatible client, and settled exactly once.
 
 Settled means: answered to the connection that asked, or closed without an answer because the upstream cancelled it,
-its connection is gone or the session ended (docs/architecture.md, decision 6).
+its connection is gone or the session ended (docs/architecture.md, decision 6). When the user speaks over a call, a handler
+that is not declared to be cancelled then runs to its end: what it came to is recorded, and nobody is answered.
 """
 
 import asyncio
@@ -11,10 +12,11 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from agentd.functions.call import CallOutcome, CallRequest
+from agentd.functions.call import CallRequest
 from agentd.functions.service import Functions
 from agentd.protocol.messages import FunctionCall, FunctionCallResponse
 from agentd.sessions.link import Link
+from agentd.sessions.order import AnswerPlace
 from agentd.sessions.records import CallRecord
 from agentd.supervise import spawn
 
@@ -24,7 +26,12 @@ GRACE_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, as the gate sees it."""
+    """Who calls, as the gate sees it; another one after a hand-over.
+
+    Attributes:
+        agent: the agent that has the word.
+        allowed: what it may call.
+    """
 
     session_id: str
     run_id: str
@@ -47,14 +54,21 @@ class CallOwner(Protocol):
         """The client did not answer its call in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class _AtClient:
-    """A call the client was asked for."""
+@dataclass(eq=False, slots=True)
+class _Open:
+    """A call under way.
+
+    Attributes:
+        place: where its answer goes.
+        by_client: done when the client has answered; None for a call that the daemon runs.
+    """
 
     link: Link
     call: FunctionCall
     record: CallRecord
-    answered: asyncio.Future[None]
+    place: AnswerPlace
+    by_client: asyncio.Future[None] | None = None
+    task: asyncio.Task[None] | None = None
 
 
 class Calls:
@@ -62,140 +76,185 @@ class Calls:
 
     Args:
         client_s: seconds the client has to answer a call of its own.
+
+    Attributes:
+        caller: who calls from now on.
     """
 
     def __init__(self, functions: Functions, caller: Caller, owner: CallOwner, *, client_s: float) -> None:
         self.group: asyncio.TaskGroup | None = None
+        self.caller = caller
         self._functions = functions
-        self._caller = caller
         self._owner = owner
         self._client_s = client_s
-        self._running: dict[tuple[int, str], asyncio.Task[None]] = {}
-        self._at_client: dict[str, _AtClient] = {}
-        self._answers: dict[bytes, str] = {}
+        self._awaited: dict[tuple[int, str], _Open] = {}
+        self._unawaited: set[_Open] = set()
+        self._answers: dict[bytes, CallRecord] = {}
 
     def is_open(self, link: Link, call_id: str) -> bool:
         """True while a call of that id is under way on that connection; another connection may use the id anew."""
-        return (link.n, call_id) in self._running
+        return (link.n, call_id) in self._awaited
 
     def is_known(self, call: FunctionCall, record: CallRecord) -> bool:
         """True when ``call`` was made before the turn was asked anew: ``start`` answers it without running anything."""
         return _key(call.name, record.arguments) in self._answers
 
-    def start(self, link: Link, call: FunctionCall, record: CallRecord) -> None:
+    def start(self, link: Link, call: FunctionCall, record: CallRecord, place: AnswerPlace) -> None:
         """Run ``call`` here and answer it to ``link``."""
-        self._spawn(link, call, record, self._run(link, call, record))
+        opened = _Open(link, call, record, place)
+        self._spawn(opened, self._run(opened))
 
-    def delegate(self, link: Link, call: FunctionCall, record: CallRecord) -> None:
+    def delegate(self, link: Link, call: FunctionCall, record: CallRecord, place: AnswerPlace) -> None:
         """Wait for the client to answer ``call``; its silence is answered for it."""
-        asked = _AtClient(link, call, record, asyncio.get_running_loop().create_future())
-        self._at_client[call.id] = asked
-        self._spawn(link, call, record, self._ask(asked))
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        opened = _Open(link, call, record, place, by_client=answered)
+        self._spawn(opened, self._ask(opened, answered))
 
     def client_answered(self, response: FunctionCallResponse, frame: bytes) -> bool:
         """The client answers a call: the first answer goes on as it came. False: no such call waits for the client.
 
         Without an id it is for the oldest open call of its name (the schema allows that).
         """
-        asked = self._at_client.get(response.id or "") or (
-            next((one for one in self._at_client.values() if one.call.name == response.name), None)
-            if response.id is None
-            else None
-        )
-        if asked is None or asked.answered.done():
+        asked = next((one for one in self._at_client() if _answers(response, one.call)), None)
+        if asked is None or asked.by_client is None:
             return False
+        link, call = asked.link, asked.call
         self._owner.call_settled(asked.record, "ok", response.content)
-        if asked.call.id in asked.link.protocol.open_calls and asked.link.is_ready:
-            asked.link.send(response.model_copy(update={"id": asked.call.id}), frame)
-        asked.answered.set_result(None)
+
+        def send() -> None:
+            if call.id in link.protocol.open_calls and link.is_ready:
+                link.send(response.model_copy(update={"id": call.id}), frame)
+
+        asked.by_client.set_result(None)
+        asked.place.give(send)
         return True
 
     def cancel(self, link: Link, call_id: str) -> None:
-        """The upstream cancelled this call: stop the handler, send no answer, take none."""
-        task = self._running.pop((link.n, call_id), None)
-        if task is not None:
-            self._at_client.pop(call_id, None)
-            task.cancel()
+        """The upstream cancelled this call: no answer is sent and none is taken; see ``_leave`` for what runs."""
+        opened = self._awaited.get((link.n, call_id))
+        if opened is not None:
+            self._leave(opened)
 
     def close(self) -> None:
         """Cancel everything that runs."""
-        for task in list(self._running.values()):
-            task.cancel()
+        for opened in (*self._awaited.values(), *self._unawaited):
+            if opened.task is not None:
+                opened.task.cancel()
 
     def withdraw(self) -> list[FunctionCall]:
-        """Cancel everything that runs, because its connection is gone; the calls the client was asked for."""
-        asked = [one.call for one in self._at_client.values() if not one.answered.done()]
-        self._at_client.clear()
-        self.close()
+        """The connection is gone, and with it whoever waits for answers: as if each was cancelled.
+
+        Returns:
+            The calls that the client was asked for and has not answered.
+        """
+        asked = [opened.call for opened in self._at_client()]
+        for opened in list(self._awaited.values()):
+            self._leave(opened)
         return asked
 
     async def in_progress(self) -> None:
         """Wait for what runs now, at most two seconds."""
-        if self._running:
-            await asyncio.wait(set(self._running.values()), timeout=GRACE_S)
+        tasks = {opened.task for opened in (*self._awaited.values(), *self._unawaited) if opened.task is not None}
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE_S)
 
     def remember(self, records: tuple[CallRecord, ...]) -> None:
         """Calls of a turn that is asked anew: the same call is answered with what is known and not run again."""
-        self._answers = {
-            _key(record.name, record.arguments): record.result or "interrupted; outcome unknown" for record in records
-        }
+        self._answers = {_key(record.name, record.arguments): record for record in records}
 
     def forget(self) -> None:
         """The turn is over: the same call means a new act again."""
         self._answers.clear()
 
-    async def _run(self, link: Link, call: FunctionCall, record: CallRecord) -> None:
+    def _at_client(self) -> list[_Open]:
+        """The calls the client was asked for and has not answered, oldest first."""
+        return [opened for opened in self._awaited.values() if opened.by_client is not None and not opened.by_client.done()]
+
+    def _leave(self, opened: _Open) -> None:
+        """Nobody waits for this call any more: it is stopped, but for a handler at work that is to run to its end.
+
+        What has not begun (it waits for its turn, or for a confirmation) is stopped whatever is declared.
+        """
+        self._awaited.pop((opened.link.n, opened.call.id), None)
+        opened.record.awaited = False
+        runs = None if opened.by_client is not None else self._functions.at_work(self.caller.run_id, opened.call.id)
+        if opened.task is not None and (runs is None or runs.cancel_on_barge_in):
+            opened.task.cancel()
+        elif opened.task is not None:
+            self._unawaited.add(opened)
+        opened.place.close()
+
+    async def _run(self, opened: _Open) -> None:
+        call, record, caller = opened.call, opened.record, self.caller
         known = self._answers.get(_key(call.name, record.arguments))
         if known is not None:
-            outcome = CallOutcome(outcome="ok", content=known, result=known, arguments={}, duration_s=0.0)
+            await self._settled(known)
+            outcome, content = known.outcome or "ok", known.result or "interrupted; outcome unknown"
         else:
-            outcome = await self._functions.call(
+            settled = await self._functions.call(
                 CallRequest(
                     call_id=call.id,
                     name=call.name,
                     arguments=call.arguments,
-                    session_id=self._caller.session_id,
-                    run_id=self._caller.run_id,
-                    agent=self._caller.agent,
-                    allowed=self._caller.allowed,
-                    metadata=self._caller.metadata,
-                    started_by=self._caller.started_by,
+                    session_id=caller.session_id,
+                    run_id=caller.run_id,
+                    agent=caller.agent,
+                    allowed=caller.allowed,
+                    metadata=caller.metadata,
+                    turn=record.turn,
+                    started_by=caller.started_by,
                 )
             )
-        self._settle(link, call, record, outcome.outcome, outcome.content)
+            outcome, content = settled.outcome, settled.content
+        self._settle(opened, outcome, content)
 
-    async def _ask(self, asked: _AtClient) -> None:
+    async def _settled(self, record: CallRecord) -> None:
+        """Wait for a call that nobody waited for any more; its own time limit bounds the wait."""
+        tasks = [opened.task for opened in self._unawaited if opened.record is record and opened.task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _ask(self, opened: _Open, answered: asyncio.Future[None]) -> None:
         try:
             async with asyncio.timeout(self._client_s):
-                await asked.answered
+                await answered
         except TimeoutError:
-            self._owner.client_silent(asked.call)
-            text = f"The function {asked.call.name} did not answer in time; whether it had an effect is unknown."
-            self._settle(asked.link, asked.call, asked.record, "timeout", text)
+            self._owner.client_silent(opened.call)
+            text = f"The function {opened.call.name} did not answer in time; whether it had an effect is unknown."
+            self._settle(opened, "timeout", text)
 
-    def _settle(self, link: Link, call: FunctionCall, record: CallRecord, outcome: str, content: str) -> None:
-        self._owner.call_settled(record, outcome, content)
-        if call.id in link.protocol.open_calls and link.is_ready:
-            response = FunctionCallResponse(id=call.id, name=call.name, content=content)
-            link.send(response)
-            self._owner.call_answered(response)
+    def _settle(self, opened: _Open, outcome: str, content: str) -> None:
+        link, call = opened.link, opened.call
+        self._owner.call_settled(opened.record, outcome, content)
 
-    def _spawn(self, link: Link, call: FunctionCall, record: CallRecord, work: Coroutine[Any, Any, None]) -> None:
+        def send() -> None:
+            if call.id in link.protocol.open_calls and link.is_ready:
+                response = FunctionCallResponse(id=call.id, name=call.name, content=content)
+                link.send(response)
+                self._owner.call_answered(response)
+
+        opened.place.give(send)
+
+    def _spawn(self, opened: _Open, work: Coroutine[Any, Any, None]) -> None:
         if self.group is None:
             raise AssertionError("calls start while the session runs")
-        task = spawn(self.group, work, name=f"session:{self._caller.session_id}:call:{call.name}")
-        self._running[link.n, call.id] = task
+        key = opened.link.n, opened.call.id
+        opened.task = spawn(self.group, work, name=f"session:{self.caller.session_id}:call:{opened.call.name}")
+        self._awaited[key] = opened
 
         def over(_: asyncio.Task[None]) -> None:
             """However it ended: a task that is cancelled before its first step runs nothing of itself."""
-            if self._running.get((link.n, call.id)) is task:
-                del self._running[link.n, call.id]
-            asked = self._at_client.get(call.id)
-            if asked is not None and asked.record is record:
-                del self._at_client[call.id]
-            self._owner.call_settled(record, "cancelled", None)
+            if self._awaited.get(key) is opened:
+                del self._awaited[key]
+            self._unawaited.discard(opened)
+            self._owner.call_settled(opened.record, "cancelled", None)
+            opened.place.close()
 
-        task.add_done_callback(over)
+        opened.task.add_done_callback(over)
+
+
+def _answers(response: FunctionCallResponse, call: FunctionCall) -> bool:
+    return call.id == response.id if response.id is not None else call.name == response.name
 
 
 def _key(name: str, arguments: Any) -> bytes:

@@ -22,7 +22,7 @@ def waiting(turn: Turn | None, now: float, *, played_until: float, unheard_s: fl
     if turn.cause == "agent" or turn.hushed or played_until > now:
         return None
     since = max(turn.started_at, played_until)
-    if any(call.outcome is None for call in turn.calls):
+    if any(call.open for call in turn.calls):
         return "function", since
     if turn.said and turn.said[-1].at_byte >= turn.audio_bytes:
         return "speak", since

@@ -14,6 +14,7 @@ from agentd.protocol.messages import FunctionCall, FunctionCallRequest, Function
 from agentd.sessions.calls import Caller, Calls
 from agentd.sessions.client_view import ClientView
 from agentd.sessions.link import Link
+from agentd.sessions.order import Answers
 from agentd.sessions.records import CallRecord
 from agentd.sessions.turns import TurnTracker
 
@@ -44,6 +45,7 @@ class Dispatch:
         limits: LimitSettings,
         publish: Callable[[str, dict[str, Any]], None],
     ) -> None:
+        self._functions = functions
         self.calls = Calls(functions, caller, self, client_s=limits.client_function_s)
         self._taint: Callable[[], None] = lambda: functions.taint(caller.run_id)
         self.count = 0
@@ -61,6 +63,7 @@ class Dispatch:
         """Give each call to whoever runs it."""
         shown: list[FunctionCall] = []
         ours: list[FunctionCall] = []
+        answers = Answers()
         now = self._loop.time()
         for call in request.functions:
             if self.calls.is_open(link, call.id):
@@ -72,16 +75,18 @@ class Dispatch:
                 shown.append(call)
                 continue
             self.count += 1
-            self._publish("FunctionCallStarted", {"call_id": call.id, "name": call.name, "arguments": arguments})
-            if self._view is None or call.name in self.ours:
+            at_client = self._view is not None and call.name not in self.ours
+            self._note_facts(record, at_client=at_client)
+            self._publish("FunctionCallStarted", {"call_id": call.id, "name": call.name, "arguments": arguments} | record.facts())
+            if not at_client:
                 ours.append(call)
-                self.calls.start(link, call, record)
+                self.calls.start(link, call, record, answers.place())
             elif self.calls.is_known(call, record):
-                self.calls.start(link, call, record)
+                self.calls.start(link, call, record, answers.place())
             else:
                 shown.append(call)
                 self._taint()
-                self.calls.delegate(link, call, record)
+                self.calls.delegate(link, call, record, answers.place())
         if self._view is not None:
             self._view.calls_requested(request, frame, shown=shown, ours=ours)
 
@@ -115,7 +120,14 @@ class Dispatch:
             return
         self._tracker.call_finished(record, outcome, result, self._loop.time())
         self._metrics.function_call(record.name, outcome, record.duration_s or 0.0)
-        self._publish("FunctionCallFinished", record.view(words=True))
+        self._publish("FunctionCallFinished", record.view(words=True) | record.facts())
+
+    def _note_facts(self, record: CallRecord, *, at_client: bool) -> None:
+        """Who calls, and what kind of function it is."""
+        spec = None if at_client else self._functions.registry.specs.get(record.name)
+        record.agent = self.calls.caller.agent
+        record.kind = "client" if at_client else None if spec is None else spec.kind
+        record.tier = None if spec is None else spec.tier
 
     def call_answered(self, response: FunctionCallResponse) -> None:
         """Show the client what the daemon answered."""

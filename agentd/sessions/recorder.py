@@ -155,4 +155,5 @@ class Recorder:
                 if call.call_id == call_id:
                     view = call.view(words=self._store.settings.transcripts)
                     self._store.put_call(session.run_id, turn.n, position, view)
+                    self._write_turn(session, turn)  # if it has ended: a call may come to its end after its turn
                     return

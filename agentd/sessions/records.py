@@ -11,7 +11,16 @@ TurnCause = Literal["speech", "text", "agent"]
 
 @dataclass(slots=True)
 class CallRecord:
-    """One function call as the session saw it; ``outcome`` is None while it is open."""
+    """One function call as the session saw it.
+
+    Attributes:
+        outcome: None until it has come to its end.
+        awaited: False once nobody waits for it any more: the user spoke over it, or its connection is gone.
+        turn: number of its turn.
+        agent: who called.
+        kind: what runs it: as ``FunctionSpec.kind``, or "client"; None: not known here.
+        tier: how much it can do, where the daemon runs it.
+    """
 
     call_id: str
     name: str
@@ -21,6 +30,20 @@ class CallRecord:
     outcome: str | None = None
     result: str | None = None
     duration_s: float | None = None
+    awaited: bool = True
+    turn: int | None = None
+    agent: str | None = None
+    kind: str | None = None
+    tier: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Somebody waits for its outcome."""
+        return self.outcome is None and self.awaited
+
+    def facts(self) -> dict[str, Any]:
+        """What its events tell besides: turn, agent, kind and tier."""
+        return {"turn": self.turn, "agent": self.agent, "kind": self.kind, "tier": self.tier}
 
     def view(self, *, words: bool) -> dict[str, Any]:
         """The call as JSON; without ``words`` arguments and result are left out."""

@@ -67,6 +67,8 @@ def _cut_off(events: list[Envelope], n: int) -> Turn | None:
     for event in events:
         if event.type not in ("ConversationText", "FunctionCallStarted", "FunctionCallFinished"):
             continue
+        if (event.data.get("turn") or n) < n:  # a call that came to its end after its turn
+            continue
         if turn is None:
             cause: TurnCause = "speech" if event.data.get("role") == "user" else "agent"
             turn = Turn(n=n, cause=cause, started=_unix(event.time), started_at=0.0, outcome="error")

@@ -116,7 +116,7 @@ class TurnTracker:
         draft = self.current
         if draft is None or not self._is_draft(draft):
             return
-        if any(call.outcome not in (None, "cancelled") for call in draft.calls):
+        if any(call.outcome != "cancelled" and not call.open for call in draft.calls):
             self._end("interrupted", now)
         else:
             self.withdraw(draft)
@@ -371,7 +371,7 @@ class TurnTracker:
         if self._abandoned is None:
             self._promote(now)
         turn = self.current or self._abandoned or self._open("speech" if self._mid_utterance else "agent", now)
-        record = CallRecord(call_id, name, arguments, now, client_side)
+        record = CallRecord(call_id, name, arguments, now, client_side, turn=turn.n)
         turn.calls.append(record)
         if turn is self._abandoned:
             self._abandoned_owes = True
@@ -474,4 +474,4 @@ class TurnTracker:
 
 
 def _calling(turn: Turn) -> bool:
-    return any(call.outcome is None for call in turn.calls)
+    return any(call.open for call in turn.calls)

@@ -62,6 +62,7 @@ async def world(
     *,
     handlers: dict[str, str] | None = None,
     agent: dict[str, Any] | None = None,
+    agents: dict[str, dict[str, Any]] | None = None,
     store_keys: dict[str, Any] | None = None,
     **limits: Any,
 ) -> AsyncIterator[World]:
@@ -70,6 +71,7 @@ async def world(
     Args:
         handlers: source by file name, for the functions folder.
         agent: more keys of the profile.
+        agents: further profiles.
         store_keys: ``[store]`` keys that differ from the defaults.
         limits: ``[limits]`` keys that differ from the defaults.
     """
@@ -83,7 +85,7 @@ async def world(
                 "paths": {"state_dir": folder / "state", "functions_dir": directory},
                 "deepgram": {"api_key": peer.key, "agent_url": peer.url, "rest_url": peer.http_url},
                 "default_agent": "test",
-                "agents": {"test": SCRIPTED_AGENT | (agent or {})},
+                "agents": {"test": SCRIPTED_AGENT | (agent or {})} | (agents or {}),
                 "limits": limits,
                 "store": store_keys or {},
             }

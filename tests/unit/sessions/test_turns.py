@@ -317,6 +317,41 @@ def test_words_that_go_on_after_a_call_ahead_of_them_are_one_turn(tracker: TurnT
     assert [(turn.n, turn.heard) for turn in ended] == [(1, "what time is it in Rome")]
 
 
+def test_calls_ahead_of_their_words_and_behind_them_have_one_turns_number(tracker: TurnTracker) -> None:
+    tracker.user_said("before", 0.1)
+    tracker.agent_said("Yes.", 0.2)
+    tracker.user_started(1.0, 0)
+    ahead = tracker.call_started("a", "look", {}, 1.1, client_side=True)
+    tracker.user_started(1.2, 0)
+    again = tracker.call_started("b", "look", {}, 1.3, client_side=True)
+    turn = tracker.user_said("look at it", 1.4)
+    behind = tracker.call_started("c", "look", {}, 1.5, client_side=True)
+    assert turn is not None
+    assert [call.turn for call in (ahead, again, behind)] == [turn.n] * 3
+
+
+def test_a_call_that_nobody_waits_for_any_more_holds_up_no_turn(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_started(1.0, 0)
+    call = tracker.call_started("a", "act", {}, 1.1, client_side=True)
+    call.awaited = False  # the user went on speaking, and the function acts all the same
+    tracker.user_started(1.2, 0)
+    tracker.user_said("act, please", 1.3)
+    tracker.agent_said("Yes.", 1.4)
+    reply_ends(tracker, 1.5)
+    assert [turn.outcome for turn in ended] == ["completed"]
+    tracker.call_finished(call, "ok", "acted", 2.0)
+    assert (call.outcome, call.result) == ("ok", "acted")
+
+
+def test_a_noise_does_not_undo_what_was_called_for_it(tracker: TurnTracker, ended: list[Turn]) -> None:
+    tracker.user_started(1.0, 0)
+    call = tracker.call_started("a", "act", {}, 1.1, client_side=True)
+    call.awaited = False
+    tracker.nothing_said(11.0)
+    tracker.expire(12.0, 60.0)
+    assert [turn.calls for turn in ended] == [[call]]
+
+
 def test_a_call_ahead_of_words_that_never_came_leaves_no_turn(tracker: TurnTracker, ended: list[Turn]) -> None:
     tracker.user_started(1.0, 0)
     tracker.call_finished(tracker.call_started("c1", "get_time", {}, 1.5, client_side=True), "cancelled", None, 1.6)
