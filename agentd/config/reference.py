@@ -32,6 +32,7 @@ _PROFILES: Final = '''\
 #   prompt      what the agent is told about itself
 #   greeting    what it says first; left out: it waits for the user
 #   goodbye     what it says to who is still there when the daemon stops and limits.drain_s is over; left out: nothing
+#   hand_over   agents that a function may let the conversation go on with (ctx.hand_over); left out: none
 #   functions   names from the handlers in functions_dir; left out: all that it may call
 #   allow_high  functions of tier "high" that it may ask for; a person confirms each call on another device
 #   unconfirmed_high  those of allow_high that need no confirmation until the conversation was told something from outside

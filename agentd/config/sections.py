@@ -262,6 +262,8 @@ class AgentProfile(Section):
     """By function and argument: the only values the agent may give."""
     confirmation_text: str = "Please confirm this on your other device."
     """What it says while a call waits for its confirmation; empty: nothing."""
+    hand_over: tuple[str, ...] = ()
+    """Agents that a function may let the conversation go on with (`ctx.hand_over`); each lists its own."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Any part of the Voice Agent Settings message, such as agent.think.provider."""
 
@@ -464,6 +466,15 @@ class Settings(BaseSettings):
             if not is_session_id(name):
                 raise ValueError(f"profile name {name!r}: use lower-case letters, digits, '-' and '_', at most 64")
         return value
+
+    @model_validator(mode="after")
+    def _successors_exist(self) -> "Settings":
+        known = {*self.agents, self.default_agent}
+        for name, profile in self.agents.items():
+            unknown = [successor for successor in profile.hand_over if successor not in known]
+            if unknown:
+                raise ValueError(f"[agents.{name}] hand_over: there is no agent {unknown[0]!r}")
+        return self
 
     @classmethod
     def settings_customise_sources(

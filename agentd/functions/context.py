@@ -115,6 +115,13 @@ class CallContext:
         """End the session; by default after what is being said."""
         await self._ask("end_session", {"after_speech": after_speech})
 
+    async def hand_over(self, agent: str) -> None:
+        """Go on as another agent of the configuration, one that the present agent's profile lists in ``hand_over``.
+
+        Its prompt, functions and voice are in effect once this returns, and it greets if it has not yet; the call goes on.
+        """
+        await self._ask("hand_over", {"agent": agent})
+
     async def later(
         self,
         seconds: float,

@@ -46,7 +46,7 @@ async def say(session: SessionActions, text: str) -> None:
     """Say it now or not at all: the call goes on without."""
     try:
         async with asyncio.timeout(SAY_S):
-            await session.say(text, behavior="queue")
+            await session.say(text, behavior="queue", moment="filler")
     except AgentdError as error:
         _log.info("filler_not_said", code=error.code)
     except TimeoutError:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import structlog
 
@@ -18,17 +18,35 @@ ACTION_S: Final = 10.0
 _log = structlog.get_logger("agentd.functions")
 
 
+Moment = Literal["call", "filler", "quiet"]
+"""When a text is for.
+
+``call``: a handler says it; while a function runs, it is for this moment or for none. ``filler``: the same, and only while
+somebody waits for a function. ``quiet``: it comes by itself, and waits, within bounds, until nobody speaks and nothing is
+answered.
+"""
+
+
 class SessionActions(Protocol):
     """What handlers may do to the session they are called in; the session implements it."""
 
-    async def say(self, text: str, *, behavior: str = "queue") -> None:
-        """Let the agent speak; returns once the upstream has taken it."""
+    async def say(self, text: str, *, behavior: str = "queue", moment: Moment = "quiet") -> None:
+        """Let the agent speak; returns once the upstream has taken it.
+
+        Args:
+            text: what it says.
+            behavior: "queue" or "interrupt".
+            moment: what a queued text waits for.
+        """
 
     async def update_prompt(self, text: str) -> None:
         """Add to the prompt."""
 
     async def end_session(self, *, after_speech: bool = True) -> None:
-        """End the session."""
+        """End the session; again changes nothing."""
+
+    async def hand_over(self, agent: str) -> None:
+        """Go on as another agent: its prompt, functions, think, speak and listen."""
 
     def publish(self, type_: str, data: dict[str, Any]) -> None:
         """Publish an event of agentd's own in the session."""
@@ -79,11 +97,13 @@ class Requests:
             behavior = arguments["behavior"]
             if behavior not in {"queue", "interrupt"}:
                 raise Refused('behavior is "queue" or "interrupt"')
-            await session.say(self._text(arguments["text"]), behavior=behavior)
+            await session.say(self._text(arguments["text"]), behavior=behavior, moment="call")
         elif operation == "update_prompt":
             await session.update_prompt(self._text(arguments["text"]))
         elif operation == "end_session":
             await session.end_session(after_speech=bool(arguments["after_speech"]))
+        elif operation == "hand_over":
+            await session.hand_over(_string(arguments["agent"]))
         else:
             raise Refused(f"there is no request {operation!r}")
 

@@ -59,7 +59,10 @@ async def converse(request: web.Request) -> web.StreamResponse:
     request.app[STARTS].admit(request[IDENTITY].name)
     out = ClientOut(deps)
     out.session = session = await deps.manager.start_passthrough(
-        agent=ConverseParameters.of(request).agent, client=out, started_by=request[IDENTITY].name
+        agent=ConverseParameters.of(request).agent,
+        client=out,
+        started_by=request[IDENTITY].name,
+        agents=request[IDENTITY].agents,
     )
     try:
         socket.headers["dg-request-id"] = session.lifeline.request_id or request[REQUEST_ID]

@@ -331,7 +331,7 @@ def _serving(request: web.Request, query: AllEventParameters) -> Callable[[str],
         except SessionNotFound:
             return False
         return (
-            identity.serves(session.agent)
+            all(map(identity.serves, session.agents))
             and (names is None or session.id in names)
             and query.agent in (None, session.agent)
             and query.metadata.items() <= session.spec.metadata.items()

@@ -97,7 +97,9 @@ class SessionView(Answer):
 
     id: str = Field(description="The caller's name for it, or a generated one.")
     run_id: RunId = Field(description="This run; sorts by time.")
-    agent: str
+    agent: str = Field(description="The agent it was started with: tokens and usage go by it.")
+    active_agent: str = Field(description="The agent that has the word; another one after a hand-over.")
+    agents: list[str] = Field(description="Every agent it was so far, in order.")
     state: State
     activity: Literal["idle", "listening", "thinking", "speaking"]
     upstream: Literal["deepgram", "engine"]

@@ -10,10 +10,10 @@ from agentd.errors import Forbidden, SessionNotFound
 from agentd.http.deps import DEPS, identity_of
 
 
-def serves(request: web.Request, agent: str) -> bool:
-    """True when the token is for conversations with ``agent``."""
+def serves(request: web.Request, *agents: str) -> bool:
+    """True when the token is for conversations with each of ``agents``: a session that was handed over is of all that it was."""
     identity = identity_of(request)
-    return identity is None or identity.serves(agent)
+    return identity is None or all(map(identity.serves, agents))
 
 
 def require_agent(request: web.Request, agent: str) -> None:
@@ -47,5 +47,5 @@ async def require_session(request: web.Request) -> None:
         run = await request.app[DEPS].manager.find(id_)
     except SessionNotFound:
         return  # the handler says so, or starts it: as one of the token's agents
-    if not identity.serves(run.agent):
+    if not all(map(identity.serves, run.agents)):
         raise SessionNotFound(f"There is no session {id_[:64]!r}.")

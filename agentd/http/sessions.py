@@ -94,7 +94,7 @@ async def run_of(request: web.Request) -> Run:
         SessionNotFound: there is none, or it is of an agent that the token is not for.
     """
     run = await request.app[DEPS].manager.find(request.match_info["id"])
-    if not serves(request, run.agent):
+    if not serves(request, *run.agents):
         raise SessionNotFound(f"There is no session {request.match_info['id'][:64]!r}.")
     return run
 
@@ -138,7 +138,7 @@ async def index(request: web.Request) -> web.Response:
         agents = {query.agent} if query.agent is not None else request[IDENTITY].agents
         runs += await manager.past(agents=agents, metadata=query.metadata, before=before, limit=limit)
         runs.sort(key=lambda run: run.run_id, reverse=True)
-    runs = [run for run in runs if serves(request, run.agent)]
+    runs = [run for run in runs if serves(request, *run.agents)]
     shown, cursor = page(runs, query, key=lambda run: run.run_id, descending=True)
     words = sees_words(request)
     return json_answer({"items": [run.view(words=words) for run in shown], "next": cursor})
@@ -183,12 +183,13 @@ def _spec(request: web.Request, body: StartBody, id_: str | None) -> StartSpec:
         record=body.record,
         idle_timeout_s=body.idle_timeout_s,
         max_duration_s=body.max_duration_s,
+        agents=request[IDENTITY].agents,
     )
 
 
 async def _resumed(request: web.Request, spec: StartSpec) -> StartSpec:
     """The request with the agent and the conversation of the run that it goes on from."""
-    resumed = await request.app[DEPS].manager.resumed(spec, lambda agent: serves(request, agent))
+    resumed = await request.app[DEPS].manager.resumed(spec, lambda agents: serves(request, *agents))
     require_agent(request, resumed.agent or request.app[DEPS].settings.default_agent)
     return resumed
 

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from agentd.functions.registry import Registry
+from agentd.functions.requests import Moment
+from agentd.sessions.profiles import Profiles
 from agentd.sessions.session import Session
 from agentd.sessions.state import EndReason
 
@@ -9,12 +12,20 @@ from agentd.sessions.state import EndReason
 class Actions:
     """The daemon's side of a handler's context; implements ``agentd.functions.SessionActions``."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, profiles: Profiles, registry: Registry) -> None:
         self._session = session
+        self._profiles = profiles
+        self._registry = registry
 
-    async def say(self, text: str, *, behavior: str = "queue") -> None:
-        """Let the agent say ``text``; returns once it was not refused. While a function runs it is said now or never."""
-        await self._session.say(text, "interrupt" if behavior == "interrupt" else "queue", wait="accepted", filler=True)
+    async def say(self, text: str, *, behavior: str = "queue", moment: Moment = "quiet") -> None:
+        """Let the agent say ``text``; returns once it was not refused.
+
+        Args:
+            text: what it says.
+            behavior: "queue" or "interrupt".
+            moment: what a queued text waits for.
+        """
+        await self._session.say(text, "interrupt" if behavior == "interrupt" else "queue", wait="accepted", moment=moment)
 
     async def update_prompt(self, text: str) -> None:
         """Add to the prompt."""
@@ -27,6 +38,11 @@ class Actions:
         else:
             self._session.stop(EndReason.AGENT_ENDED)
 
+    async def hand_over(self, agent: str) -> None:
+        """Go on as another agent, one of those that the present one's profile lists; see ``HandOver``."""
+        await self._session.hand_over(agent, self._profiles, self._registry)
+
     def publish(self, type_: str, data: dict[str, Any]) -> None:
-        """Publish an event of agentd's own (``hub.OWN_EVENTS``) in the session."""
-        self._session.conversation.publish(type_, data)
+        """Tell readers an event of the session."""
+        if self._session.live:
+            self._session.conversation.publish(type_, data)

@@ -115,6 +115,23 @@ class ClientSide:
         self._read_until = max(self._read_until, now - BURST_S / SPEED) + conversation.input_format.duration_s(len(frame)) / SPEED
         return max(0.0, self._read_until - now)
 
+    # a hand-over
+
+    def handed_over(self, merge: Merge, fragment: dict[str, Any]) -> dict[str, Any]:
+        """The effective document as another agent has it for this client; nothing changes yet."""
+        return merge.handed_over(self._conversation.document, fragment, self._declared)
+
+    def adopt(self, merge: Merge) -> None:
+        """The client talks to another agent: its updates are merged with that one's profile from now on."""
+        own = merge.own(self._conversation.document, self._declared)
+        self._merge, self._conversation.dispatch.ours = merge, merge.handled
+        self._tell_clashes({"think": {"functions": own}})
+
+    @property
+    def _declared(self) -> tuple[dict[str, Any], ...]:
+        """The functions that the present profile adds to the client's."""
+        return self._merge.declared if self._merge is not None else ()
+
     # from the lifeline
 
     def connected(self) -> None:

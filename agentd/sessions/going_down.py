@@ -66,7 +66,7 @@ async def _say_goodbye(sessions: list[Session], profiles: Profiles) -> None:
 
     async def say(session: Session) -> None:
         with contextlib.suppress(AgentdError):  # what cannot be said now is not said
-            _, profile = profiles.get(session.agent)
+            _, profile = profiles.get(session.active_agent)
             if profile.goodbye:
                 await session.say(profile.goodbye, "interrupt", wait="played", timeout_s=GOODBYE_S)
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -137,12 +137,12 @@ class Manager:
         await self._until_started(session, wait=wait_ready)
         return session, True
 
-    async def resumed(self, spec: StartSpec, serves: Callable[[str], bool] = lambda _: True) -> StartSpec:
+    async def resumed(self, spec: StartSpec, serves: Callable[[Sequence[str]], bool] = lambda _: True) -> StartSpec:
         """The request with the agent and the conversation of the run it goes on from, if it names one.
 
         Args:
             spec: the request.
-            serves: whether the caller may reach conversations with an agent.
+            serves: whether the caller may reach conversations with these agents.
 
         Raises:
             InvalidRequest, SessionNotFound, SessionExists, Conflict: no run id, no such run, live, or without words.
@@ -153,7 +153,7 @@ class Manager:
             fault = FieldError("/resume", "must be the run_id of a past run")
             raise InvalidRequest(f"{spec.resume[:64]!r} is no run id.", errors=[fault])
         run = await self.find(spec.resume)
-        if not serves(run.agent):
+        if not serves(run.agents):
             raise SessionNotFound(f"There is no session {spec.resume!r}.")
         return await resumed(spec, run, self.find)
 
@@ -174,9 +174,23 @@ class Manager:
         await self._until_started(live, wait=wait_ready)
         return live, False
 
-    async def start_passthrough(self, *, agent: str | None, client: PassthroughClient, started_by: str | None = None) -> Session:
-        """A session for a Voice Agent client: returns once the upstream is connected, before its Settings are known."""
-        session = self._launch(StartSpec(agent=agent or PASSTHROUGH, started_by=started_by), client)
+    async def start_passthrough(
+        self,
+        *,
+        agent: str | None,
+        client: PassthroughClient,
+        started_by: str | None = None,
+        agents: frozenset[str] | None = None,
+    ) -> Session:
+        """A session for a Voice Agent client: returns once the upstream is connected, before its Settings are known.
+
+        Args:
+            agent: its profile.
+            client: the connection.
+            started_by: the name of its token.
+            agents: those that its token is for; None: all.
+        """
+        session = self._launch(StartSpec(agent=agent or PASSTHROUGH, started_by=started_by, agents=agents), client)
         await self._until_started(session, wait=True)
         await self._store.flushed()
         return session
@@ -225,7 +239,9 @@ class Manager:
     def actions(self, session_id: str) -> Actions | None:
         """What a handler may do to the live session of that id or run id; None when it is not live."""
         session = self.shelf.peek(session_id)
-        return Actions(session) if session is not None and session.live else None
+        if session is None or not session.live:
+            return None
+        return Actions(session, self._profiles, self._deps.functions.registry)
 
     def adopt(self, settings: Settings, profiles: Profiles) -> None:
         """Take these settings for sessions that start from now on; live ones keep theirs."""

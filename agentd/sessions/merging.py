@@ -7,6 +7,7 @@ from typing import Any
 from agentd.errors import FieldError
 from agentd.protocol import settings as documents
 from agentd.protocol.messages import Block
+from agentd.protocol.reading import agent_of
 from agentd.protocol.server import require_valid
 
 Document = dict[str, Any]
@@ -53,6 +54,29 @@ class Merge:
         self._check("UpdateThink names addresses that are not allowed", {"agent": {"think": block}})
         completed: Block | list[Block] = self._completed({"agent": {"think": block}})["agent"]["think"]
         return completed
+
+    def handed_over(self, document: Document, fragment: Document, before: Collection[Document]) -> Document:
+        """The effective document of a client whose agent becomes this one.
+
+        Prompt and functions are this profile's; of think, speak and listen what it names. The client's own functions stay.
+
+        Args:
+            document: as it is in effect.
+            fragment: what the profile itself says, no defaults.
+            before: the functions that the profile before added.
+        """
+        own = self.own(document, before)
+        named = {kind: block for kind, block in agent_of(fragment).items() if kind in ("think", "speak", "listen")}
+        document = documents.overlay(document, {"agent": named})
+        prompt = documents.prompt(fragment) or self.prompt
+        if prompt is not None:
+            document = documents.with_prompt(document, prompt)
+        return documents.add_functions(documents.with_functions(document, own), list(self.declared))
+
+    def own(self, document: Document, before: Collection[Document]) -> list[Document]:
+        """The client's own functions: those that the profile before did not add."""
+        added = {function["name"] for function in before}
+        return [function for function in documents.functions(document) if function.get("name") not in added]
 
     def check_speak(self, block: Block | list[Block]) -> None:
         """Refuse the speak block of an UpdateSpeak for an address that is not allowed.

@@ -143,6 +143,10 @@ class Profiles:
             allowed_endpoints=self._settings.security.allowed_endpoints,
         )
 
+    def fragment(self, profile: AgentProfile) -> dict[str, Any]:
+        """What the profile itself says, as a Settings fragment: its own short forms included, no defaults."""
+        return _fragment(profile, {})
+
     def check_block(self, kind: str, block: Mapping[str, Any]) -> None:
         """Refuse an update that names an endpoint or function endpoint which is not allowed."""
         self._check_endpoints({"agent": {kind: block}})

@@ -1,7 +1,7 @@
 """Runs as readers see them: in memory or in the store, with the same answers."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,7 +26,11 @@ class Run(Protocol):
 
     @property
     def agent(self) -> str:
-        """The agent."""
+        """The agent it was started with."""
+
+    @property
+    def agents(self) -> Sequence[str]:
+        """Every agent it was, in order."""
 
     @property
     def live(self) -> bool:
@@ -90,8 +94,14 @@ class StoredRun:
 
     @property
     def agent(self) -> str:
-        """The agent."""
+        """The agent it was started with."""
         return self.row.agent
+
+    @property
+    def agents(self) -> Sequence[str]:
+        """Every agent it was, in order."""
+        agents: Sequence[str] = self.row.view.get("agents") or (self.row.agent,)
+        return agents
 
     @property
     def live(self) -> bool:
@@ -115,7 +125,8 @@ class StoredRun:
 
     def view(self, *, words: bool) -> dict[str, Any]:
         """The session object of the API."""
-        return dict(self.row.view) if words else views.wordless_session(self.row.view)
+        seen = {"active_agent": self.row.agent, "agents": [self.row.agent]} | dict(self.row.view)
+        return seen if words else views.wordless_session(seen)
 
     def snapshot(self, *, words: bool) -> dict[str, Any]:
         """What a new reader of events is told first; ``seq`` is the last event it contains."""
@@ -165,8 +176,13 @@ class KeptRun:
 
     @property
     def agent(self) -> str:
-        """The agent."""
+        """The agent it was started with."""
         return self.session.agent
+
+    @property
+    def agents(self) -> Sequence[str]:
+        """Every agent it was, in order."""
+        return self.session.agents
 
     @property
     def live(self) -> bool:

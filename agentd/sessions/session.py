@@ -31,6 +31,7 @@ from agentd.sessions.calls import Caller
 from agentd.sessions.client_side import ClientSide
 from agentd.sessions.commands import Commands
 from agentd.sessions.conversation import Conversation
+from agentd.sessions.hand_over import HandOver
 from agentd.sessions.injection import Speech
 from agentd.sessions.lifeline import Lifeline
 from agentd.sessions.merging import Merge
@@ -99,7 +100,6 @@ class Session:
         self.agent = agent
         self.upstream = upstream
         self.spec = spec
-        self.allowed = allowed
         self.state = State.CONNECTING
         self.end_reason: EndReason | None = None
         self.error: AgentdError | None = None
@@ -129,6 +129,16 @@ class Session:
         out = Sending(self.conversation, commands, limits=deps.limits, metrics=deps.metrics)
         speaking = Speaking(out)
         updates, texts = Updates(out, deps.profiles), Texts(out, speaking)
+        self.client_side = ClientSide(self.conversation, merge)
+        self.hand_over = HandOver(
+            out,
+            updates,
+            speaking,
+            spec=spec,
+            started_as=agent,
+            upstream=upstream,
+            client_side=self.client_side if client is not None else None,
+        )
         # the commands, as callers know them
         self.prompt_view = updates.prompt_view
         self.block_view = updates.block_view
@@ -158,7 +168,6 @@ class Session:
         self._commands: set[asyncio.Task[None]] = set()
         self._to_be_said = commands
         self._tainted: bool | None = None
-        self.client_side = ClientSide(self.conversation, merge)
         self.lifeline = Lifeline(
             self.conversation,
             target=deps.target,
@@ -371,6 +380,21 @@ class Session:
     def live(self) -> bool:
         """True until everything of it is gone."""
         return self.state is not State.ENDED
+
+    @property
+    def active_agent(self) -> str:
+        """The agent that has the word: another than ``agent`` after a hand-over."""
+        return self.hand_over.agent
+
+    @property
+    def agents(self) -> list[str]:
+        """Every agent it was, in order, ``agent`` first."""
+        return self.hand_over.agents
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The functions that the active agent may call."""
+        return self.conversation.calls.caller.allowed
 
     @property
     def input_format(self) -> AudioFormat:

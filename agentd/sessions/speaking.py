@@ -5,10 +5,12 @@ is sent again when the moment is better, once when it was ignored, and what came
 """
 
 import asyncio
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Final, Literal
 
 from agentd.errors import FieldError, InjectionRefused, InvalidRequest, UpstreamTimeout
+from agentd.functions.requests import Moment
 from agentd.protocol.messages import InjectAgentMessage
 from agentd.sessions.commands import Command, CommandKind, Outcome, Place
 from agentd.sessions.conversation import Injected
@@ -79,7 +81,7 @@ class Speaking:
         *,
         wait: Literal["spoken", "played", "accepted", "none"] = "spoken",
         timeout_s: float = 30.0,
-        filler: bool = False,
+        moment: Moment | None = None,
     ) -> dict[str, Any]:
         """Let the agent say ``text``. Queued, it waits until the user is done and is said behind what is being said.
 
@@ -88,14 +90,18 @@ class Speaking:
             behavior: ``interrupt`` says it at once, ``default`` only if nobody speaks.
             wait: return when it is being said; when it was played; when it was not refused at once; or now.
             timeout_s: bound of the wait; the text is followed on.
-            filler: while a function runs, it is for this moment or for none.
+            moment: what a queued text waits for; None: that the user is done.
 
         Raises:
-            InjectionRefused: somebody speaks.
+            InjectionRefused: somebody speaks, or nobody waits for a function that it would fill the time of.
             UpstreamTimeout: it is not said within ``timeout_s``, or the upstream ignored it.
         """
-        effort = _Effort.ONCE if filler and self._calling() else _Effort.PATIENT if behavior == "queue" else _Effort.SURE
-        command = self._begin("say", text, behavior, effort, pointer="/text")
+        if moment == "filler" and not self._calling():
+            raise InjectionRefused("Nobody waits for a function any more.")
+        once = moment in {"call", "filler"} and self._calling()
+        effort = _Effort.ONCE if once else _Effort.PATIENT if behavior == "queue" else _Effort.SURE
+        quiet = moment == "quiet" and behavior == "queue"
+        command = self._begin("say", text, behavior, effort, pointer="/text", when_quiet=quiet)
         if wait == "none":
             return command.view()
         if wait == "accepted":
@@ -105,6 +111,10 @@ class Speaking:
         await self._out.commands.wait(command, timeout_s)
         seen = command.view() | {"delivered": self._out.conversation.listeners.present}
         return seen | {"state": await self._played(command, deadline)} if wait == "played" else seen
+
+    def begin_saying(self, text: str) -> Command:
+        """Let the agent say ``text`` once the user is done, behind what is being said; nobody waits for it."""
+        return self._begin("say", text, "queue", _Effort.PATIENT, pointer="/text")
 
     def check(self, text: str, pointer: str) -> None:
         """Refuse a text that cannot be said.
@@ -154,18 +164,34 @@ class Speaking:
                 if ignored > 1:
                     raise UpstreamTimeout("The upstream accepted the text twice and said nothing.")
 
-    def _begin(self, kind: CommandKind, text: str, behavior: Behavior, effort: _Effort, *, pointer: str) -> Command:
+    def _begin(
+        self, kind: CommandKind, text: str, behavior: Behavior, effort: _Effort, *, pointer: str, when_quiet: bool = False
+    ) -> Command:
         self.check(text, pointer)
         self._out.alive()
-        place = self.join(behavior)
+        place = self._out.commands.lines.join("say when quiet") if when_quiet else self.join(behavior)
         limits = self._out.limits
 
         async def work(command: Command) -> Outcome:
             async with place, asyncio.timeout(limits.turn_s + limits.command_s):
                 with self._out.noting(command):
-                    return await self._utter(command, text, behavior, effort)
+                    if not when_quiet:
+                        return await self._utter(command, text, behavior, effort)
+                    await self._until_quiet()
+                    async with self.join(behavior):  # only now: what is for this moment does not stand behind what waits
+                        return await self._utter(command, text, behavior, effort)
 
         return self._out.commands.begin(kind, work, place)
+
+    async def _until_quiet(self) -> None:
+        """Wait until nobody speaks and nothing is being answered, for at most ``PATIENCE_S``."""
+
+        def probe() -> bool | None:
+            self._out.alive()
+            return self._quiet() or None
+
+        with suppress(TimeoutError):
+            await self._out.conversation.changes.until(probe, timeout_s=PATIENCE_S)
 
     async def _moment(self, *, patient: bool, after_refusal: bool) -> None:
         """Wait for a moment to send: connected, and, if it can wait, the user not in mid-sentence."""
@@ -284,4 +310,4 @@ class Speaking:
     def _calling(self) -> bool:
         """A function runs: it may be ahead of the user's last word, and then what it says is held by the upstream."""
         turn = self._out.conversation.tracker.current
-        return turn is not None and any(call.outcome is None for call in turn.calls)
+        return turn is not None and any(call.open for call in turn.calls)

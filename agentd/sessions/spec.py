@@ -18,6 +18,7 @@ class StartSpec:
         resume: the run id of a past run to go on from.
         tainted: it was told something from outside.
         started_by: the name of the token that asks for it.
+        agents: the agents that whoever started it may use; None: all.
         history: what was said in it, as History objects; filled in by the manager.
     """
 
@@ -32,6 +33,7 @@ class StartSpec:
     idle_timeout_s: float | None = None
     max_duration_s: float | None = None
     resume: str | None = None
+    agents: frozenset[str] | None = None
     history: tuple[Mapping[str, Any], ...] = ()
     tainted: bool = False
     started_by: str | None = None

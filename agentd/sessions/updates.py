@@ -69,6 +69,10 @@ class Updates:
             raise InvalidSettings(f"The {kind} block is not valid; see errors.", errors=faults)
         return await self._apply(kind, lambda now: merge(now, block), message, wait=wait, timeout_s=timeout_s)
 
+    def begin_replacing(self, kind: UpdateKind, block: Any) -> Command:
+        """Put ``block`` in the place of the effective one, without waiting; the caller has seen to it that it is valid."""
+        return self._begin(kind, lambda now: documents.with_agent(now, **{kind: block}), _UPDATES[kind][1])
+
     async def _apply(
         self,
         kind: CommandKind,
@@ -78,6 +82,17 @@ class Updates:
         wait: bool,
         timeout_s: float,
     ) -> dict[str, Any]:
+        command = self._begin(kind, change, message)
+        if wait:
+            await self._out.commands.wait(command, timeout_s)
+        return command.view()
+
+    def _begin(
+        self,
+        kind: CommandKind,
+        change: Callable[[dict[str, Any]], dict[str, Any]],
+        message: Callable[[dict[str, Any]], Message],
+    ) -> Command:
         if kind != "prompt" and documents.agent_id(self._out.conversation.document) is not None:
             raise InvalidRequest(
                 "The agent is a reusable configuration kept at Deepgram; of its parts only the prompt can be added to."
@@ -89,10 +104,7 @@ class Updates:
                 async with place, asyncio.timeout(self._out.limits.command_s):
                     return await self._acknowledged(command, kind, change, message)
 
-        command = self._out.commands.begin(kind, work, place)
-        if wait:
-            await self._out.commands.wait(command, timeout_s)
-        return command.view()
+        return self._out.commands.begin(kind, work, place)
 
     async def _acknowledged(
         self,

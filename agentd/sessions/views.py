@@ -27,6 +27,8 @@ def session_view(session: "Session", *, words: bool) -> dict[str, Any]:
         "id": session.id,
         "run_id": session.run_id,
         "agent": session.agent,
+        "active_agent": session.active_agent,
+        "agents": list(session.agents),
         "state": session.state,
         "activity": conversation.activity if session.live else "idle",
         "upstream": session.upstream,

@@ -13,6 +13,7 @@ from typing import Any
 from agentd.config import LimitSettings
 from agentd.config.sections import StoreSettings
 from agentd.functions.audit import Audit
+from agentd.functions.requests import Moment
 from agentd.functions.service import CallOutcome, CallRequest, Functions
 from agentd.store import Store
 
@@ -29,7 +30,8 @@ class RecordedSession:
         self.say_takes_s = 0.0
         self.say_raises: list[Exception] = []
 
-    async def say(self, text: str, *, behavior: str = "queue") -> None:
+    async def say(self, text: str, *, behavior: str = "queue", moment: Moment = "quiet") -> None:
+        del moment
         if self.say_raises:
             raise self.say_raises.pop(0)
         await asyncio.sleep(self.say_takes_s)
@@ -40,6 +42,9 @@ class RecordedSession:
 
     async def end_session(self, *, after_speech: bool = True) -> None:
         self._note("end_session", after_speech)
+
+    async def hand_over(self, agent: str) -> None:
+        self._note("hand_over", agent)
 
     def publish(self, type_: str, data: dict[str, Any]) -> None:
         self._note("publish", type_, data)
