@@ -43,15 +43,11 @@ _PROFILES: Final = '''\
 [agents.home]
 upstream = "auto"
 prompt = """
-You are the voice of a home. You switch lights, set the heating, move blinds and keep timers, with the functions at hand.
+You are the voice of a home. You switch lights, set the heating, move blinds, keep timers, reminders, lists and notes, and tell
+the time, dates and the weather, with the functions at hand.
 Answer in one short spoken sentence, without lists or markup. Say that something is done only after its function said so.
 If a room or a value is missing, ask for it."""
 greeting = "Hello, what can I do for you?"
-functions = [
-  "set_light", "set_heating", "set_blinds", "get_home_state",
-  "get_time", "get_date",
-  "set_timer", "list_timers", "cancel_timer",
-]
 
 # The only values that the agent may give for an argument of a function:
 # [agents.home.argument_limits.set_heating]
@@ -71,8 +67,27 @@ functions = [
 
 # Settings of your handlers: [functions.<file>] reaches functions/<file>.py as ctx.config. Here and in all tables below,
 # { credential = "name" } stands for what systemd's LoadCredential=name or the file <state_dir>/credentials/name (0600) holds.
-# [functions.home]
-# city = "Vienna"
+# enabled = false switches a file off; files that need their table are off without it (functions/README.md tells what each does).
+
+# [functions.clock]
+# time_zone = "Europe/Vienna"  # left out: the machine's
+
+# [functions.reminders]
+# time_zone = "Europe/Vienna"
+
+# [functions.weather]
+# latitude = 48.21
+# longitude = 16.37
+# place = "Vienna"  # as it is to be said
+# url = "http://127.0.0.1:8080/v1/forecast"  # an Open-Meteo server of your own
+
+# [functions.web_lookup]
+# url = "http://127.0.0.1:8888/search?format=json&q={query}"
+# pointer = "/results/0/content"  # JSON pointer to the text in the answer
+# headers = { Authorization = { credential = "search" } }
+
+# [functions.farewell]
+# farewell = "Goodbye, talk to you soon."
 
 # A function that is one HTTP request. Its origin belongs into [security] allowed_endpoints. Left out, tier is "high".
 # [functions.http.get_solar_power]

@@ -68,7 +68,7 @@ def declarations() -> tuple[dict[str, Any], ...]:
 def _handlers() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for path in sorted(HANDLERS.glob("[a-z]*.py")):
-        handlers, faults = load(path, path.read_bytes())
+        handlers, faults = load(path, path.read_bytes(), {})
         if faults:
             raise SystemExit(f"{path}: {faults[0].reason}")
         specs = (spec_of(path, handler.describe()) for handler in handlers.values())

@@ -163,13 +163,26 @@ def test_the_handlers_that_ship_load_and_are_declared_as_documented() -> None:
     registry = check_directory(ROOT / "functions")
     assert registry.problems == ()
     assert {name: spec.tier for name, spec in registry.specs.items()} == {
+        "add_to_list": "low",
+        "cancel_reminder": "low",
         "cancel_timer": "low",
+        "clear_list": "medium",
+        "convert_units": "read",
+        "delete_note": "low",
+        "end_conversation": "low",
         "get_date": "read",
         "get_home_state": "read",
         "get_time": "read",
+        "list_reminders": "read",
         "list_timers": "read",
+        "look_up_date": "read",
+        "read_list": "read",
+        "read_notes": "read",
+        "remove_from_list": "low",
         "set_blinds": "medium",
         "set_heating": "medium",
         "set_light": "low",
+        "set_reminder": "low",
         "set_timer": "low",
+        "take_note": "low",
     }

@@ -5,6 +5,7 @@ from typing import Final
 
 from agentd.engine.think.matcher.lexicon import ADJECTIVES, ALIKE, EVERYTHING, PARTICLES, STANDS_IN, STOP_WORDS, Sense
 from agentd.engine.think.matcher.near import nearest
+from agentd.engine.think.matcher.numbers import Number
 from agentd.engine.think.matcher.parameters import Choice, Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
 from agentd.engine.think.matcher.sentence import Form
@@ -52,7 +53,10 @@ def fill_exact(reading: Reading, *, bare: bool = False) -> None:
                 )
     verb = reading.sentence.verb
     places: dict[str, list[int]] = {}
-    for start, end, parameter, choice in sorted(found, key=lambda item: (item[0] - item[1], item[0] == verb, item[0])):
+    counted = _counted(reading) if _twins(reading) else frozenset()
+    for start, end, parameter, choice in sorted(
+        found, key=lambda item: (item[0] - item[1], item[0] == verb, item[0] not in counted, item[0])
+    ):
         if not reading.free(range(start, end)):
             continue
         if parameter.many or parameter.name not in reading.values:
@@ -65,6 +69,19 @@ def fill_exact(reading: Reading, *, bare: bool = False) -> None:
             reading.more.setdefault(parameter.name, []).append(choice.value)
             reading.claim(range(start, end), 0.0)
             places[parameter.name].append(start)
+
+
+def _twins(reading: Reading) -> bool:
+    """Whether two parameters take the same choices, as the units to convert from and to do."""
+    held = [parameter.choices for parameter in reading.function.parameters if parameter.choices]
+    return any(choices in held[:at] for at, choices in enumerate(held))
+
+
+def _counted(reading: Reading) -> frozenset[int]:
+    """The words right behind a number or "a": the mile of "how many feet are in a mile", which is what is given."""
+    ends = {entity.end for entity in reading.sentence.entities if isinstance(entity, Number)}
+    articles = {index + 1 for index, word in enumerate(reading.sentence.words) if word.text in {"a", "an", "one"}}
+    return frozenset(ends | articles)
 
 
 def _led_elsewhere(reading: Reading, start: int, parameter: Parameter) -> bool:
@@ -100,8 +117,9 @@ def _places(reading: Reading, choice: Choice) -> Iterator[tuple[int, int]]:
 def fill_states(reading: Reading) -> None:
     """States asked for ("turn … off", "closed") into the parameter that takes them; the rest is noted as unmet."""
     looking = reading.function.reads and reading.sentence.form is Form.QUESTION
+    quoted = _quoted_from(reading)
     for sense, indexes in reading.sentence.senses:
-        if looking or not reading.free(indexes):
+        if looking or not reading.free(indexes) or (quoted is not None and max(indexes) > quoted):
             continue
         words = [reading.sentence.words[index].text for index in indexes - reading.sentence.verb_words]
         compared = any(word in ADJECTIVES for word in words)  # "brighter" opens no blinds
@@ -118,6 +136,14 @@ def fill_states(reading: Reading) -> None:
                 reading.claim(indexes, 0.0)
             else:
                 reading.unmet.append(sense)
+
+
+def _quoted_from(reading: Reading) -> int | None:
+    """The place behind which somebody's words stand: the "to" of "remind me to turn off the lamp"."""
+    if not any(parameter.quotes for parameter in reading.function.parameters):
+        return None
+    words = reading.sentence.words
+    return next((index for index, word in enumerate(words) if index and word.text in {"to", "that", "saying"}), None)
 
 
 def _taker(reading: Reading, sense: Sense) -> tuple[Parameter, object] | None:

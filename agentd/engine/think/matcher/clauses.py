@@ -200,7 +200,7 @@ def _hard(clauses: Sequence[str], functions: Sequence[Function], today: date) ->
 def _quotes(candidate: Candidate) -> bool:
     """Whether the sentence holds a message or a reminder, whose words are not for the agent."""
     values = candidate.reading.values
-    return any("saying" in parameter.prepositions and parameter.name in values for parameter in candidate.function.parameters)
+    return any(parameter.quotes and parameter.name in values for parameter in candidate.function.parameters)
 
 
 def _parts(text: str) -> list[str]:

@@ -14,6 +14,24 @@ _WEEKDAYS: Final = tuple("monday tuesday wednesday thursday friday saturday sund
 MONTHS: Final = tuple("january february march april may june july august september october november december".split())
 _LONGEST_MONTH: Final = 31
 _AFTER_DAY: Final = frozenset("at for from to until and by in please".split())
+_HOLIDAYS: Final = {
+    ("christmas", "eve"): (12, 24),
+    ("christmas", "day"): (12, 25),
+    ("christmas",): (12, 25),
+    ("boxing", "day"): (12, 26),
+    ("new", "year's", "eve"): (12, 31),
+    ("new", "years", "eve"): (12, 31),
+    ("new", "year's", "day"): (1, 1),
+    ("new", "years", "day"): (1, 1),
+    ("new", "year's"): (1, 1),
+    ("new", "year"): (1, 1),
+    ("valentine's", "day"): (2, 14),
+    ("valentine's",): (2, 14),
+    ("saint", "patrick's", "day"): (3, 17),
+    ("halloween",): (10, 31),
+}
+"""(month, day) of holidays that have the same date every year; a longer name stands before one that begins it."""
+
 _NAMED: Final = {"today": 0, "tonight": 0, "tomorrow": 1, "yesterday": -1}
 
 
@@ -33,7 +51,8 @@ def read_date(words: Sequence[Word], at: int, today: date) -> Date | None:
         index += 1
     if index >= len(words):
         return None
-    found = _read_named(words, index, today) or _read_weekday(words, index, today) or _read_month(words, index, today)
+    found = _read_named(words, index, today) or _read_weekday(words, index, today)
+    found = found or _read_holiday(words, index, today) or _read_month(words, index, today)
     if found is None and words[index - 1].text == "the" and index > at:
         found = _read_day(words, index, today)
     if found is None and index == at:
@@ -67,6 +86,14 @@ def _read_weekday(words: Sequence[Word], at: int, today: date) -> tuple[int, dat
     if following and today.weekday() + ahead < 7:
         ahead += 7
     return at + 1, today + timedelta(days=ahead)
+
+
+def _read_holiday(words: Sequence[Word], at: int, today: date) -> tuple[int, date] | None:
+    for name, (month, day) in _HOLIDAYS.items():
+        if tuple(word.text for word in words[at : at + len(name)]) == name:
+            this_year = date(today.year, month, day)
+            return at + len(name), this_year if this_year >= today else this_year.replace(year=today.year + 1)
+    return None
 
 
 def _read_month(words: Sequence[Word], at: int, today: date) -> tuple[int, date] | None:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import Any, Final
 
@@ -22,12 +23,16 @@ from agentd.engine.think.matcher.lexicon import (
     Sense,
 )
 from agentd.engine.think.matcher.parameters import Parameter, compile_parameter, resolve
+from agentd.engine.think.matcher.sentence import read_sentence
 from agentd.engine.think.matcher.words import name_words, split, stem
 
 _EXAMPLES: Final = re.compile(r"\b(?:examples?|for example|e\.g\.)\s*:?\s+(.+)$", re.IGNORECASE | re.DOTALL)
 _QUOTED: Final = re.compile(r"[\"“”']([^\"“”]{4,120}?)[\"“”'](?=[\s,.;)]|$)")
 _LATER_VERBS: Final = frozenset("lookup search check query get fetch find".split())
 """Verbs that stand last in a name, which nothing else in a name is."""
+
+_SOME_DAY: Final = date(2000, 1, 1)
+"""Today, where it does not matter which day is meant."""
 
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 
@@ -48,7 +53,10 @@ class Function:
         states: states its name speaks of; "open_garage" opens and does nothing else.
         nouns: stems of the other words of its name, with the weight each has as a sign that the function is meant.
         words: stems of content words in its description, its parameters and its examples.
+        topic: of those, the ones of the description and the parameters; an example's are values that somebody might say.
         examples: example sentences, each as stems.
+        openings: the first two words of those, as stems.
+        shapes: their shapes (``Sentence.shape``), where more than a value is in them.
     """
 
     name: str
@@ -62,7 +70,10 @@ class Function:
     states: frozenset[Sense]
     nouns: Mapping[str, float]
     words: frozenset[str]
+    topic: frozenset[str]
     examples: frozenset[tuple[str, ...]]
+    openings: frozenset[tuple[str, ...]]
+    shapes: frozenset[tuple[str, ...]]
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name."""
@@ -98,10 +109,11 @@ def _compile(encoded: str) -> Function:
     told = {words[0].text for words in openings} | {words[0].stem for words in openings}
     families = {VERBS[verb] for verb in verbs | told | {word.text for word in split(summary)} if verb in VERBS}
     states = {sense for word in named if (sense := _state(word)) is not None and sense in STATES}
-    content = {word.stem for text in (description, *examples) for word in split(text) if word.text not in STOP_WORDS}
-    for parameter in parameters:
-        content |= parameter.words
-    reads = _reads(named, summary, states=bool(states))
+    topic = _content(description).union(*(parameter.words for parameter in parameters))
+    # Only what may be done in vain is called before the turn is certain.
+    reads = declaration.get("defer_until_eot") is False or _reads(named, summary, states=bool(states))
+    said = [tuple(word.stem for word in split(text)) for text in examples]
+    shapes = [read_sentence(text, today=_SOME_DAY, verbs=()).shape for text in examples]
     return Function(
         name=name,
         summary=summary,
@@ -115,9 +127,17 @@ def _compile(encoded: str) -> Function:
         families=frozenset(families),
         states=frozenset(states),
         nouns=nouns,
-        words=frozenset(content),
-        examples=frozenset(tuple(word.stem for word in split(text)) for text in examples),
+        words=topic.union(*map(_content, examples)),
+        topic=topic,
+        examples=frozenset(said),
+        openings=frozenset(words[:2] for words in said if len(words) > 2),
+        shapes=frozenset(shape for shape in shapes if any(not part.startswith("<") for part in shape)),
     )
+
+
+def _content(text: str) -> frozenset[str]:
+    """Stems of the words that say something."""
+    return frozenset(word.stem for word in split(text) if word.text not in STOP_WORDS)
 
 
 def _parameters(schema: dict[str, Any]) -> tuple[Parameter, ...]:

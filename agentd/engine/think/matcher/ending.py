@@ -319,7 +319,9 @@ def _value_follows(parameter: Parameter, reading: Reading) -> bool:
         case Kind.DIGITS:
             return not reading.values
         case Kind.TEXT:
-            return not reading.values and bool(parameter.prepositions) and "called" not in parameter.prepositions
+            led = bool(parameter.prepositions) and "called" not in parameter.prepositions
+            asked = reading.function.reads and reading.sentence.form is Form.QUESTION  # "do you know what time it is"
+            return led and not reading.values and (parameter.required or not asked)
         case Kind.NUMBER:
             counts = parameter.unit is None and bool(parameter.words & _COUNTS)
             return not reading.met and not (counts and words[-1].stem in reading.function.nouns)

@@ -20,6 +20,7 @@ FITS: Final = 0.2
 _VERB: Final = 0.8
 _LIKE_VERB: Final = 0.6
 _COMMON_VERB: Final = 0.3
+_SAME_OPENING: Final = 0.4
 _ALIKE_NOUN: Final = 0.8
 _NEAR_NOUN: Final = 0.4
 _TOLD_WORD: Final = 0.25
@@ -43,8 +44,15 @@ def claim_verb(reading: Reading) -> bool:
     evidence = _verb_evidence(reading, verb)
     if evidence is None:
         return False
+    if sentence.words[sentence.verb].text not in GENERIC_VERBS and _opens_as_shown(reading, sentence.verb):
+        evidence += _SAME_OPENING
     reading.claim(sentence.verb_words, evidence)
     return True
+
+
+def _opens_as_shown(reading: Reading, verb: int) -> bool:
+    """Whether the verb and the word behind it begin one of the function's examples: "write down", "connect me"."""
+    return tuple(word.stem for word in reading.sentence.words[verb : verb + 2]) in reading.function.openings
 
 
 def _verb_evidence(reading: Reading, verb: Word) -> float | None:

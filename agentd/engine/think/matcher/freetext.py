@@ -1,11 +1,13 @@
 """Values in the speaker's own words: titles, names, messages. The last resort, for whatever is left of the sentence."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from agentd.engine.think.matcher.lexicon import STOP_WORDS
+from agentd.engine.think.matcher.lexicon import EVERYTHING, STOP_WORDS
 from agentd.engine.think.matcher.parameters import Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
+from agentd.engine.think.matcher.sentence import Form
 
 _ARTICLES: Final = frozenset("the a an my our your some".split())
 _PREPOSITIONS: Final = frozenset("to for in at from with by about on regarding near called named as of".split())
@@ -18,6 +20,10 @@ _LINKS: Final = frozenset("it is that would be make call say to the for with at 
 
 _TAIL: Final = frozenset("one ones please thanks".split())
 """What an answer ends with that is not part of it: "the pasta one"."""
+
+
+_LISTED: Final = re.compile(r"\s*(?:,|\band\b|\bplus\b)\s*(?:(?:and|then|the|a|an|some|my)\b\s*)*", re.IGNORECASE)
+"""What stands between the parts of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,8 @@ def fill_text(reading: Reading) -> None:
     if not takers:
         return
     leads = _leads(reading, takers)
-    pieces = _pieces(reading, frozenset(leads.values()))
+    opening = {leads[taker.name] for taker in takers if taker.quotes and taker.name in leads}
+    pieces = _pieces(reading, frozenset(leads.values()), opening)
     for taker in takers:
         piece = next((piece for piece in pieces if piece.lead is not None and piece.lead == leads.get(taker.name)), None)
         if piece is not None:
@@ -65,6 +72,8 @@ def _leads(reading: Reading, takers: list[Parameter]) -> dict[str, int]:
     leads: dict[str, int] = {}
     for taker in takers:
         for preposition in taker.prepositions:
+            if preposition == "to" and reading.function.reads and reading.sentence.form is Form.FRAGMENT:
+                continue  # "time to go to bed"
             places = [at for at, word in enumerate(words[:-1]) if word.text == preposition and at not in reading.claims]
             places = [at for at in places if at not in leads.values()]
             if places:
@@ -73,8 +82,8 @@ def _leads(reading: Reading, takers: list[Parameter]) -> dict[str, int]:
     return leads
 
 
-def _pieces(reading: Reading, leads: frozenset[int]) -> list[_Piece]:
-    """Runs of unclaimed words between claimed ones and the words that lead to a parameter."""
+def _pieces(reading: Reading, leads: frozenset[int], opening: set[int]) -> list[_Piece]:
+    """Runs of unclaimed words between claimed ones and the words that lead to a parameter; whole behind ``opening`` ones."""
     pieces: list[_Piece] = []
     lead: int | None = None
     first: int | None = None
@@ -84,21 +93,33 @@ def _pieces(reading: Reading, leads: frozenset[int]) -> list[_Piece]:
             first = index
         if inside:
             continue
-        piece = _trim(reading, _Piece(lead, first, index - 1)) if first is not None else None
+        piece = _Piece(lead, first, index - 1) if first is not None else None
+        if piece is not None:
+            piece = _until_claimed(reading, piece) if lead in opening else _trim(reading, piece)
         if piece is not None:
             pieces.append(piece)
         lead, first = (index if index in leads else None), None
     return pieces
 
 
+def _until_claimed(reading: Reading, piece: _Piece) -> _Piece:
+    """Without the word that leads from it to what something else has taken: "turn off the oven in | five minutes"."""
+    words, last = reading.sentence.words, piece.last
+    while piece.first < last < len(words) - 1 and words[last].text in _EDGES | _ARTICLES | _PREPOSITIONS:
+        last -= 1
+    return replace(piece, last=last)
+
+
 def _trim(reading: Reading, piece: _Piece) -> _Piece | None:
     words, first, last = reading.sentence.words, piece.first, piece.last
     while first <= last and words[first].text in _ARTICLES | _EDGES | _PREPOSITIONS and not _begins_title(reading, first, last):
         first += 1
+    if first <= last and first - 1 == reading.sentence.verb and words[first].text in {"up", "down"}:
+        first += 1  # "look up volcanoes"
     while last >= first and words[last].text in _EDGES | _ARTICLES | _PREPOSITIONS:
         last -= 1
-    common = reading.function.words | reading.function.nouns.keys()
-    if all(words[index].stem in common or words[index].text in STOP_WORDS for index in range(first, last + 1)):
+    common = reading.function.topic | reading.function.nouns.keys()
+    if all(words[index].stem in common or words[index].text in STOP_WORDS | EVERYTHING for index in range(first, last + 1)):
         return None  # "the book" names what the function is about, not which one
     while first < last and words[first].stem in common and not _is_capital(reading, first):
         first += 1
@@ -122,6 +143,9 @@ def _modifies(reading: Reading, piece: _Piece) -> bool:
 
 
 def _put(reading: Reading, parameter: Parameter, piece: _Piece) -> None:
-    reading.put(parameter, reading.sentence.slice(piece.first, piece.last))
+    text = reading.sentence.slice(piece.first, piece.last)
+    for part in _LISTED.split(text) if parameter.many else (text,):
+        if part:
+            reading.put(parameter, part)
     lead = [] if piece.lead is None else [piece.lead]
     reading.text_words.update(lead, range(piece.first, piece.last + 1))

@@ -49,7 +49,7 @@ def _table(**rows: str) -> dict[str, Sense]:
 VERBS: Final = _table(
     get="get list show check find search read query lookup look tell give describe fetch count view report inform know",
     make="set make change adjust put start create add begin book schedule turn switch program fix arrange enter register",
-    end="stop cancel delete remove clear end abort kill drop forget dismiss erase quit silence",
+    end="stop cancel delete remove clear end abort kill drop forget dismiss erase quit silence discard throw",
     on="enable activate",
     off="disable deactivate extinguish",
     open="open unfold",
@@ -67,7 +67,7 @@ VERBS: Final = _table(
 )
 """Verbs in their base form. A verb that stands nowhere here is known only if a function's own text has it."""
 
-PARTICLE_VERBS: Final = frozenset("turn switch put flip pull leave keep set make get bring crank shut roll go take".split())
+PARTICLE_VERBS: Final = frozenset("turn switch put flip pull leave keep set make get bring crank shut roll go take cross".split())
 """Verbs that take a particle: in "turn the lamp on" the particle says what is wanted, the verb nothing."""
 
 PARTICLES: Final = {"on": Sense.ON, "off": Sense.OFF, "out": Sense.OFF, "up": Sense.UP, "down": Sense.DOWN, "back": None}
@@ -156,7 +156,7 @@ ALIKE: Final = tuple(
         "alarm wake",
         "date day today year month weekday calendar",
         "time clock hour",
-        "weather forecast rain sunny snow umbrella raining snowing",
+        "weather forecast rain sunny snow umbrella raining snowing outside outdoors",
         "music song track tune",
         "volume loud sound louder quieter softer",
         "appointment meeting booking visit",

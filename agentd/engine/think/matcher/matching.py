@@ -119,7 +119,7 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
     if function.reads:
         evidence.claim_siblings(reading, functions)
     score = reading.evidence + evidence.FITS
-    if tuple(word.stem for word in sentence.words) in function.examples:
+    if sentence.shape in function.shapes:
         score += _SAME_EXAMPLE
     if score < ENOUGH or not _covered(reading, functions):
         return None

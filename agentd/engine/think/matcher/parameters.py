@@ -71,6 +71,11 @@ class Parameter:
     many: bool = False
 
     @property
+    def quotes(self) -> bool:
+        """It takes a message or a thing to remember, in whose words nothing is asked for."""
+        return self.kind is Kind.TEXT and "saying" in self.prepositions
+
+    @property
     def spoken(self) -> str:
         """Its name as one says it."""
         return " ".join(name_words(self.name))
@@ -79,7 +84,7 @@ class Parameter:
 _ROLES: Final = (
     ("recipient to receiver addressee", ("to", "for")),
     (
-        "borrower member person patient customer contact friend attendee user who assignee guest client reader",
+        "borrower member person patient customer contact friend attendee user who assignee guest client reader agent",
         ("to", "for", "by", "with", "of"),
     ),
     ("origin source sender from", ("from",)),

@@ -149,7 +149,7 @@ def _fill_number(reading: Reading, parameter: Parameter, *, sole: bool) -> None:
             span, fit = range(number.start, end), UNIT if parameter.unit == unit else BARE
         elif following is not None and following.stem in parameter.words | parameter.measures:
             span, fit = range(number.start, number.end + 1), UNIT
-        elif following is not None and unit_seconds(following.text) is not None:
+        elif following is not None and unit_seconds(following.text) is not None and number.end not in reading.claims:
             continue
         elif before & parameter.words:
             fit = 2 * BARE

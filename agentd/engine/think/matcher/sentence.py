@@ -1,6 +1,6 @@
 """What kind of sentence was said, and what stands in it whatever the functions are: verb, states, numbers, times, dates."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
@@ -61,6 +61,7 @@ class Sentence:
         verb_words: indexes of the leading verb and its particle.
         senses: states asked for or asked about, with the indexes of the words that say so.
         relative: a change up or down by some amount.
+        shape: the stems, with one mark for each date, duration, time and number: what else one could have said in its place.
         entities: numbers, durations, times and dates; they may overlap.
     """
 
@@ -72,6 +73,7 @@ class Sentence:
     senses: tuple[tuple[Sense, frozenset[int]], ...]
     entities: tuple[Entity, ...]
     relative: Relative | None = None
+    shape: tuple[str, ...] = ()
 
     def slice(self, first: int, last: int) -> str:
         """The words from ``first`` to ``last`` as they were said."""
@@ -94,6 +96,7 @@ def read_sentence(text: str, *, today: date, verbs: Iterable[str] = ()) -> Sente
     particle = _particle(words, verb) if verb is not None else None
     verb_words = frozenset(index for index in (verb, particle) if index is not None)
     senses = tuple(_senses(words, form, verb, particle))
+    entities = tuple(_entities(words, today))
     return Sentence(
         text=text,
         words=words,
@@ -101,9 +104,20 @@ def read_sentence(text: str, *, today: date, verbs: Iterable[str] = ()) -> Sente
         verb=verb,
         verb_words=verb_words,
         senses=senses,
-        entities=tuple(_entities(words, today)),
+        entities=entities,
         relative=read_relative(words, senses) if form is not Form.STATEMENT else None,
+        shape=_shape(words, entities),
     )
+
+
+def _shape(words: Sequence[Word], entities: Iterable[Entity]) -> tuple[str, ...]:
+    """Of entities that overlap the longest counts, then the one that was read first."""
+    marks: dict[int, str] = {}
+    for entity in sorted(entities, key=lambda entity: entity.start - entity.end):
+        span = range(entity.start, entity.end)
+        if not any(index in marks for index in span):
+            marks |= dict.fromkeys(span, "") | {entity.start: f"<{type(entity).__name__}>"}
+    return tuple(filter(None, (marks.get(index, word.stem) for index, word in enumerate(words))))
 
 
 def _strip(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], bool]:
@@ -180,7 +194,8 @@ def _particle(words: tuple[Word, ...], verb: int) -> int | None:
         return None
     for index in range(verb + 1, len(words)):
         text = words[index].text
-        if text in SUBORDINATORS:
+        verbal = words[index + 1].text in VERBS.keys() | PARTICLE_VERBS if index + 1 < len(words) else False
+        if text in SUBORDINATORS or (text == "to" and verbal):  # "set a reminder to turn off the lamp"
             return None
         last = index == len(words) - 1 or words[index].pause
         if PARTICLES.get(text) is not None:
@@ -188,6 +203,7 @@ def _particle(words: tuple[Word, ...], verb: int) -> int | None:
                 index == verb + 1
                 or last
                 or (text in {"up", "down"} and words[index + 1].text == "a")  # "turn it up a bit"
+                or (text == "off" and words[index + 1].text in {"the", "my", "our"})  # "take the eggs off the list"
                 or (words[index + 1].text in _AFTER_PARTICLE and not (text == "out" and words[index + 1].text == "of"))
             ):
                 return index

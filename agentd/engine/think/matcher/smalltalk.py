@@ -1,5 +1,6 @@
 """The few things one says without wanting anything done. Nothing here pretends: no feelings, no promises."""
 
+import re
 from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final
@@ -8,7 +9,7 @@ from agentd.engine.providers import AgentText, CallMade, ChatMessage
 from agentd.engine.think.matcher.abilities import abilities
 from agentd.engine.think.matcher.declared import Function
 from agentd.engine.think.matcher.lexicon import Sense
-from agentd.engine.think.matcher.words import name_words, split
+from agentd.engine.think.matcher.words import name_words, split, stem
 
 
 class _Talk(Enum):
@@ -56,6 +57,8 @@ _PHRASES: Final = {
     }.items()
     for phrase in phrases.split("|")
 }
+_PAUSES: Final = re.compile(r"[.,!?;]+\s")
+_FAREWELLS: Final = frozenset(tuple(map(stem, phrase.split())) for phrase, talk in _PHRASES.items() if talk is _Talk.FAREWELL)
 _AROUND: Final = frozenset(
     "please now then again just so well oh um uh ok okay alexa computer assistant there everyone can could you "
     "will would".split(),
@@ -81,6 +84,13 @@ def takes_back(text: str) -> bool:
     return (
         _recognise(text) is _Talk.LEAVE_IT and bool(words & {"that", "it"}) and bool(words & {"cancel", "undo", "stop", "revert"})
     )
+
+
+def leaves(text: str, functions: Sequence[Function]) -> Function | None:
+    """The function that a farewell calls: one that has a farewell among its examples."""
+    if _recognise(text) is not _Talk.FAREWELL:
+        return None
+    return next((function for function in functions if function.examples & _FAREWELLS and not function.parameters), None)
 
 
 def wants_nothing(text: str) -> bool:
@@ -147,7 +157,10 @@ def _recognise(text: str) -> _Talk | None:
         words.pop(0)
     while words and words[-1] in _AROUND:
         words.pop()
-    return _PHRASES.get(" ".join(words))
+    if (talk := _PHRASES.get(" ".join(words))) is not None:
+        return talk
+    *before, last = map(str.strip, _PAUSES.split(text.strip(" .!?,")))
+    return _recognise(last) if before and all(map(_recognise, before)) else None  # "that is all, thank you, bye"
 
 
 def _what_done(messages: Sequence[ChatMessage]) -> str:

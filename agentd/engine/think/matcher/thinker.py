@@ -61,6 +61,10 @@ class OfflineMatcher:
         if pending is not None and smalltalk.wants_nothing(said):
             yield "All right, I leave it."
             return
+        leaving = smalltalk.leaves(said, functions)
+        if leaving is not None:
+            yield Call(leaving.name, {})
+            return
         talk = smalltalk.small_talk(said, request.messages, functions)
         found = Understood() if talk is not None else interpret(texts, functions, request.messages, today)
         sentence = matching.read(said, functions, today)

@@ -1,7 +1,6 @@
 """The declarations the matcher is tried with, and a way to talk to it."""
 
 import asyncio
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,8 +11,8 @@ import pytest
 
 from agentd.engine.providers import AgentText, Call, CallMade, ChatMessage, Say, ThinkEvent, ThinkRequest, UserText
 from agentd.engine.think.matcher.thinker import OfflineMatcher
-from agentd.functions.declare import collector
-from agentd.functions.schema import check
+from agentd.functions.generation import spec_of
+from agentd.functions.loader import load
 
 FUNCTIONS = Path(__file__).parents[4] / "functions"
 TODAY = date(2026, 11, 24)
@@ -69,28 +68,19 @@ def talk() -> MakeTalk:
     return Talk
 
 
+TABLES: dict[str, dict[str, Any]] = {
+    "weather": {"latitude": 48.21, "longitude": 16.37, "place": "Vienna"},
+    "web_lookup": {"url": "http://127.0.0.1/{query}"},
+}
+"""What the configuration has to hold for a file to be on."""
+
+
 def _load() -> list[Declaration]:
     declarations: list[Declaration] = []
-    for path in sorted(FUNCTIONS.glob("*.py")):
-        spec = importlib.util.spec_from_file_location(f"shipped_{path.stem}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        noted: list[Any] = []
-        token = collector.set(noted)
-        try:
-            spec.loader.exec_module(module)
-        finally:
-            collector.reset(token)
-        declarations += [
-            {
-                "name": handler.name,
-                "description": f"{handler.description}\nExamples: {' '.join(handler.examples)}",
-                "parameters": handler.parameters,
-                "defer_until_eot": handler.tier != "read",
-            }
-            for handler in map(check, noted)
-        ]
+    for path in sorted(FUNCTIONS.glob("[a-z]*.py")):
+        handlers, faults = load(path, path.read_bytes(), TABLES.get(path.stem, {}))
+        assert not faults
+        declarations += [spec_of(path, handler.describe()).declaration() for handler in handlers.values()]
     return declarations
 
 

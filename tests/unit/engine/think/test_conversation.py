@@ -193,8 +193,6 @@ def test_a_history_from_before_a_renewal_is_understood(talk: MakeTalk, shipped: 
         ("Hey there!", "Hello. What can I do for you?"),
         ("thank you very much", "You're welcome."),
         ("okay, thanks", "You're welcome."),
-        ("goodbye", "Goodbye."),
-        ("good night", "Goodbye."),
         ("quit", "All right."),
         ("how are you?", "I am ready. What can I do for you?"),
     ],
@@ -205,6 +203,23 @@ def test_courtesies_are_answered_shortly_and_without_calls(
     assert talk(shipped).says(said) == answer
 
 
+@pytest.mark.parametrize("said", ["goodbye", "Good night!", "okay thanks, bye"])
+def test_a_farewell_is_returned_where_no_function_has_one_among_its_examples(
+    talk: MakeTalk, shipped: list[Declaration], said: str
+) -> None:
+    others = [function for function in shipped if function["name"] != "end_conversation"]
+
+    assert talk(others).says(said) == "Goodbye."
+    assert talk(shipped).calls(said) == [("end_conversation", {})]
+
+
+def test_a_farewell_ends_the_conversation_also_when_an_answer_is_awaited(talk: MakeTalk, shipped: list[Declaration]) -> None:
+    conversation = talk(shipped)
+    assert conversation.calls("take a note") == []
+
+    assert conversation.calls("goodbye") == [("end_conversation", {})]
+
+
 def test_say_that_again_repeats_what_was_said(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped, results={"get_time": "It is noon."})
     conversation.says("what time is it")
@@ -212,8 +227,9 @@ def test_say_that_again_repeats_what_was_said(talk: MakeTalk, shipped: list[Decl
     assert conversation.says("could you repeat that please") == "It is noon."
 
 
-def test_help_names_every_ability(talk: MakeTalk, shipped: list[Declaration]) -> None:
-    answer = talk(shipped).says("what can you do")
+def test_help_names_every_ability_where_they_are_few(talk: MakeTalk, shipped: list[Declaration]) -> None:
+    few = [function for function in shipped if function["name"] in {"get_time", "set_light", "cancel_timer", "set_blinds"}]
+    answer = talk(few).says("what can you do")
 
     for ability in ("tell the current time", "turn lights on or off", "cancel a running timer", "open or close the blinds"):
         assert ability in answer

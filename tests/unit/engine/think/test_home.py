@@ -118,8 +118,6 @@ NO_CALLS = [
     "two people",
     "please may i have a noodle soup with milk and bread",
     "this is a test",
-    "what's the weather like",
-    "how warm is it outside",
     "what is the capital of france",
     "tell me a joke",
     "what time do you close",

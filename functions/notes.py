@@ -1,0 +1,75 @@
+"""Notes that are dictated, found again by their words, and deleted. They last as long as the daemon's store."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from agentd.functions import AskUser, CallContext, FunctionError, function
+
+SPOKEN = 5
+"""Notes told at once; more is not to be listened to."""
+
+SMALL = frozenset(["a", "an", "the", "my", "our", "your", "of", "on", "in", "at", "to", "for", "with", "about", "and", "s"])
+"""Words that find nothing."""
+
+About = Annotated[str, Field(description="Words of the note, such as its subject", max_length=200)]
+
+
+@function(
+    tier="low",
+    examples=[
+        "Take a note: the spare key is with Anna.",
+        "Note that the car needs oil.",
+        "Write down that the code is 4711.",
+    ],
+)
+async def take_note(
+    ctx: CallContext, text: Annotated[str, Field(description="The note, word by word", min_length=1, max_length=2000)]
+) -> str:
+    """Write down a note."""
+    await ctx.store.set(f"{datetime.now().astimezone().isoformat()} {ctx.call_id}"[:200], text.strip())
+    return f"Noted: {end(text)}"
+
+
+@function(tier="read", examples=["Read my notes.", "Find my note about the car.", "What did I note about the key?"])
+async def read_notes(ctx: CallContext, about: About = "") -> str:
+    """Read the notes, the latest first, or find those about something."""
+    found = await notes(ctx, about)
+    if not found:
+        return f"There is no note about {about}." if about else "There are no notes."
+    latest = list(found.values())[:SPOKEN]
+    more = f" And {len(found) - SPOKEN} more." if len(found) > SPOKEN else ""
+    return " ".join(map(end, latest)) + more
+
+
+@function(tier="low", examples=["Delete the note about the car."])
+async def delete_note(ctx: CallContext, about: About) -> str:
+    """Delete a note."""
+    found = await notes(ctx, about)
+    if not found:
+        raise FunctionError(f"There is no note about {about}.")
+    if len(found) > 1:
+        raise AskUser(f"There are {len(found)} such notes. Which words does only that one have?", argument="about")
+    key, text = next(iter(found.items()))
+    await ctx.store.delete(key)
+    return f"Deleted: {end(text)}"
+
+
+async def notes(ctx: CallContext, about: str) -> dict[str, str]:
+    """The notes with all these words, the latest first."""
+    wanted = words(about) - SMALL
+    stored = await ctx.store.items()
+    return {key: text for key, text in sorted(stored.items(), reverse=True) if wanted <= words(text)}
+
+
+def words(text: str) -> set[str]:
+    """The words of a text, in small letters and without the ending of number."""
+    plain = "".join(letter if letter.isalnum() else " " for letter in text.casefold())
+    return {word.removesuffix("s") if len(word) > 3 else word for word in plain.split()}
+
+
+def end(text: str) -> str:
+    """With a capital and a full stop."""
+    text = text.strip()
+    return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.!?' else '.'}"
