@@ -32,7 +32,7 @@ class Actions:
         await self._session.append_prompt(text)
 
     async def end_session(self, *, after_speech: bool = True) -> None:
-        """End the session; ``after_speech`` lets the turn in progress and what still plays come to an end."""
+        """End the session; ``after_speech`` lets the turn in progress and what still plays come to an end. Again: nothing."""
         if after_speech:
             self._session.end_when_quiet(EndReason.AGENT_ENDED)
         else:

@@ -31,6 +31,7 @@ from agentd.sessions.calls import Caller
 from agentd.sessions.client_side import ClientSide
 from agentd.sessions.commands import Commands
 from agentd.sessions.conversation import Conversation
+from agentd.sessions.ending import QuietEnd
 from agentd.sessions.hand_over import HandOver
 from agentd.sessions.injection import Speech
 from agentd.sessions.lifeline import Lifeline
@@ -163,10 +164,9 @@ class Session:
         self._born = self._loop.time()
         self._group: asyncio.TaskGroup | None = None
         self._stop = asyncio.Event()
-        self._quiet_end: tuple[EndReason, float] | None = None
+        self._quiet_end = QuietEnd(self.conversation, commands, deps.limits)
         self._counted_at = 0.0
         self._commands: set[asyncio.Task[None]] = set()
-        self._to_be_said = commands
         self._tainted: bool | None = None
         self.lifeline = Lifeline(
             self.conversation,
@@ -207,10 +207,10 @@ class Session:
     def end_when_quiet(self, reason: EndReason) -> None:
         """Ask the session to end once the turn in progress is over and was played, and what is to be said was said.
 
-        At most ``limits.turn_s`` from now.
+        At most ``limits.turn_s`` from now; again changes nothing.
         """
-        if self._quiet_end is None:
-            self._quiet_end = (reason, self._loop.time() + self._limits.turn_s)
+        if self._quiet_end.ask(reason, self._loop.time()):
+            _log.info("session_ends_when_quiet", session_id=self.id, run_id=self.run_id, reason=str(reason))
 
     def tick(self, now: float) -> None:
         """Called every 20 ms by the one ticker: pacing, playback, limits."""
@@ -234,11 +234,9 @@ class Session:
         conversation.changes.notify()
         if conversation.playback.playing(now) or conversation.feed.talking:
             conversation.last_active = now
-        if self._quiet_end is not None:
-            reason, latest = self._quiet_end
-            speaking = conversation.user_speaking or conversation.playback.playing(now) or self._to_be_said.saying
-            if (conversation.tracker.idle and not speaking) or now >= latest:
-                self.stop(reason)
+        quiet_end = self._quiet_end.due(now)
+        if quiet_end is not None:
+            self.stop(quiet_end)
         idle_s = self.spec.idle_timeout_s or self._limits.idle_timeout_s
         if now - conversation.last_active >= idle_s:
             self.stop(EndReason.IDLE_TIMEOUT)
