@@ -261,13 +261,14 @@ class Functions:
         return await self.gate.perform(call, lambda: self._recorded(provider, call))
 
     async def _recorded(self, provider: Provider, call: Admitted) -> tuple[CallOutcome, str]:
-        """Run it; that it was called is on record before anything happens, and how it came out after."""
+        """Run it; that something is to act is on record before it does, and how it came out after."""
         outcome, kind = CallOutcome("cancelled", "", None, call.arguments), "cancelled"
         try:
             async with self._slots.one(call.request.session_id):
                 may_run, began = self._audit.intent(call), time.monotonic()
                 try:
-                    await self._store.flushed()
+                    if call.spec.tier != "read":  # the conversation is resumed with it, whatever happens now
+                        await self._store.flushed()
                     if await may_run:
                         outcome, kind = await self._run(provider, call)
                     else:

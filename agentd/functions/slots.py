@@ -49,11 +49,14 @@ class Slots:
 
     @asynccontextmanager
     async def _within(self, semaphore: asyncio.Semaphore) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(self._wait_s):
-                await semaphore.acquire()
-        except TimeoutError:
-            raise NoSlot from None
+        if semaphore.locked():
+            try:
+                async with asyncio.timeout(self._wait_s):
+                    await semaphore.acquire()
+            except TimeoutError:
+                raise NoSlot from None
+        else:
+            await semaphore.acquire()  # does not wait
         try:
             yield
         finally:

@@ -1,15 +1,13 @@
 """What the audit says of a call: who asked for what, of which code, and how it came out; words only for tier ``high``."""
 
 import re
-import time
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
 
 import orjson
 
-from agentd.clock import rfc3339
-from agentd.functions.call import CallOutcome, CallRequest
+from agentd.functions.call import CallRequest
 from agentd.functions.registry import FunctionSpec
 from agentd.log import MASK, mask
 
@@ -47,20 +45,15 @@ def masked(value: Any, name: str = "") -> Any:
     return mask(value) if isinstance(value, str) else value
 
 
-def event(kind: str, **members: Any) -> dict[str, Any]:
-    """A line's members without those that are None."""
-    told = {name: value for name, value in members.items() if value is not None}
-    return {"time": rfc3339(time.time()), "kind": kind, **told}
-
-
 def of_call(
-    kind: str, request: CallRequest, spec: FunctionSpec | None, arguments: str | Mapping[str, Any] | None, **members: Any
+    request: CallRequest, spec: FunctionSpec | None, arguments: str | Mapping[str, Any] | None = None, **members: Any
 ) -> dict[str, Any]:
-    """A line about a call.
+    """The members of a line about a call.
 
     Args:
         spec: None when there is no such function.
         arguments: as they will be used; None when an earlier line of the call has them.
+        members: more of them.
     """
     told: dict[str, Any] = {
         "function": request.name[:_ID_CHARS],
@@ -75,9 +68,4 @@ def of_call(
         told |= {"handler_sha256": None if spec is None else spec.sha256, "arguments_sha256": arguments_sha256(arguments)}
         if spec is not None and spec.tier == "high" and isinstance(arguments, Mapping):
             told["arguments"] = masked(dict(arguments))
-    return event(kind, **told, **members)
-
-
-def of_result(request: CallRequest, spec: FunctionSpec, outcome: CallOutcome, duration_s: float) -> dict[str, Any]:
-    """The line of how a call came out."""
-    return of_call("result", request, spec, None, outcome=outcome.outcome, duration_s=round(duration_s, 4))
+    return told | members

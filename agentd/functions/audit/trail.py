@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,13 +55,22 @@ class _Line:
     """What waits to be written.
 
     Attributes:
+        make: its members but for the first ones; called by the thread, which has the time.
+        at: Unix seconds.
         written: set to whether it is on the disk; None when nobody waits.
         otherwise: what is told instead of False.
     """
 
-    entry: dict[str, Any]
+    kind: str
+    make: Callable[[], Mapping[str, Any]]
+    at: float
     written: "asyncio.Future[bool] | None" = None
     otherwise: bool = False
+
+    def entry(self) -> dict[str, Any]:
+        """The line without its number and the hash before it; members that are None are left out."""
+        told = {name: value for name, value in self.make().items() if value is not None}
+        return {"time": rfc3339(self.at), "kind": self.kind, **told}
 
 
 class Audit:
@@ -131,13 +141,13 @@ class Audit:
 
     def put(self, kind: str, **members: Any) -> None:
         """Write a line that belongs to no call, as soon as may be; members that are None are left out."""
-        self._append(_Line(entries.event(kind, **members)))
+        self._append(_Line(kind, lambda: members, time.time()))
 
     def intent(self, call: Admitted) -> "asyncio.Future[bool]":
         """A call is about to run. Await it before anything happens: False when it must not."""
         may = self._loop.create_future()
         tier = call.spec.tier
-        line = _Line(entries.of_call("intent", call.request, call.spec, call.arguments))
+        line = _Line("intent", partial(entries.of_call, call.request, call.spec, call.arguments), time.time())
         if tier in _UNHELD or self.trouble is not None or self._stopping:
             may.set_result(tier in _GO_ON)
         else:
@@ -149,7 +159,9 @@ class Audit:
 
     def result(self, call: Admitted, outcome: CallOutcome, duration_s: float) -> None:
         """A call of which there was an intent is over; ``denied``: it was not run after all."""
-        self._append(_Line(entries.of_result(call.request, call.spec, outcome, duration_s)))
+        duration_s = round(duration_s, 4)
+        make = partial(entries.of_call, call.request, call.spec, outcome=outcome.outcome, duration_s=duration_s)
+        self._append(_Line("result", make, time.time()))
 
     def denied(self, request: CallRequest, spec: FunctionSpec | None, *, outcome: str, reason: str) -> None:
         """A call did not pass the gate.
@@ -158,7 +170,8 @@ class Audit:
             outcome: ``denied``, ``invalid`` or ``unknown``.
             reason: in a word.
         """
-        self._append(_Line(entries.of_call("denied", request, spec, request.arguments, outcome=outcome, reason=reason)))
+        make = partial(entries.of_call, request, spec, request.arguments, outcome=outcome, reason=reason)
+        self._append(_Line("denied", make, time.time()))
 
     def confirmation(self, call: Admitted, outcome: str, *, by: str | None = None) -> None:
         """A confirmation was ``asked`` for, ``approved``, ``refused``, or came to its end (``expired``, ``withdrawn``).
@@ -166,8 +179,8 @@ class Audit:
         Args:
             by: name of the token that answered.
         """
-        line = entries.of_call("confirmation", call.request, call.spec, call.arguments, outcome=outcome, by=by)
-        self._append(_Line(line))
+        make = partial(entries.of_call, call.request, call.spec, call.arguments, outcome=outcome, by=by)
+        self._append(_Line("confirmation", make, time.time()))
 
     # what is asked
 
@@ -202,7 +215,7 @@ class Audit:
         if began is None or began >= rfc3339(now - self._days * _DAY_S) or self.trouble is not None:
             return 0
         turned = self._loop.create_future()
-        self._append(_Line(entries.event("turnover"), turned))
+        self._append(_Line("turnover", dict, now, turned))
         async with asyncio.timeout(PATIENCE_S):
             return int(await turned)
 
@@ -256,15 +269,15 @@ class Audit:
         """Write what waits, and sync it if somebody waits for it or it has waited for long; when to sync it otherwise."""
         while self._more():
             new = self._taken[self._in_file :]
-            if new[0].entry["kind"] == "turnover":
+            if new[0].kind == "turnover":
                 self._sync()
                 self._file.turn_over()
                 new = self._taken[:1]
             for i, line in enumerate(new[1:], 1):
-                if line.entry["kind"] == "turnover":
+                if line.kind == "turnover":
                     new = new[:i]
                     break
-            self._file.append(line.entry for line in new)
+            self._file.append(line.entry() for line in new)
             self._in_file += len(new)
             if len(self._taken) >= MAX_BATCH or any(line.written is not None for line in new):
                 self._sync()
@@ -283,7 +296,7 @@ class Audit:
         dropped = self._dropped
         if dropped > self._told_dropped:
             lost = dropped - self._told_dropped
-            self._taken.append(_Line(entries.event("interrupted", reason="more than the queue holds", lost=lost)))
+            self._taken.append(_own("interrupted", reason="more than the queue holds", lost=lost))
             self._told_dropped = dropped
         if len(self._taken) == self._in_file:
             return False
@@ -300,10 +313,11 @@ class Audit:
             return
         _log.error("audit_damaged", path=str(self._file.path), **found)
         first = self._taken[self._in_file]
-        if first.entry["kind"] == "start":
-            first.entry.update(found)
+        if first.kind == "start":
+            told = first.make()
+            first.make = lambda: {**told, **found}
         else:
-            self._taken.insert(self._in_file, _Line(entries.event("reopened", **found)))
+            self._taken.insert(self._in_file, _own("reopened", **found))
 
     def _sync(self) -> None:
         if self._in_file == 0:
@@ -320,12 +334,11 @@ class Audit:
 
     def _give_up(self, error: OSError) -> None:
         """The disk failed: nobody waits any longer, and what was not written is written later."""
-        since = rfc3339(time.time())
         self._file.roll_back()
         self._in_file = 0
         self._failed_in()
         if self.trouble is None:
-            self._taken.append(_Line(entries.event("interrupted", reason=str(error), since=since)))
+            self._taken.append(_own("interrupted", reason=str(error)))
         self._in_trouble(str(error))
         self._tell(list(self._taken), written=False)
 
@@ -350,6 +363,11 @@ class Audit:
         self._sealing = None
         if (seal := self._file.seal).head.seq > 0:
             self._store.put_note(NOTE, seal.text())
+
+
+def _own(kind: str, **members: Any) -> _Line:
+    """A line that the thread has to say itself."""
+    return _Line(kind, lambda: members, time.time())
 
 
 def _settle(line: _Line, *, written: bool) -> None:
