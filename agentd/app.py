@@ -130,6 +130,7 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
             allowed_endpoints=settings.security.allowed_endpoints,
             credentials=state_dir / "credentials",
             policy_of=profiles.policy,
+            metrics=metrics,
         )
         await functions.start()
         stack.push_async_callback(functions.close)

@@ -52,7 +52,7 @@ DENIALS: Final = (
 )  # fmt: skip
 """Why the gate kept a call from running: the agent's list, the tier policy, a session with strangers' words in it, no
 confirmation, the kill switch, too many in a minute, the same again and again, an id used twice, no audit."""
-CONFIRMATIONS: Final = ("asked", "approved", "refused", "expired", "withdrawn")
+CONFIRMATIONS: Final = ("asked", "approved", "refused", "expired", "withdrawn", "disabled")
 WORKER_ENDS: Final = (
     "timeout", "cancelled", "memory", "cpu", "output", "signal", "exit", "protocol", "renewed", "unused", "other",
 )  # fmt: skip

@@ -40,7 +40,7 @@ class Announcer:
         if self._waiting[session_id] == 1 and confirmation.text:
             self._nursery.start(say(session, confirmation.text), name="functions:confirmation")
 
-    def settled(self, confirmation: Confirmation, ending: Ending) -> None:
+    def settled(self, confirmation: Confirmation, ending: Ending, _by: str | None) -> None:
         """A call does not wait any more."""
         session_id = confirmation.session_id
         if session_id is None:

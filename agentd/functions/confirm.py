@@ -78,12 +78,12 @@ class Confirmations:
 
     Attributes:
         on_request: each is told of a new one, at once and on the event loop; for what asks people (telephones, MQTT …).
-        on_settled: each is told how one ended.
+        on_settled: each is told how one ended, and the name of the token by which, if it was by one.
     """
 
     def __init__(self) -> None:
         self.on_request: list[Callable[[Confirmation], None]] = []
-        self.on_settled: list[Callable[[Confirmation, Ending], None]] = []
+        self.on_settled: list[Callable[[Confirmation, Ending, str | None], None]] = []
         self._waiting: dict[str, _Waiting] = {}
         self._settled: OrderedDict[str, _Waiting] = OrderedDict()
 
@@ -216,7 +216,7 @@ class Confirmations:
             outcome=ending,
             token=by,
         )
-        self._tell(self.on_settled, confirmation, ending)
+        self._tell(self.on_settled, confirmation, ending, by)
 
     @staticmethod
     def _tell(hooks: list[Callable[..., None]], *what: Any) -> None:

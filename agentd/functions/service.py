@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from agentd.config import LimitSettings
 from agentd.errors import AgentdError, FieldError, InvalidRequest
 from agentd.functions.announcer import Announcer
-from agentd.functions.audit import Audit
+from agentd.functions.audit import Audit, record_gate
 from agentd.functions.call import CallOutcome, CallRequest, Rejected
 from agentd.functions.delegations import Delegations
 from agentd.functions.fillers import filling
@@ -34,6 +35,7 @@ from agentd.functions.slots import NoSlot, Slots
 from agentd.functions.store import Stores
 from agentd.functions.tallies import Tallies
 from agentd.functions.wire import Reply
+from agentd.metrics import Metrics
 from agentd.store import Store
 from agentd.supervise import Nursery
 
@@ -62,6 +64,7 @@ class Functions:
         allowed_endpoints: origins that functions of the configuration may call.
         credentials: the folder of credentials that the configuration names.
         policy_of: the rules of an agent; asked at every call.
+        metrics: count calls, denials and confirmations.
 
     Attributes:
         gate: what every call passes.
@@ -80,6 +83,7 @@ class Functions:
         allowed_endpoints: Sequence[str] = (),
         credentials: Path | None = None,
         policy_of: PolicyOf = lambda _: AgentPolicy(),
+        metrics: Metrics | None = None,
     ) -> None:
         self._offer = Offer()
         self._directory = directory
@@ -96,6 +100,8 @@ class Functions:
         announcer = Announcer(actions, self._nursery)
         self.gate.confirmations.on_request.append(announcer.requested)
         self.gate.confirmations.on_settled.append(announcer.settled)
+        self._metrics = metrics or Metrics(CollectorRegistry())
+        record_gate(self.gate, audit, self._metrics)
         self._laters = Laters(say=self._say, call=self.call, nursery=self._nursery)
         self._requests = Requests(
             actions=actions,
@@ -234,6 +240,9 @@ class Functions:
             settled.set_result((request, outcome))
             self.gate.settled(request, outcome)
             self._tallies.settled(request, outcome, kind, known=request.name in self.registry.specs)
+            self._metrics.function_call(request.name, outcome.outcome, outcome.duration_s)
+            if outcome.outcome == "denied":
+                self._metrics.function_denied(kind)
         return outcome
 
     async def _settle(self, request: CallRequest) -> tuple[CallOutcome, str]:

@@ -47,10 +47,14 @@ class Switch:
     Args:
         store: keeps it.
         disabled: is told when it is switched off.
+
+    Attributes:
+        on_change: each is told how it stands now, as soon as it does.
     """
 
     def __init__(self, store: Store, *, disabled: Callable[[], None] = lambda: None) -> None:
         self.setting = Setting()
+        self.on_change: list[Callable[[Setting], None]] = []
         self._store = store
         self._disabled = disabled
         self._running: set[asyncio.Timeout] = set()
@@ -89,6 +93,7 @@ class Switch:
         for running in self._running:
             running.reschedule(now)
         self._disabled()
+        self._tell()
         async with self._one_change:
             await self._keep(self.setting)
         return self.setting
@@ -106,6 +111,7 @@ class Switch:
             if self.setting is before:
                 self.setting = new
                 _log.warning("actions_enabled", by=by)
+                self._tell()
         return self.setting
 
     def check(self, spec: FunctionSpec) -> None:
@@ -148,3 +154,8 @@ class Switch:
     def _lost(self, why: str) -> None:
         self.setting = Setting(enabled=False, changed_at=time.time(), changed_by=LOST)
         _log.error("actions_disabled", by=LOST, reason=why)
+        self._tell()
+
+    def _tell(self) -> None:
+        for told in self.on_change:
+            told(self.setting)

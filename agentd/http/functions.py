@@ -137,7 +137,6 @@ async def invoke(request: web.Request) -> web.Response:
             started_by=request[IDENTITY].name,
         )
     )
-    deps.metrics.function_call(spec.name, outcome.outcome, outcome.duration_s)
     if outcome.outcome == "invalid":
         raise InvalidRequest(outcome.content)
     if outcome.outcome == "denied":

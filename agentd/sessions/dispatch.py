@@ -119,7 +119,8 @@ class Dispatch:
         if record.outcome is not None:
             return
         self._tracker.call_finished(record, outcome, result, self._loop.time())
-        self._metrics.function_call(record.name, outcome, record.duration_s or 0.0)
+        if record.kind == "client" or not record.client_side:  # those of the daemon are counted where they run
+            self._metrics.function_call(record.name, outcome, record.duration_s or 0.0)
         self._publish("FunctionCallFinished", record.view(words=True) | record.facts())
 
     def _note_facts(self, record: CallRecord, *, at_client: bool) -> None:

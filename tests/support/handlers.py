@@ -10,11 +10,14 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from agentd.config import LimitSettings
 from agentd.config.sections import StoreSettings
 from agentd.functions.audit import Audit
 from agentd.functions.requests import Moment
 from agentd.functions.service import CallOutcome, CallRequest, Functions
+from agentd.metrics import Metrics
 from agentd.store import Store
 
 IMPORTS = "import asyncio, os, sys, time\nfrom typing import Any\nfrom agentd.functions import *\n"
@@ -65,6 +68,7 @@ class Bench:
     config: dict[str, dict[str, Any]] = field(default_factory=dict)
     allowed_endpoints: list[str] = field(default_factory=list)
     functions: Functions = field(init=False)
+    metrics: Metrics = field(default_factory=lambda: Metrics(CollectorRegistry()))
     store: Store = field(init=False)
     audit: Audit = field(init=False)
     others: frozenset[int] = field(default_factory=lambda: frozenset(children()))
@@ -92,6 +96,7 @@ class Bench:
             older_values=self.state_dir / "functions",
             limits=LimitSettings(**{"function_calls_per_minute": 1000} | self.limits),
             config=self.config,
+            metrics=self.metrics,
             actions=lambda name: self.session if name == "s" else None,
             allowed_endpoints=self.allowed_endpoints,
             credentials=self.state_dir / "credentials",

@@ -94,6 +94,7 @@ async def world(
         target = UpstreamTarget("deepgram", peer.url, peer.http_url, SecretStr(peer.key), None)
         client = UpstreamClient(limits=settings.limits, transport="picows")
         hub, registry = Hub(), CollectorRegistry()
+        metrics = Metrics(registry)
         tapes = Tapes(folder / "state" / "recordings", settings.store)
         managers: list[Manager] = []
         store = Store(folder / "state", settings.store)
@@ -108,6 +109,7 @@ async def world(
             limits=settings.limits,
             config={},
             actions=lambda session_id: managers[0].actions(session_id),  # noqa: PLW0108 - made after this
+            metrics=metrics,
         )
         await functions.start()
         manager = Manager(
@@ -117,7 +119,7 @@ async def world(
                 client=client,
                 functions=functions,
                 hub=hub,
-                metrics=Metrics(registry),
+                metrics=metrics,
                 limits=settings.limits,
                 profiles=Profiles(settings),
                 tapes=tapes,

@@ -4,9 +4,11 @@ chain    lines and the hashes that tie them together (pure)
 file     the file: appending, syncing, what a crash left behind
 verify   reads it back and finds what was changed, removed, inserted, reordered or cut off
 entries  what is written of a call
+hooks    what the gate tells of itself
 trail    ``Audit``, the daemon's one: a thread that writes, and a policy for when it cannot
 """
 
+from agentd.functions.audit.hooks import record_gate
 from agentd.functions.audit.trail import Audit
 
-__all__ = ["Audit"]
+__all__ = ["Audit", "record_gate"]

@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from agentd.functions.call import CallRequest
+from agentd.functions.confirm import Confirmation
 from agentd.functions.registry import FunctionSpec
 from agentd.log import MASK, mask
 
@@ -65,7 +66,23 @@ def of_call(
     if spec is not None:
         told |= {"tier": spec.tier, "provider": spec.kind}
     if arguments is not None:
+        told["started_by"] = request.started_by
         told |= {"handler_sha256": None if spec is None else spec.sha256, "arguments_sha256": arguments_sha256(arguments)}
         if spec is not None and spec.tier == "high" and isinstance(arguments, Mapping):
             told["arguments"] = masked(dict(arguments))
     return told | members
+
+
+def of_confirmation(asked: Confirmation, **members: Any) -> dict[str, Any]:
+    """The members of a line about a confirmation, without its nonce."""
+    return {
+        "function": asked.name,
+        "call_id": asked.call_id[:_ID_CHARS],
+        "session_id": asked.session_id,
+        "run_id": asked.run_id,
+        "agent": asked.agent,
+        "tier": asked.tier,
+        "arguments_sha256": arguments_sha256(asked.arguments),
+        "arguments": masked(asked.arguments),
+        **members,
+    }

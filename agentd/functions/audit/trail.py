@@ -25,6 +25,7 @@ from agentd.functions.audit import entries
 from agentd.functions.audit.chain import NOTE, Head, Seal
 from agentd.functions.audit.file import AuditFile
 from agentd.functions.call import CallOutcome, CallRequest
+from agentd.functions.confirm import Confirmation
 from agentd.functions.provider import Admitted
 from agentd.functions.registry import FunctionSpec
 from agentd.store import Store
@@ -173,14 +174,13 @@ class Audit:
         make = partial(entries.of_call, request, spec, request.arguments, outcome=outcome, reason=reason)
         self._append(_Line("denied", make, time.time()))
 
-    def confirmation(self, call: Admitted, outcome: str, *, by: str | None = None) -> None:
-        """A confirmation was ``asked`` for, ``approved``, ``refused``, or came to its end (``expired``, ``withdrawn``).
+    def confirmation(self, asked: Confirmation, outcome: str, by: str | None = None) -> None:
+        """A confirmation was ``asked`` for, or came to its end.
 
         Args:
             by: name of the token that answered.
         """
-        make = partial(entries.of_call, call.request, call.spec, call.arguments, outcome=outcome, by=by)
-        self._append(_Line("confirmation", make, time.time()))
+        self._append(_Line("confirmation", partial(entries.of_confirmation, asked, outcome=outcome, by=by), time.time()))
 
     # what is asked
 

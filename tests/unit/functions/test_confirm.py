@@ -118,8 +118,8 @@ async def test_it_expires() -> None:
     endings: list[tuple[Confirmation, Ending]] = []
     confirmations.on_settled.append(lambda *ended: endings.append(ended))
     assert "in time" in await ask(confirmations, limit_s=0.01)
-    confirmation, ending = endings[0]
-    assert ending == "expired"
+    confirmation, ending, by = endings[0]
+    assert (ending, by) == ("expired", None)
     with pytest.raises(ConfirmationOver, match="expired"):
         confirmations.decide(confirmation.nonce, approve=True, by="phone")
 

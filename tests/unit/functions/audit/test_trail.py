@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from agentd.config import LimitSettings
 from agentd.config.sections import StoreSettings
-from agentd.functions.audit import Audit
+from agentd.functions.audit import Audit, record_gate
 from agentd.functions.audit.chain import NOTE, Seal
 from agentd.functions.audit.entries import arguments_sha256
 from agentd.functions.audit.file import FILE
 from agentd.functions.audit.verify import entries, files, verify
 from agentd.functions.call import CallOutcome, CallRequest
 from agentd.functions.declare import TIERS, Tier
+from agentd.functions.gate import Gate
+from agentd.metrics import Metrics
 from agentd.store import Store
 from tests.support.handlers import eventually, open_descriptors
 from tests.unit.functions.audit.conftest import call
@@ -88,16 +92,37 @@ async def test_secrets_among_the_words_are_masked(tmp_path: Path, audit: Audit) 
         assert secret not in (tmp_path / FILE).read_bytes().replace(told(tmp_path)[1]["arguments_sha256"].encode(), b"")
 
 
-async def test_what_was_denied_and_who_confirmed_is_told(tmp_path: Path, audit: Audit) -> None:
+async def test_what_was_denied_is_told(tmp_path: Path, audit: Audit) -> None:
     audit.denied(CallRequest("c9", "act", "{not json", session_id="s"), None, outcome="unknown", reason="unknown")
-    audit.confirmation(call("high", door="front"), "approved", by="phone")
-    audit.put("switch", disabled=True, by="first", reason=None)
     await audit.close()
-    _, denied, confirmed, switch, _ = told(tmp_path)
+    _, denied, _ = told(tmp_path)
     assert (denied["kind"], denied["outcome"], denied["arguments_sha256"]) == ("denied", "unknown", arguments_sha256("{not json"))
     assert "arguments" not in denied
-    assert (confirmed["outcome"], confirmed["by"], confirmed["arguments"]) == ("approved", "phone", {"door": "front"})
-    assert (switch["disabled"], switch["by"], "reason" in switch) == (True, "first", False)
+
+
+async def test_the_gate_tells_who_confirmed_and_who_switched(tmp_path: Path, store: Store, audit: Audit) -> None:
+    gate, metrics = Gate(LimitSettings(), store), Metrics(CollectorRegistry())
+    record_gate(gate, audit, metrics)
+    asked = call("high", door="front", pin="4711")
+    async with asyncio.TaskGroup() as group:
+        confirmed = gate.confirmations.confirm(asked.request, asked.spec, asked.arguments, text="", limit_s=30, most=4)
+        group.create_task(confirmed, name="confirmation")
+        await eventually(lambda: bool(gate.confirmations.waiting()), "it waits")
+        nonce = gate.confirmations.waiting()[0].nonce
+        gate.confirmations.decide(nonce, approve=True, by="phone")
+    await gate.switch.disable("first")
+    assert metrics.registry.get_sample_value("agentd_actions_disabled") == 1
+    await gate.switch.enable("first")
+    await audit.close()
+    _, waits, approved, off, on, _ = told(tmp_path)
+    assert [line["kind"] for line in (waits, approved, off, on)] == ["confirmation", "confirmation", "switch", "switch"]
+    assert (waits["outcome"], "by" in waits) == ("asked", False)
+    assert (approved["outcome"], approved["by"], approved["arguments"]) == ("approved", "phone", {"door": "front", "pin": "***"})
+    assert approved["arguments_sha256"] == arguments_sha256(asked.arguments)
+    assert ((off["outcome"], off["by"]), (on["outcome"], on["by"])) == (("disabled", "first"), ("enabled", "first"))
+    assert nonce.encode() not in (tmp_path / FILE).read_bytes()
+    for outcome in ("asked", "approved"):
+        assert metrics.registry.get_sample_value("agentd_function_confirmations_total", {"outcome": outcome}) == 1
 
 
 async def test_words_that_no_file_takes_stop_nothing(tmp_path: Path, audit: Audit) -> None:
