@@ -10,9 +10,10 @@ from agentd.config import LimitSettings
 from agentd.sessions.commands import Commands
 from agentd.sessions.conversation import Conversation
 from agentd.sessions.state import EndReason
+from agentd.sessions.turns import TurnTracker
 
 SAID_S: Final = 3.0
-"""An agent that ends the session and has said something in that turn may say more for so long."""
+"""An agent that ends the session and has spoken since the user did may say more for so long."""
 FAREWELL_S: Final = 10.0
 """One that has said nothing yet has so long to begin: some models end a session without a word."""
 
@@ -47,6 +48,12 @@ class QuietEnd:
         seen = (conversation.audio_out_bytes, tracker.agent_texts, tracker.user_turns)
         if busy or calling or seen != self._seen:
             self._seen, self._stirred_at = seen, now
-        patience_s = SAID_S if turn is not None and turn.said else FAREWELL_S
+        patience_s = SAID_S if _has_spoken(tracker) else FAREWELL_S
         silent = self._reason is EndReason.AGENT_ENDED and now - self._stirred_at >= patience_s
         return self._reason if (tracker.idle and not busy) or silent or now >= self._latest else None
+
+
+def _has_spoken(tracker: TurnTracker) -> bool:
+    """Whether the agent has said anything since the user did."""
+    last = next((turn for turn in reversed(tracker.turns) if turn.said or turn.heard), None)
+    return last is not None and bool(last.said)
