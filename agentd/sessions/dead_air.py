@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from agentd.functions.options import FILLER_EVERY_S
 from agentd.sessions.records import Turn
 
 Stage = Literal["listen", "think", "function", "speak"]
@@ -44,8 +45,10 @@ class DeadAir:
                 self._told = None
             return None
         stage, since = found
+        told = turn is not None and stage == "function" and bool(turn.said)
+        limit_s = max(self._limit_s, FILLER_EVERY_S) if told else self._limit_s  # the user knows, and is told again
         wait = (turn.n if turn is not None else 0, since if turn is not None else 0.0)
-        if now - since < self._limit_s or wait == self._told:
+        if now - since < limit_s or wait == self._told:
             return None
         self._told = wait
         return stage, now - since
