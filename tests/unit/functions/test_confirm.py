@@ -115,7 +115,7 @@ async def test_the_token_that_started_the_conversation_may_refuse_but_not_approv
 
 async def test_it_expires() -> None:
     confirmations = Confirmations()
-    endings: list[tuple[Confirmation, Ending]] = []
+    endings: list[tuple[Confirmation, Ending, str | None]] = []
     confirmations.on_settled.append(lambda *ended: endings.append(ended))
     assert "in time" in await ask(confirmations, limit_s=0.01)
     confirmation, ending, by = endings[0]
