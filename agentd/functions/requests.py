@@ -61,6 +61,9 @@ class Requests:
 
     Args:
         message_chars: longest text to be spoken or added to a prompt.
+
+    Attributes:
+        watch: is told of every request that was done: the call, the operation and its arguments.
     """
 
     def __init__(self, *, actions: Actions, stores: Stores, laters: Laters, message_chars: int) -> None:
@@ -68,6 +71,7 @@ class Requests:
         self._stores = stores
         self._laters = laters
         self.message_chars = message_chars
+        self.watch: Callable[[CallRequest, str, dict[str, Any]], None] = lambda *_: None
 
     async def serve(self, file: str, call: CallRequest, operation: str, arguments: dict[str, Any]) -> Any:
         """Do what the handler of ``file`` asks during ``call``.
@@ -75,6 +79,11 @@ class Requests:
         Raises:
             Refused: it was not done; the text tells the handler, and by default the model, why.
         """
+        answer = await self._serve(file, call, operation, arguments)
+        self.watch(call, operation, arguments)
+        return answer
+
+    async def _serve(self, file: str, call: CallRequest, operation: str, arguments: dict[str, Any]) -> Any:
         area, _, verb = operation.partition(".")
         try:
             if area == "store":

@@ -68,6 +68,7 @@ class Functions:
 
     Attributes:
         gate: what every call passes.
+        requests: serves what handlers ask for during their calls.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Functions:
         self._metrics = metrics or Metrics(CollectorRegistry())
         record_gate(self.gate, audit, self._metrics)
         self._laters = Laters(say=self._say, call=self.call, nursery=self._nursery)
-        self._requests = Requests(
+        self.requests = Requests(
             actions=actions,
             stores=Stores(store, older_values),
             laters=self._laters,
@@ -173,7 +174,7 @@ class Functions:
                 await _close(providers)
                 raise
             self._limits, self._config, self._allowed_endpoints = limits, config, endpoints
-            self._requests.message_chars, self.gate.limits = limits.message_chars, limits
+            self.requests.message_chars, self.gate.limits = limits.message_chars, limits
             self._adopt(providers)
         return self.registry
 
@@ -244,6 +245,15 @@ class Functions:
             if outcome.outcome == "denied":
                 self._metrics.function_denied(kind)
         return outcome
+
+    async def check(self, spec: FunctionSpec, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments as the function would get them, defaults included; nothing is called.
+
+        Raises:
+            InvalidArguments: they do not fit.
+            WorkerGone: nobody could say.
+        """
+        return await self._offer.providers[spec.name].check(spec, arguments)
 
     async def _settle(self, request: CallRequest) -> tuple[CallOutcome, str]:
         """The outcome, and in a word what kind of trouble it was."""
@@ -320,7 +330,7 @@ class Functions:
         owner = Path(call.spec.place).stem
 
         async def serve(operation: str, asked: dict[str, Any]) -> Any:
-            return await self._requests.serve(owner, call.request, operation, asked)
+            return await self.requests.serve(owner, call.request, operation, asked)
 
         return serve
 

@@ -1,6 +1,7 @@
 """The one way to an upstream: the Deepgram SDK says where and as whom, our WebSocket connects."""
 
 import asyncio
+import importlib
 import ssl
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -38,6 +39,11 @@ class UpstreamTarget:
     rest_url: str
     api_key: SecretStr
     proxy: str | None
+
+
+def preload() -> None:
+    """Import what the SDK leaves to the first connection: 90 ms, and deprecations that are its own affair."""
+    importlib.import_module("deepgram.agent.v1.client")
 
 
 class UpstreamClient:
