@@ -68,6 +68,8 @@ class FunctionView(Answer):
     line: int | None
     sha256: str | None = Field(description="Of the file as it was loaded.")
     examples: list[str]
+    options: dict[str, Any] = Field(description="How it wants to be called: barge-in, fillers, duplicates, rate, background.")
+    declaration: dict[str, Any] = Field(description="What a model is told of it: the object in `agent.think.functions`.")
     counters: Counters
 
 
@@ -173,6 +175,8 @@ def _view(spec: FunctionSpec, counters: Mapping[str, Any]) -> dict[str, Any]:
         "line": spec.line,
         "sha256": spec.sha256,
         "examples": list(spec.examples),
+        "options": spec.options.describe(),
+        "declaration": spec.declaration(),
         "counters": counters.get(spec.name, {}),
     }
 

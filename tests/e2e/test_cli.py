@@ -2,22 +2,17 @@
 
 import asyncio
 import json
-import os
-import re
 import shlex
 import socket
 import stat
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from agentd import __version__
+from tests.support.command_line import FakeDaemon, agentd, fake_daemon
 from tests.support.model_server import Answer, called, delta, model_server
 
 pytestmark = pytest.mark.e2e
@@ -25,60 +20,9 @@ pytestmark = pytest.mark.e2e
 KEY = "dg-0123456789abcdef-secret"
 
 
-@dataclass
-class Ran:
-    status: int
-    out: str
-    err: str
-
-
-async def agentd(*words: str | Path, cwd: Path, **environ: str) -> Ran:
-    """Run ``agentd`` in an empty environment but for what is given (and what coverage needs)."""
-    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "agentd",
-        *map(str, words),
-        cwd=cwd,
-        env={"PATH": os.environ["PATH"], "HOME": str(cwd), "COLUMNS": "200", **measured, **environ},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(30):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    assert "Traceback" not in err.decode()
-    return Ran(process.returncode, out.decode(), err.decode())
-
-
-@dataclass
-class FakeDaemon:
-    """Answers what it is told to, and keeps what it was asked."""
-
-    state: Path
-    key: str = "Bearer the-token"
-    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
-    asked: list[tuple[str, str, Any]] = field(default_factory=list)
-
-    async def handle(self, request: web.Request) -> web.Response:
-        assert request.headers["Authorization"] == self.key
-        self.asked.append((request.method, request.path_qs, await request.json() if request.can_read_body else None))
-        status, body = self.answers.get(f"{request.method} {request.path}", (200, {"items": []}))
-        return web.Response(status=status, body=body) if isinstance(body, bytes) else web.json_response(body, status=status)
-
-
 @pytest.fixture
 async def daemon(tmp_path: Path) -> AsyncIterator[FakeDaemon]:
-    state = tmp_path / "state"
-    state.mkdir(mode=0o700)
-    fake = FakeDaemon(state)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", fake.handle)
-    async with TestServer(app, host="127.0.0.1") as server:
-        (state / "token").write_text("the-token\n")
-        (state / "agentd.url").write_text(f"http://127.0.0.1:{server.port}\n")
+    async with fake_daemon(tmp_path / "state") as fake:
         yield fake
 
 
@@ -171,22 +115,6 @@ async def test_without_a_daemon_client_commands_say_how_to_start_it(tmp_path: Pa
     ran = await agentd("sessions", "--state-dir", state, cwd=tmp_path)
     assert ran.status == 1
     assert ran.err == "agentd: no daemon at http://127.0.0.1:9 (Connection refused). Start it with: agentd serve\n"
-
-
-async def test_functions_check_names_the_line_of_a_fault(tmp_path: Path) -> None:
-    folder = tmp_path / "handlers"
-    folder.mkdir()
-    (folder / "good.py").write_text(
-        'from agentd.functions import function\n\n@function(tier="read")\ndef ping() -> str:\n    """Answer."""\n    return ""\n'
-    )
-    good = await agentd("functions", "check", folder, cwd=tmp_path)
-    assert good.status == 0, good.out + good.err
-    assert "ping" in good.out
-    (folder / "bad.py").write_text("def f(:\n")
-    bad = await agentd("functions", "check", folder, cwd=tmp_path)
-    assert bad.status == 1
-    assert "ping" in bad.out
-    assert re.search(r"not loaded: \S+bad\.py:1: syntax error", bad.out)
 
 
 async def test_doctor_finds_what_is_wrong_and_says_what_to_do(tmp_path: Path) -> None:
@@ -382,32 +310,3 @@ async def test_something_else_at_the_address_is_told(daemon: FakeDaemon, tmp_pat
 async def test_a_name_cannot_leave_its_place_in_the_path(daemon: FakeDaemon, tmp_path: Path) -> None:
     await agentd("sessions", "--state-dir", daemon.state, "show", "../functions?x=1", cwd=tmp_path)
     assert daemon.asked == [("GET", "/v1/sessions/..%2Ffunctions%3Fx=1", None)]
-
-
-async def test_functions_are_called_with_words_or_json(daemon: FakeDaemon, tmp_path: Path) -> None:
-    daemon.answers["POST /v1/functions/set_light/invoke"] = (200, {"outcome": "ok", "result": "on"})
-    common = ["functions", "call", "--state-dir", str(daemon.state), "set_light"]
-    await agentd(*common, "room=living room", "on=true", "brightness=40", cwd=tmp_path)
-    await agentd(*common, '{"room": "kitchen"}', cwd=tmp_path)
-    assert [asked[2] for asked in daemon.asked] == [
-        {"arguments": {"room": "living room", "on": True, "brightness": 40}},
-        {"arguments": {"room": "kitchen"}},
-    ]
-    for words in (["room"], ["{broken"]):
-        assert (await agentd(*common, *words, cwd=tmp_path)).status == 2
-
-
-async def test_a_call_that_failed_is_status_1(daemon: FakeDaemon, tmp_path: Path) -> None:
-    daemon.answers["POST /v1/functions/set_light/invoke"] = (200, {"outcome": "invalid", "content": "room is missing"})
-    ran = await agentd("functions", "call", "--state-dir", daemon.state, "set_light", cwd=tmp_path)
-    assert ran.status == 1
-    assert "room is missing" in ran.out
-
-
-async def test_functions_are_listed_with_what_did_not_load(daemon: FakeDaemon, tmp_path: Path) -> None:
-    item = {"name": "set_light", "tier": "low", "file": "home.py", "description": "Turn lights on."}
-    problem = {"file": "bad.py", "line": 3, "reason": "no tier"}
-    daemon.answers["GET /v1/functions"] = (200, {"items": [item], "problems": [problem]})
-    ran = await agentd("functions", "list", "--state-dir", daemon.state, cwd=tmp_path)
-    assert "set_light  low   home.py  Turn lights on." in ran.out
-    assert "not loaded: bad.py:3: no tier" in ran.out

@@ -32,6 +32,13 @@ async def test_a_function_is_invoked_through_the_gate(api: Api) -> None:
     assert 'agentd_function_calls_total{function="set_light",outcome="ok"} 1.0' in metrics
 
 
+async def test_a_function_is_shown_as_a_model_is_told_of_it(api: Api) -> None:
+    shown = (await api.call("GET", "/v1/functions/set_light")).json
+    told = (await api.call("GET", "/v1/agents/test")).json["settings"]["agent"]["think"]["functions"]
+    assert shown["declaration"] in told
+    assert shown["options"]["background"] is False
+
+
 async def test_what_a_function_says_is_words(api: Api) -> None:
     answer = await api.call(
         "POST", "/v1/functions/set_light/invoke", json={"arguments": {"room": "kitchen"}}, headers=api.auth("control")

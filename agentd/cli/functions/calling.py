@@ -1,0 +1,111 @@
+"""Calls without a conversation: through the daemon, or here with the files of a folder."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agentd.cli.functions.common import DirectoryOption, NameArgument, folder_settings
+from agentd.cli.options import ConfigOption, StateDirOption, settings_from
+
+CALL_S = 310.0
+"""A call's own time limit is at most 300 s."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(call)
+    app.command()(reload)
+
+
+def call(
+    name: NameArgument,
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(help='Arguments as key=value, or one JSON object: {"room": "kitchen"}.', show_default=False),
+    ] = None,
+    *,
+    agent: Annotated[
+        str | None, typer.Option("--agent", help="Call it with the rights of this agent profile.", show_default=False)
+    ] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Without a daemon: in a worker of its own, with an empty store.")
+    ] = False,
+    directory: DirectoryOption = None,
+    config: ConfigOption = None,
+    state_dir: StateDirOption = None,
+) -> None:
+    """Call a function without a conversation, and print what came of it.
+
+    The running daemon makes the call; with --local or --directory it is made here, and shows also what the function
+    said, planned and stored. Exit status 0: the outcome is ok.
+    """
+    from agentd.cli.client import Daemon, segment
+    from agentd.cli.output import print_json
+
+    given = _arguments(arguments or [])
+    if local or directory is not None:
+        answer = _here(name, given, agent, folder_settings(config, state_dir, directory))
+    else:
+        body: dict[str, Any] = {"arguments": given} | ({"agent": agent} if agent is not None else {})
+        answer = Daemon(settings_from(config, state_dir=state_dir)).call(
+            "POST", f"/v1/functions/{segment(name)}/invoke", body=body, timeout_s=CALL_S
+        )
+    print_json(answer)
+    if answer.get("outcome") not in (None, "ok"):
+        raise typer.Exit(1)
+
+
+def reload(*, config: ConfigOption = None, state_dir: StateDirOption = None) -> None:
+    """Let the running daemon load all functions anew; all or nothing."""
+    from agentd.cli.client import Daemon
+
+    listed = Daemon(settings_from(config, state_dir=state_dir)).call("POST", "/v1/functions/reload", timeout_s=120)
+    print(f"{len(listed['items'])} functions are loaded.")
+
+
+def _here(name: str, arguments: dict[str, Any], agent: str | None, settings: Any) -> dict[str, Any]:
+    """The call, made in this process's own worker."""
+    import asyncio
+    from dataclasses import asdict
+
+    from agentd.cli.output import quiet_log
+    from agentd.testing.bench import bench
+    from agentd.testing.handlers import called
+
+    async def make(folder: Path) -> dict[str, Any]:
+        async with bench(settings.model_copy(update={"paths": settings.paths.model_copy(update={"state_dir": folder})})) as at:
+            session_id, _ = at.open_session()
+            made = asdict(await called(at, name, arguments, session_id=session_id, agent=agent or settings.default_agent))
+            return {key: value for key, value in made.items() if key in _ALWAYS or value}
+
+    quiet_log()
+    with tempfile.TemporaryDirectory(prefix="agentd-") as folder:
+        return asyncio.run(make(Path(folder)))
+
+
+_ALWAYS = ("outcome", "content", "arguments", "duration_s")
+
+
+def _arguments(words: list[str]) -> dict[str, Any]:
+    """``key=value`` words, each value JSON where it is JSON and text where it is not; or one JSON object."""
+    import orjson
+
+    if len(words) == 1 and words[0].lstrip().startswith("{"):
+        try:
+            document = orjson.loads(words[0])
+        except orjson.JSONDecodeError as error:
+            raise typer.BadParameter(f"not a JSON object: {error}") from error
+        assert isinstance(document, dict), "JSON that starts with a brace is an object"  # noqa: S101 - narrows the type
+        return document
+    arguments: dict[str, Any] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not key or not equals:
+            raise typer.BadParameter(f"{word!r} is not key=value")
+        try:
+            arguments[key] = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            arguments[key] = value
+    return arguments

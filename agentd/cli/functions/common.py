@@ -1,0 +1,130 @@
+"""What the commands on functions share: names for the shell, the functions at hand, problems as lines."""
+
+import ast
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agentd.cli.options import settings_from
+
+if TYPE_CHECKING:
+    from agentd.config import Settings
+    from agentd.functions.registry import FunctionSpec, Registry
+
+
+def function_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of functions for shell completion: of the daemon, else as the files of the folder declare them."""
+    from agentd.cli.client import Daemon
+    from agentd.errors import AgentdError
+
+    try:
+        settings = settings_from(context.params.get("config"), state_dir=context.params.get("state_dir"))
+        directory = context.params.get("directory")
+        if directory is None and not context.params.get("local"):
+            listed = Daemon(settings).call("GET", "/v1/functions", query={"limit": "200"}, timeout_s=0.5)
+            return sorted(item["name"] for item in listed["items"] if item["name"].startswith(incomplete))
+    except AgentdError:
+        directory = context.params.get("directory")
+    try:
+        return sorted(name for name in _declared(directory or settings_from().paths.functions_dir) if name.startswith(incomplete))
+    except (AgentdError, OSError):
+        return []
+
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="Function name.", show_default=False, autocompletion=function_names)
+]
+DirectoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--directory", "-d", help="Folder of handler files; no daemon is asked. Default: the configured one.", show_default=False
+    ),
+]
+
+
+def folder_settings(config: Path | None, state_dir: Path | None, directory: Path | None) -> "Settings":
+    """The settings, with ``directory`` as the folder of handlers where one is given.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    from agentd.errors import ConfigError
+
+    settings = settings_from(config, state_dir=state_dir)
+    folder = directory or settings.paths.functions_dir
+    if not folder.is_dir():
+        raise ConfigError(f"There is no folder {folder}. Make it, give another one, or set paths.functions_dir.")
+    paths = settings.paths.model_copy(update={"functions_dir": folder.absolute()})
+    return settings.model_copy(update={"paths": paths})
+
+
+def load_folder(settings: "Settings") -> "Registry":
+    """What the files of the configured folder offer."""
+    from agentd.cli.output import quiet_log
+    from agentd.functions.service import check_directory
+
+    quiet_log()
+    return check_directory(settings.paths.functions_dir)
+
+
+def print_problems(problems: Iterable[dict[str, Any]]) -> None:
+    """One line each."""
+    for problem in problems:
+        line = f":{problem['line']}" if problem.get("line") else ""
+        print(f"not loaded: {problem.get('file')}{line}: {problem.get('reason')}")
+
+
+def problems_of(registry: "Registry") -> list[dict[str, Any]]:
+    """As the API tells them."""
+    return [{"file": problem.place, "line": problem.line, "reason": problem.reason} for problem in registry.problems]
+
+
+def shown(spec: "FunctionSpec") -> dict[str, Any]:
+    """A function as the API shows it, but for what only a daemon knows."""
+    return {
+        "name": spec.name,
+        "description": spec.description,
+        "parameters": spec.parameters,
+        "tier": spec.tier,
+        "timeout_s": spec.timeout_s,
+        "kind": spec.kind,
+        "file": spec.place,
+        "line": spec.line,
+        "sha256": spec.sha256,
+        "examples": list(spec.examples),
+        "options": spec.options.describe(),
+        "declaration": spec.declaration(),
+    }
+
+
+def place(item: dict[str, Any]) -> str:
+    """Where a function is declared: the file's name and line, or the table."""
+    file = str(item.get("file"))
+    return f"{Path(file).name}:{item['line']}" if item.get("line") else file
+
+
+def note(text: str) -> None:
+    """Something beside the output."""
+    print(text, file=sys.stderr)
+
+
+def _declared(directory: Path) -> set[str]:
+    """Names as the source has them; nothing is run, for a shell waits."""
+    found: set[str] = set()
+    for path in directory.glob("[a-z]*.py"):
+        try:
+            tree = ast.parse(path.read_bytes())
+        except (SyntaxError, ValueError):
+            continue
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(map(_is_function, node.decorator_list)):
+                found.add(node.name)
+    return found
+
+
+def _is_function(decorator: ast.expr) -> bool:
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return isinstance(called, ast.Name) and called.id == "function"

@@ -1,0 +1,162 @@
+"""What there is: list, show, check."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agentd.cli.functions.common import (
+    DirectoryOption,
+    NameArgument,
+    folder_settings,
+    load_folder,
+    note,
+    place,
+    print_problems,
+    problems_of,
+    shown,
+)
+from agentd.cli.options import ConfigOption, JsonOption, StateDirOption
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("list")(list_functions)
+    app.command()(show)
+    app.command()(check)
+
+
+def list_functions(
+    *,
+    directory: DirectoryOption = None,
+    config: ConfigOption = None,
+    state_dir: StateDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the functions of the running daemon, or with --directory those of a folder."""
+    from agentd.cli.output import print_json, print_table
+
+    listed = _listed(directory, config, state_dir)
+    if json:
+        print_json(listed)
+        return
+    print_table(
+        ("NAME", "TIER", "KIND", "STATE", "FILE", "DESCRIPTION"),
+        [
+            (item["name"], item.get("tier"), item.get("kind"), "on", place(item), item.get("description"))
+            for item in listed["items"]
+        ],
+    )
+    print_problems(listed.get("problems") or [])
+
+
+def show(
+    name: NameArgument,
+    *,
+    directory: DirectoryOption = None,
+    config: ConfigOption = None,
+    state_dir: StateDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what a model is told of a function, and how it is called.
+
+    Asks the running daemon; without one, the files of the folder.
+    """
+    from agentd.cli.output import print_json
+
+    item = _one(name, directory, config, state_dir)
+    if json:
+        print_json(item)
+        return
+    print(f"{item['name']}: tier {item['tier']}, {item['kind']}, at most {item['timeout_s']:g} s, {place(item)}")
+    for line in _options(item.get("options") or {}):
+        print(f"  {line}")
+    print("A model is told:")
+    print_json(item["declaration"])
+
+
+def check(
+    directory: Annotated[
+        Path | None, typer.Argument(help="Folder of handlers; default: the configured one.", show_default=False)
+    ] = None,
+    *,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the declarations that a model gets, as JSON.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Load the handlers of a folder as the daemon would, and say what is wrong with them.
+
+    Exit status 0: all of it loads. 1: something does not.
+    """
+    from agentd.cli.output import print_json, print_table
+
+    registry = load_folder(folder_settings(config, None, directory))
+    problems = problems_of(registry)
+    if json:
+        print_json({"items": [shown(spec) for spec in registry.specs.values()], "problems": problems})
+    elif schema:
+        print_json([spec.declaration() for spec in registry.specs.values()])
+        for problem in registry.problems:
+            note(f"not loaded: {problem}")
+    else:
+        print_table(
+            ("NAME", "TIER", "PLACE", "ARGUMENTS"),
+            [
+                (spec.name, spec.tier, f"{spec.place}:{spec.line}", ", ".join(spec.parameters.get("properties", {})))
+                for spec in registry.specs.values()
+            ],
+        )
+        print_problems(problems)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _listed(directory: Path | None, config: Path | None, state_dir: Path | None) -> dict[str, Any]:
+    """Functions and problems as ``GET /v1/functions`` tells them."""
+    from agentd.cli.client import Daemon
+    from agentd.cli.options import settings_from
+
+    if directory is None:
+        answer: dict[str, Any] = Daemon(settings_from(config, state_dir=state_dir)).call(
+            "GET", "/v1/functions", query={"limit": "200"}
+        )
+        return answer
+    registry = load_folder(folder_settings(config, state_dir, directory))
+    return {"items": [shown(spec) for spec in registry.specs.values()], "problems": problems_of(registry)}
+
+
+def _one(name: str, directory: Path | None, config: Path | None, state_dir: Path | None) -> dict[str, Any]:
+    """One function.
+
+    Raises:
+        FunctionNotFound: there is none of this name.
+    """
+    from agentd.cli.client import Daemon, NoDaemon, segment
+    from agentd.cli.options import settings_from
+    from agentd.errors import FunctionNotFound
+
+    settings = settings_from(config, state_dir=state_dir)
+    if directory is None and (settings.paths.state_dir / "token").exists():
+        try:
+            answer: dict[str, Any] = Daemon(settings).call("GET", f"/v1/functions/{segment(name)}")
+            return answer
+        except NoDaemon:
+            note("No daemon is running; this is from the files.")
+    registry = load_folder(folder_settings(config, state_dir, directory))
+    if name not in registry.specs:
+        for problem in registry.problems:
+            note(f"not loaded: {problem}")
+        raise FunctionNotFound(f"There is no function {name!r}; loaded are {', '.join(registry.specs) or 'none'}.")
+    return shown(registry.specs[name])
+
+
+def _options(options: dict[str, Any]) -> list[str]:
+    """What is not as usual."""
+    from agentd.functions.options import Options
+
+    usual = Options().describe()
+    return [
+        f"{name} = {list(value) if isinstance(value, tuple) else value}"
+        for name, value in options.items()
+        if name in usual and value != usual[name] and value != list(usual[name] or ())
+    ]
