@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from agentd.config import Settings
+from agentd.functions.audit import Audit
 from agentd.functions.call import CallOutcome, CallRequest
+from agentd.functions.policy import AgentPolicy
 from agentd.functions.registry import FunctionSpec, Registry
 from agentd.functions.service import Functions
 from agentd.store import Store
+from agentd.testing.confirming import Confirmer
 from agentd.testing.sessions import RecordedSession
 
 
@@ -35,11 +38,13 @@ class Bench:
     Attributes:
         sessions: the live ones by name.
         effects: of all calls, in order.
+        confirmer: answers for a person.
     """
 
     functions: Functions
     sessions: dict[str, RecordedSession] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
+    confirmer: Confirmer = field(default_factory=Confirmer)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -96,8 +101,11 @@ class Bench:
     async def forget(self) -> None:
         """No value, no plan and no session is left."""
         await forget(self.functions, self.sessions)
+        for session_id in self.sessions:
+            self.functions.run_ended(session_id)
         self.sessions.clear()
         self.effects.clear()
+        self.confirmer.reset()
 
 
 async def forget(functions: Functions, sessions: Iterable[str]) -> None:
@@ -121,24 +129,35 @@ async def bench(settings: Settings) -> AsyncIterator[Bench]:
     """The functions of ``settings``, loaded as by the daemon.
 
     Args:
-        settings: ``paths.functions_dir`` says which, ``paths.state_dir`` where values are kept; ``functions``, ``limits``
-            and ``security`` count too.
+        settings: ``paths.functions_dir`` says which, ``paths.state_dir`` where values are kept; ``functions``, ``agents``,
+            ``limits`` and ``security`` count too. An agent without a profile may ask for everything.
     """
     store = Store(settings.paths.state_dir, settings.store)
+    audit = Audit(settings.paths.state_dir, store, settings.store)
     await store.start()
+    await audit.start()
     made: list[Bench] = []
+
+    def policy(agent: str | None) -> AgentPolicy:
+        if agent in settings.agents:
+            return AgentPolicy.of(settings.agents[agent])
+        return AgentPolicy(allow_high=frozenset(made[0].registry.specs))
+
     try:
         functions = Functions(
             directory=settings.paths.functions_dir,
             store=store,
+            audit=audit,
             older_values=settings.paths.state_dir / "functions",
             limits=settings.limits,
             config=settings.functions,
             actions=lambda name: made[0].sessions.get(name) if made else None,
             allowed_endpoints=settings.security.allowed_endpoints,
             credentials=settings.paths.state_dir / "credentials",
+            policy_of=policy,
         )
         made.append(Bench(functions))
+        made[0].confirmer.watch(functions.gate.confirmations)
         functions.requests.watch = lambda call, operation, arguments: made[0].effects.append(
             Effect(call.call_id, operation, dict(arguments))
         )
@@ -148,4 +167,5 @@ async def bench(settings: Settings) -> AsyncIterator[Bench]:
         finally:
             await functions.close()
     finally:
+        await audit.close()
         await store.stop()

@@ -71,6 +71,20 @@ class Conversation:
         self._started = False
         self._events = "0"
 
+    @property
+    def confirm(self) -> bool | None:
+        """What a person answers who is asked to confirm a call of tier high; None: nothing, until the time is over."""
+        return self._daemon.confirmer.approve
+
+    @confirm.setter
+    def confirm(self, answer: bool | None) -> None:
+        self._daemon.confirmer.approve = answer
+
+    @property
+    def confirmations(self) -> list[tuple[str, dict[str, Any]]]:
+        """Name and arguments of each call that a person was asked to confirm in this test."""
+        return list(self._daemon.confirmer.asked)
+
     def script(self, script: str | dict[str, Any] | list[dict[str, Any]]) -> None:
         """Lay down what the model does, before the conversation starts.
 

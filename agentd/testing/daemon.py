@@ -11,6 +11,7 @@ import aiohttp
 from agentd.app import Daemon, running
 from agentd.config import Settings
 from agentd.testing.bench import forget
+from agentd.testing.confirming import Confirmer
 from agentd.testing.upstream import KEY, Upstream, upstream
 from agentd.upstream.deepgram import preload
 
@@ -23,6 +24,7 @@ class DaemonUnderTest:
     upstream: Upstream
     http: aiohttp.ClientSession
     clock: Callable[[], float]
+    confirmer: Confirmer = field(default_factory=Confirmer)
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _used: list[str] = field(default_factory=list)
 
@@ -44,6 +46,7 @@ class DaemonUnderTest:
                 await self.daemon.manager.stop(name)
         await forget(self.daemon.functions, self._used)
         self._used.clear()
+        self.confirmer.reset()
         script, self.upstream.script = self.upstream.script, None
         return script.report.lines() if script is not None and script.report.failed else []
 
@@ -63,4 +66,6 @@ async def daemon_under_test(settings: Settings) -> AsyncIterator[DaemonUnderTest
             token = (settings.paths.state_dir / "token").read_text(encoding="ascii").strip()
             headers = {"Authorization": f"Bearer {token}"}
             async with aiohttp.ClientSession(headers=headers, trust_env=False) as http:
-                yield DaemonUnderTest(daemon, peer, http, asyncio.get_running_loop().time)
+                made = DaemonUnderTest(daemon, peer, http, asyncio.get_running_loop().time)
+                made.confirmer.watch(daemon.functions.gate.confirmations)
+                yield made

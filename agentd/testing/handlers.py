@@ -1,7 +1,9 @@
 """Handlers in tests: call one by name, and look at what came of it."""
 
 import asyncio
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -76,7 +78,7 @@ class FunctionTester:
 
     Attributes:
         metadata: of the session, as ``ctx.metadata``.
-        agent: the name of its profile.
+        agent: the name of its profile. One that ``agentd_settings`` has no profile for may ask for everything.
     """
 
     def __init__(self, bench: Bench, portal: Portal) -> None:
@@ -85,6 +87,8 @@ class FunctionTester:
         self._session_id, self._session = portal.run(_open(bench))
         self.metadata: dict[str, str] = {}
         self.agent = "home"
+        self._turns = itertools.count(1)
+        self._turn: int | None = None
 
     @property
     def caller(self) -> str | None:
@@ -96,6 +100,29 @@ class FunctionTester:
         self.metadata.pop("caller", None)
         if number is not None:
             self.metadata["caller"] = number
+
+    @property
+    def confirm(self) -> bool | None:
+        """What a person answers who is asked to confirm a call of tier high; None: nothing, until the time is over."""
+        return self._bench.confirmer.approve
+
+    @confirm.setter
+    def confirm(self, answer: bool | None) -> None:
+        self._bench.confirmer.approve = answer
+
+    @property
+    def confirmations(self) -> list[tuple[str, dict[str, Any]]]:
+        """Name and arguments of each call that a person was asked to confirm in this test."""
+        return list(self._bench.confirmer.asked)
+
+    @contextmanager
+    def one_turn(self) -> Iterator[None]:
+        """Calls in the block belong to one turn of the conversation; else each call has a turn of its own."""
+        self._turn = next(self._turns)
+        try:
+            yield
+        finally:
+            self._turn = None
 
     @property
     def said(self) -> list[str]:
@@ -136,7 +163,15 @@ class FunctionTester:
         return self._portal.run(understand(sentence, [spec.declaration() for spec in self.specs.values()]))
 
     async def _call(self, name: str, arguments: Mapping[str, Any] | str) -> Called:
-        return await called(self._bench, name, arguments, session_id=self._session_id, agent=self.agent, metadata=self.metadata)
+        return await called(
+            self._bench,
+            name,
+            arguments,
+            session_id=self._session_id,
+            agent=self.agent,
+            metadata=self.metadata,
+            turn=next(self._turns) if self._turn is None else self._turn,
+        )
 
     def _spec(self, name: str) -> FunctionSpec:
         if name not in self.specs:
@@ -152,6 +187,7 @@ async def called(
     session_id: str,
     agent: str,
     metadata: Mapping[str, str] | None = None,
+    turn: int | None = None,
 ) -> Called:
     """One call, and what came of it.
 
@@ -159,7 +195,7 @@ async def called(
         arguments: an object, or the text a model wrote.
         session_id: of ``bench.open_session``.
     """
-    outcome, effects = await bench.call(name, arguments, session_id=session_id, agent=agent, metadata=metadata)
+    outcome, effects = await bench.call(name, arguments, session_id=session_id, agent=agent, metadata=metadata, turn=turn)
     spec = bench.registry.specs.get(name)
     return Called(
         outcome=outcome.outcome,

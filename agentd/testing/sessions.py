@@ -13,36 +13,40 @@ class RecordedSession:
         said: what was to be spoken, in order.
         prompts: what was added to the prompt, in order.
         ended: whether it was to end.
-        did: everything, in order: the action's name and its arguments.
+        agent: whom it was handed over to.
+        events: what was published in it: type and data, in order.
     """
 
     said: list[str] = field(default_factory=list)
     prompts: list[str] = field(default_factory=list)
     ended: bool = False
-    did: list[tuple[Any, ...]] = field(default_factory=list)
+    agent: str | None = None
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def say(self, text: str, *, behavior: str = "queue") -> None:
+    async def say(self, text: str, *, behavior: str = "queue", moment: str = "quiet") -> None:
         """Note a text."""
         self.said.append(text)
-        await self._note("say", text, behavior)
+        async with self.changed:
+            self.changed.notify_all()
 
     async def update_prompt(self, text: str) -> None:
         """Note an addition."""
         self.prompts.append(text)
-        await self._note("update_prompt", text)
 
     async def end_session(self, *, after_speech: bool = True) -> None:
         """Note the end."""
         self.ended = True
-        await self._note("end_session", after_speech)
+
+    async def hand_over(self, agent: str) -> None:
+        """Note the agent."""
+        self.agent = agent
+
+    def publish(self, type_: str, data: dict[str, Any]) -> None:
+        """Note an event."""
+        self.events.append((type_, data))
 
     async def until_said(self, number: int) -> None:
         """Wait until so many texts were said."""
         async with self.changed:
             await self.changed.wait_for(lambda: len(self.said) >= number)
-
-    async def _note(self, *what: Any) -> None:
-        self.did.append(what)
-        async with self.changed:
-            self.changed.notify_all()

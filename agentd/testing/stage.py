@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import structlog
 
@@ -20,6 +20,9 @@ from agentd.testing.handlers import FunctionTester
 from agentd.testing.portal import Portal
 
 T = TypeVar("T")
+
+_LIMITS: Final = {"starts_per_minute": 100_000, "function_calls_per_minute": 1000, "high_calls_per_hour": 1000}
+"""Tests follow one another faster than people do; where one is about these limits, it says so."""
 
 
 class Unfit(AssertionError):
@@ -119,4 +122,4 @@ def _log_for_pytest() -> None:
 def settings_of(directory: Path, state_dir: Path, told: Mapping[str, Any]) -> Settings:
     """Settings for tests: what was told, but for the folders; nothing of the environment or of a file."""
     paths = {**told.get("paths", {}), "functions_dir": directory, "state_dir": state_dir}
-    return Settings.model_validate({**told, "paths": paths})
+    return Settings.model_validate({**told, "paths": paths, "limits": {**_LIMITS, **told.get("limits", {})}})

@@ -2,12 +2,15 @@
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agentd.cli.functions.common import DirectoryOption, NameArgument, folder_settings
 from agentd.cli.options import ConfigOption, StateDirOption, settings_from
+
+if TYPE_CHECKING:
+    from agentd.config import Settings
 
 CALL_S = 310.0
 """A call's own time limit is at most 300 s."""
@@ -32,6 +35,7 @@ def call(
     local: Annotated[
         bool, typer.Option("--local", help="Without a daemon: in a worker of its own, with an empty store.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --local: confirm a call of tier high.")] = False,
     directory: DirectoryOption = None,
     config: ConfigOption = None,
     state_dir: StateDirOption = None,
@@ -39,14 +43,15 @@ def call(
     """Call a function without a conversation, and print what came of it.
 
     The running daemon makes the call; with --local or --directory it is made here, and shows also what the function
-    said, planned and stored. Exit status 0: the outcome is ok.
+    said, planned and stored. A call of tier high needs an agent that may ask for it (--agent), and a person who confirms it.
+    Exit status 0: the outcome is ok.
     """
     from agentd.cli.client import Daemon, segment
     from agentd.cli.output import print_json
 
     given = _arguments(arguments or [])
     if local or directory is not None:
-        answer = _here(name, given, agent, folder_settings(config, state_dir, directory))
+        answer = _here(name, given, agent, folder_settings(config, state_dir, directory), confirm=yes)
     else:
         body: dict[str, Any] = {"arguments": given} | ({"agent": agent} if agent is not None else {})
         answer = Daemon(settings_from(config, state_dir=state_dir)).call(
@@ -65,25 +70,32 @@ def reload(*, config: ConfigOption = None, state_dir: StateDirOption = None) -> 
     print(f"{len(listed['items'])} functions are loaded.")
 
 
-def _here(name: str, arguments: dict[str, Any], agent: str | None, settings: Any) -> dict[str, Any]:
+def _here(name: str, arguments: dict[str, Any], agent: str | None, settings: "Settings", *, confirm: bool) -> dict[str, Any]:
     """The call, made in this process's own worker."""
     import asyncio
     from dataclasses import asdict
 
     from agentd.cli.output import quiet_log
+    from agentd.errors import AgentNotFound
     from agentd.testing.bench import bench
     from agentd.testing.handlers import called
 
     async def make(folder: Path) -> dict[str, Any]:
         async with bench(settings.model_copy(update={"paths": settings.paths.model_copy(update={"state_dir": folder})})) as at:
+            at.confirmer.approve = confirm
             session_id, _ = at.open_session()
-            made = asdict(await called(at, name, arguments, session_id=session_id, agent=agent or settings.default_agent))
+            made = asdict(await called(at, name, arguments, session_id=session_id, agent=agent or NOBODY))
             return {key: value for key, value in made.items() if key in _ALWAYS or value}
 
     quiet_log()
+    if agent is not None and agent not in settings.agents:
+        raise AgentNotFound(f"There is no agent {agent!r} in the configuration. Known: {', '.join(settings.agents) or 'none'}.")
     with tempfile.TemporaryDirectory(prefix="agentd-") as folder:
         return asyncio.run(make(Path(folder)))
 
+
+NOBODY = "nobody"
+"""The agent of a local call that names none: it may ask for everything."""
 
 _ALWAYS = ("outcome", "content", "arguments", "duration_s")
 

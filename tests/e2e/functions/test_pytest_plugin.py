@@ -49,6 +49,12 @@ async def leave_cat(ctx: CallContext) -> str:
     return "Goodbye."
 
 
+@function(tier="high", examples=["Sell the cat."])
+def sell_cat(price: int = 10) -> str:
+    """Sell the cat."""
+    return "Sold."
+
+
 @function(tier="read")
 def vanish() -> str:
     """Vanish."""
@@ -99,6 +105,20 @@ def test_sentences_are_understood(functions):
     assert functions.declaration("feed_cat")["parameters"]["properties"]["portions"]["maximum"] == 3
     with pytest.raises(LookupError, match="feed_cat, groom_cat"):
         functions.declaration("feed_dog")
+
+
+def test_what_is_dangerous_is_confirmed_by_a_person(functions):
+    assert functions.call("sell_cat").content == "Sold."
+    assert functions.confirmations == [("sell_cat", {"price": 10})]
+    functions.confirm = False
+    assert functions.call("sell_cat").outcome == "denied"
+
+
+def test_calls_of_one_turn_are_a_turn(functions):
+    with functions.one_turn():
+        outcomes = [functions.call("count_meals").outcome for _ in range(4)]
+    assert outcomes == ["ok", "ok", "ok", "denied"]
+    assert functions.call("count_meals").outcome == "ok"
 
 
 class TestWithConfiguration:
@@ -152,6 +172,20 @@ def test_a_conversation_is_ended_by_a_function(conversation):
     assert conversation.say("Goodbye, cat.").calls == [("leave_cat", {})]
     conversation.wait_for("SessionEnded")
     assert conversation.session["end_reason"] == "agent_ended"
+
+
+class TestWithAProfile:
+    @pytest.fixture
+    def agentd_settings(self):
+        return {"agents": {"home": {"allow_high": ["sell_cat"]}}}
+
+    def test_a_person_confirms(self, conversation):
+        assert conversation.say("Sell the cat.").said.endswith("Sold.")
+        assert conversation.confirmations == [("sell_cat", {"price": 10})]
+
+    def test_a_person_refuses(self, conversation):
+        conversation.confirm = False
+        assert conversation.say("Sell the cat.").outcomes == ["denied"]
 
 
 def test_a_refusal_is_told(conversation):
@@ -230,11 +264,11 @@ def run(fresh: pytest.Pytester, *options: str, **files: str) -> pytest.RunResult
 def test_handlers_are_tested_in_a_fresh_folder(fresh: pytest.Pytester) -> None:
     without_asyncio = ("-p", "no:asyncio", "-p", "no:aiohttp")
     fresh.makeini("[pytest]\nfilterwarnings = error\n")
-    run(fresh, *without_asyncio, test_cat=HANDLER_TESTS).assert_outcomes(passed=6)
+    run(fresh, *without_asyncio, test_cat=HANDLER_TESTS).assert_outcomes(passed=8)
 
 
 def test_conversations_are_tested_in_a_fresh_folder(fresh: pytest.Pytester) -> None:
-    run(fresh, test_talk=CONVERSATION_TESTS).assert_outcomes(passed=6)
+    run(fresh, test_talk=CONVERSATION_TESTS).assert_outcomes(passed=8)
 
 
 @pytest.mark.parametrize("plugins", [("-p", "no:aiohttp"), ()], ids=["pytest-asyncio", "pytest-aiohttp"])
