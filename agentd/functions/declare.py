@@ -4,7 +4,7 @@ Nothing is checked here. The decorator notes what was written and returns the fu
 calls it plainly and the loader can report every fault of a file at once, each with its line.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
@@ -95,7 +95,7 @@ def function(
     """
     options = Options(
         cancel_on_barge_in=cancel_on_barge_in,
-        filler=(filler,) if isinstance(filler, str) else tuple(filler),
+        filler=(filler,) if isinstance(filler, str) else _tuple(filler),
         filler_after_s=filler_after_s,
         on_duplicate=on_duplicate,
         per_minute=per_minute,
@@ -107,7 +107,12 @@ def function(
     def note(handler: F) -> F:
         noted = collector.get()
         if noted is not None:
-            noted.append(Declaration(handler=handler, tier=tier, timeout_s=timeout_s, examples=tuple(examples), options=options))
+            noted.append(Declaration(handler=handler, tier=tier, timeout_s=timeout_s, examples=_tuple(examples), options=options))
         return handler
 
     return note if handler is None else note(handler)
+
+
+def _tuple(texts: Any) -> Any:
+    """A sequence as a tuple; anything else as it is, for the loader to tell."""
+    return texts if isinstance(texts, str) or not isinstance(texts, Iterable) else tuple(texts)

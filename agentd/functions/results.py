@@ -7,15 +7,17 @@ import structlog
 
 from agentd.functions.call import CallOutcome
 from agentd.functions.provider import Admitted
+from agentd.functions.templates import Sentences
 from agentd.functions.wire import Reply
 
 _log = structlog.get_logger("agentd.functions")
 
 
-def read(reply: Reply, call: Admitted, *, limit_bytes: int) -> tuple[CallOutcome, str]:
+def read(reply: Reply, call: Admitted, sentences: Sentences, *, limit_bytes: int) -> tuple[CallOutcome, str]:
     """The outcome of a reply, and in a word what kind of trouble it was; empty for none.
 
     Args:
+        sentences: add to a result what its function wants to be said of it.
         limit_bytes: of the text for the model.
     """
     name, value, arguments = call.spec.name, reply.value, call.arguments
@@ -24,6 +26,7 @@ def read(reply: Reply, call: Admitted, *, limit_bytes: int) -> tuple[CallOutcome
         return content(outcome_value, limit_bytes)
 
     if reply.outcome == "result":
+        value = sentences.applied(name, call.spec.options.result, value)
         return CallOutcome("ok", told(value), value, arguments), ""
     if reply.outcome == "ask":
         asked = {

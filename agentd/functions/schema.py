@@ -4,24 +4,26 @@ Runs in the worker alone: the daemon never imports a handler's types.
 """
 
 import inspect
+import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from agentd.functions.call import InvalidArguments
 from agentd.functions.context import CallContext
 from agentd.functions.declare import TIERS, Declaration
+from agentd.functions.docstrings import read_docstring
 from agentd.functions.files import NAME
+from agentd.functions.option_faults import MAX_TIMEOUT_S, is_number, option_faults, text_faults
 from agentd.functions.options import Options
+from agentd.functions.plain import Recursive, plain_schema, told
 
-MAX_TIMEOUT_S: Final = 300.0
-_SHOWN_CHARS: Final = 60
-"""Of a wrong value, in the text the model gets."""
+_PREFIX: Final = "arg_"
+"""Of a parameter's name in the model, so that it may be called ``schema``, ``copy`` or ``_x``, which a model has for itself."""
 
 
 class Fault(Exception):
@@ -90,11 +92,14 @@ class Handler:
         try:
             return self.arguments.model_validate(arguments)
         except ValidationError as error:
-            raise InvalidArguments("; ".join(_told(fault) for fault in error.errors(include_url=False))) from None
+            raise InvalidArguments("; ".join(told(fault) for fault in error.errors(include_url=False))) from None
 
 
-def check(declaration: Declaration) -> Handler:
+def check(declaration: Declaration, *, describe: bool = True) -> Handler:
     """The handler of a declaration.
+
+    Args:
+        describe: with description and schema, which only the daemon needs, and only once.
 
     Raises:
         Fault: what is wrong, at the line of the decorator, and what to write instead.
@@ -102,34 +107,18 @@ def check(declaration: Declaration) -> Handler:
     call = declaration.handler
     if not inspect.isfunction(inspect.unwrap(call)):
         raise Fault(f"@function is for functions, not for {call!r}", None)
-    code = inspect.unwrap(call).__code__
-    line, name = code.co_firstlineno, call.__name__
-
-    if not NAME.match(name):
-        raise Fault(f"the name {name!r} is not usable: small letters, digits and _, at most 48, starting with a letter", line)
-    if declaration.tier is None:
-        raise Fault(
-            f'{name} has no tier; write @function(tier="read") above it, or "low" (acts harmlessly), '
-            '"medium" (is felt: heating, covers), "high" (dangerous or dear: unlock, buy)',
-            line,
-        )
-    if declaration.tier not in TIERS:
-        raise Fault(f"{name} has the tier {declaration.tier!r}; it is one of {', '.join(TIERS)}", line)
-    if not 0 < declaration.timeout_s <= MAX_TIMEOUT_S:
-        raise Fault(f"timeout_s of {name} is {declaration.timeout_s}; it is above 0 and at most {MAX_TIMEOUT_S:g}", line)
-    if inspect.isasyncgenfunction(call) or inspect.isgeneratorfunction(call):
-        raise Fault(f"{name} yields; a handler returns one result", line)
-    description = inspect.cleandoc(call.__doc__ or "").partition("\n\n")[0].replace("\n", " ").strip()
-    if not description:
-        raise Fault(f"{name} has no docstring; its first paragraph tells the model what the function does", line)
-
+    name, line = call.__name__, inspect.unwrap(call).__code__.co_firstlineno
+    reasons = list(_faults(declaration, name))
+    if reasons:
+        raise Fault("; ".join(reasons), line)
     context, arguments = _parameters(call, name, line)
+    description, parameters = _described(call, name, line, context, arguments) if describe else ("", {})
     return Handler(
         name=name,
         call=call,
         description=description,
-        parameters=_schema(arguments, name, line),
-        tier=declaration.tier,
+        parameters=parameters,
+        tier=str(declaration.tier),
         timeout_s=float(declaration.timeout_s),
         line=line,
         examples=declaration.examples,
@@ -138,6 +127,64 @@ def check(declaration: Declaration) -> Handler:
         arguments=arguments,
         options=declaration.options,
     )
+
+
+def _faults(declaration: Declaration, name: str) -> Iterator[str]:
+    """What is wrong with name and decorator, and what to write instead."""
+    if not NAME.match(name):
+        yield f"the name {name!r} is not usable: small letters, digits and _, at most 48, starting with a letter"
+    if declaration.tier is None:
+        yield (
+            f'{name} has no tier; write @function(tier="read") above it, or "low" (acts harmlessly), '
+            '"medium" (is felt: heating, covers), "high" (dangerous or dear: unlock, buy)'
+        )
+    elif declaration.tier not in TIERS:
+        yield f"{name} has the tier {declaration.tier!r}; it is one of {', '.join(TIERS)}"
+    if not is_number(declaration.timeout_s) or not 0 < declaration.timeout_s <= MAX_TIMEOUT_S:
+        yield f"timeout_s of {name} is {declaration.timeout_s!r}; it is above 0 and at most {MAX_TIMEOUT_S:g}"
+    for fault in text_faults("examples", declaration.examples, 'examples=["Turn on the lamp."]'):
+        yield f"{name}: {fault}"
+    for fault in option_faults(declaration.options):
+        yield f"{name}: {fault}"
+    if inspect.isasyncgenfunction(declaration.handler) or inspect.isgeneratorfunction(declaration.handler):
+        yield f"{name} yields; a handler returns one result"
+
+
+def _described(
+    call: Callable[..., Any], name: str, line: int, context: str | None, arguments: type[BaseModel]
+) -> tuple[str, dict[str, Any]]:
+    """Description and schema: from the signature, and where ``Field`` says nothing of a parameter, from the docstring."""
+    description, documented = read_docstring(call.__doc__)
+    if not description:
+        raise Fault(f"{name} has no docstring; its first paragraph tells the model what the function does", line)
+    try:
+        parameters = plain_schema(arguments)
+    except PydanticUserError as error:
+        raise Fault(f"a parameter type of {name} has no JSON form: {str(error).splitlines()[0]}", line) from error
+    except Recursive:
+        raise Fault(f"a parameter type of {name} contains itself; models are offered plain objects only", line) from None
+    properties = parameters["properties"]
+    for parameter, text in documented.items():
+        if parameter in properties:
+            if arguments.model_fields[f"{_PREFIX}{parameter}"].description is None:
+                properties[parameter]["description"] = text
+        elif parameter != context:
+            there = ", ".join(properties) or "none"
+            raise Fault(
+                f"the docstring of {name} describes {parameter}, which is no parameter; there are: {there}",
+                _line_of(call, parameter) or line,
+            )
+    return description, parameters
+
+
+def _line_of(call: Callable[..., Any], parameter: str) -> int | None:
+    """Where a docstring begins to describe a parameter."""
+    try:
+        lines, first = inspect.getsourcelines(call)
+    except (OSError, TypeError):
+        return None
+    entry = re.compile(rf"\s*(:\w+ .*\b{re.escape(parameter)}:|{re.escape(parameter)}\b.*:)")
+    return next((first + i for i, line in enumerate(lines) if entry.match(line)), None)
 
 
 def _parameters(call: Callable[..., Any], name: str, line: int) -> tuple[str | None, type[BaseModel]]:
@@ -161,69 +208,8 @@ def _parameters(call: Callable[..., Any], name: str, line: int) -> tuple[str | N
         if isinstance(parameter.default, FieldInfo):
             raise Fault(f"{parameter.name} in {name}: write Annotated[<type>, Field(…)] and the default after =", line)
         default = ... if parameter.default is parameter.empty else parameter.default
-        # A prefix, so that a parameter may be called `schema`, `copy` or `_x`, which a model has for itself.
-        fields[f"arg_{parameter.name}"] = (hints[parameter.name], Field(default, alias=parameter.name))
+        fields[f"{_PREFIX}{parameter.name}"] = (hints[parameter.name], Field(default, alias=parameter.name))
     try:
         return context, create_model(name, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=False), **fields)
     except (PydanticUserError, TypeError) as error:
         raise Fault(f"a parameter type of {name} has no JSON form: {str(error).splitlines()[0]}", line) from error
-
-
-def _schema(arguments: type[BaseModel], name: str, line: int) -> dict[str, Any]:
-    """JSON Schema of the arguments: references written out, no titles, no null for what may simply be left out."""
-    try:
-        raw = arguments.model_json_schema()
-    except PydanticUserError as error:
-        raise Fault(f"a parameter type of {name} has no JSON form: {str(error).splitlines()[0]}", line) from error
-    try:
-        plain: dict[str, Any] = _plain(raw, raw.get("$defs", {}), ())
-    except RecursionError:
-        raise Fault(f"a parameter type of {name} contains itself; models are offered plain objects only", line) from None
-    plain.setdefault("properties", {})
-    return plain
-
-
-def _plain(node: Any, types: dict[str, Any], inside: tuple[str, ...]) -> Any:
-    if isinstance(node, list):
-        return [_plain(item, types, inside) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if "$ref" in node:
-        name = str(node["$ref"]).rpartition("/")[2]
-        if name in inside:
-            raise RecursionError(name)
-        here = {key: value for key, value in node.items() if key != "$ref"}
-        return _plain({**types[name], **here}, types, (*inside, name))
-    plain: dict[str, Any] = {}
-    for key, value in node.items():
-        if key == "properties":
-            plain[key] = {name: _plain(schema, types, inside) for name, schema in value.items()}
-        elif key in {"default", "examples", "enum", "const"}:
-            plain[key] = value
-        elif key not in {"title", "$defs"}:
-            plain[key] = _plain(value, types, inside)
-    if "const" in plain:
-        plain["enum"] = [plain.pop("const")]
-    return _without_null(plain)
-
-
-def _without_null(node: dict[str, Any]) -> dict[str, Any]:
-    """``X or null`` becomes X: models and the offline thinker leave out what they do not know."""
-    choices = node.get("anyOf")
-    if choices is None or {"type": "null"} not in choices:
-        return node
-    rest = [choice for choice in choices if choice != {"type": "null"}]
-    node = {key: value for key, value in node.items() if key != "anyOf" and not (key == "default" and value is None)}
-    return {**rest[0], **node} if len(rest) == 1 else {**node, "anyOf": rest}
-
-
-def _told(fault: ErrorDetails) -> str:
-    """One fault as a sentence part a model can act on."""
-    place = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "missing":
-        return f"{place} is required"
-    if fault["type"] == "extra_forbidden":
-        return f"there is no argument {place}"
-    given = repr(fault["input"])
-    shown = given if len(given) <= _SHOWN_CHARS else f"{given[:_SHOWN_CHARS]}…"
-    return f"{place}: {fault['msg']} (given: {shown})"
