@@ -5,6 +5,7 @@ Nothing here is kept between calls: whatever must last lives in the daemon, behi
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -73,6 +74,7 @@ class CallContext:
         run_id: the session's run.
         agent: the agent profile's name.
         metadata: what the session was started with.
+        caller: who is at the other end, such as a telephone number; None when nobody said (``metadata["caller"]``).
         config: this file's own table, ``[functions.<file>]``.
         log: a logger whose lines carry function, session and call.
         store: values that last.
@@ -89,6 +91,7 @@ class CallContext:
         metadata: Mapping[str, str],
         config: Mapping[str, Any],
         ask: Ask,
+        cancelled: threading.Event | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.call_id = call_id
@@ -97,11 +100,22 @@ class CallContext:
         self.run_id = run_id
         self.agent = agent
         self.metadata = metadata
+        self.caller = metadata.get("caller")
         self.config = config
         self.log = logging.getLogger(f"functions.{function}")
         self.store = Store(ask)
         self._ask = ask
+        self._cancelled = cancelled or threading.Event()
         self._loop = loop
+
+    @property
+    def cancelled(self) -> bool:
+        """True once nobody waits for the result: time is up, the user interrupted, the session ended.
+
+        An ``async def`` handler is cancelled then; a plain one looks here, cleans up and returns within a second, or its
+        process is ended.
+        """
+        return self._cancelled.is_set()
 
     async def say(self, text: str, *, behavior: Literal["queue", "interrupt"] = "queue") -> None:
         """Let the agent speak ``text``; returns once it is under way, not when it was heard."""
@@ -133,7 +147,9 @@ class CallContext:
     ) -> str:
         """In ``seconds``, speak ``say`` in this session, or call the function ``call`` as this session.
 
-        It happens in the daemon, so this call may be long over; it is dropped when the session has ended by then.
+        It happens in the daemon, so this call may be long over, and the daemon may have been started anew: a plan is on the disk
+        when this returns. When no session of this name is live by then, it happens as soon as one is, at most a day late.
+        A text is said at least once; a function is called at most once, through the gate, with the rights of this call.
 
         Returns:
             An id for ``cancel_later``.

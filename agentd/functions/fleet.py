@@ -5,13 +5,14 @@ stay per file. When all places are taken, the worker idle for longest gives way.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import structlog
 
 from agentd.functions.files import HandlerFile
 from agentd.functions.process import Confinement, WorkerGone, WorkerProcess
+from agentd.functions.wire import WorkerEnd
 from agentd.supervise import Nursery
 
 WARM_PER_FILE: Final = 2
@@ -27,6 +28,7 @@ class Fleet:
         worker_calls: a worker is replaced after so many.
         config: the table of each file, by the file's name.
         nursery: owns what goes on in the background.
+        ended: told why a process ended.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Fleet:
         confinement: Confinement,
         config: Mapping[str, Mapping[str, Any]],
         nursery: Nursery,
+        ended: Callable[[WorkerEnd], None] = lambda _: None,
     ) -> None:
         self._size = size
         self._worker_calls = worker_calls
         self._confinement = confinement
         self._config = config
         self._nursery = nursery
+        self._ended = ended
         self._workers: set[WorkerProcess] = set()
         self._idle: list[WorkerProcess] = []
         self._freed = asyncio.Event()
@@ -53,15 +57,15 @@ class Fleet:
         return len(self._workers)
 
     async def load(self, file: HandlerFile) -> dict[str, Any]:
-        """What the file offers, as its worker says; the worker stays warm if all is well.
+        """What the file offers, as its worker says; the worker stays warm if there is something to call.
 
         Raises:
             WorkerGone: the file keeps its worker from starting; the text says how.
         """
-        worker = await self.acquire(file)
+        worker = await self._place(file, describe=True)
         ready = worker.ready or {}
-        if ready.get("problems"):
-            worker.kill()
+        if not ready.get("functions"):
+            worker.kill("unused")
         self.release(worker)
         return ready
 
@@ -71,15 +75,18 @@ class Fleet:
         Raises:
             WorkerGone: none could be started, or the fleet is closed.
         """
+        return await self._place(file, describe=False)
+
+    async def _place(self, file: HandlerFile, *, describe: bool) -> WorkerProcess:
         while True:
-            for worker in reversed(self._idle):
+            for worker in () if describe else reversed(self._idle):
                 if worker.file == file:
                     self._idle.remove(worker)
                     return worker
             if len(self._workers) < self._size:
-                return await self._start(file)
+                return await self._start(file, describe=describe)
             if self._idle:
-                self._idle.pop(0).kill()
+                self._idle.pop(0).kill("unused")
             self._freed.clear()
             await self._freed.wait()
 
@@ -88,17 +95,18 @@ class Fleet:
         if worker.exit is not None:
             return
         warm = sum(idle.file == worker.file for idle in self._idle)
-        if self._retired or worker.spent or worker.calls >= self._worker_calls or warm >= WARM_PER_FILE:
-            worker.kill()
+        renew = worker.calls >= self._worker_calls
+        if self._retired or worker.spent or renew or warm >= WARM_PER_FILE:
+            worker.kill("renewed" if renew else "unused")
             return
         self._idle.append(worker)
         self._freed.set()
 
-    def cut_short(self, worker: WorkerProcess, *, kill: bool) -> None:
+    def cut_short(self, worker: WorkerProcess, why: WorkerEnd) -> None:
         """Its call was settled without it: see that the handler stops, in the background."""
 
         async def stand_down() -> None:
-            await worker.stand_down(kill=kill)
+            await worker.stand_down(why)
             self.release(worker)
 
         self._nursery.start(stand_down(), name=f"functions:{worker.file.name}:stand-down")
@@ -109,7 +117,7 @@ class Fleet:
         self._freed.set()
         workers = tuple(self._workers)
         for worker in workers:
-            worker.kill()
+            worker.kill("unused")
         for worker in workers:
             await worker.gone(bound_s=bound_s)
 
@@ -117,15 +125,15 @@ class Fleet:
         """Another fleet takes over: calls under way may end, and their workers end with them."""
         self._retired = True
         for worker in self._idle:
-            worker.kill()
+            worker.kill("unused")
 
-    async def _start(self, file: HandlerFile) -> WorkerProcess:
+    async def _start(self, file: HandlerFile, *, describe: bool = False) -> WorkerProcess:
         if self._closed:
             raise WorkerGone("no more calls are taken")
         worker = WorkerProcess(file, nursery=self._nursery, on_exit=self._gone)
         self._workers.add(worker)
         try:
-            await worker.start(self._confinement, self._config.get(file.name, {}))
+            await worker.start(self._confinement, self._config.get(file.name, {}), describe=describe)
         except BaseException:
             if worker.pid == 0:
                 self._gone(worker)
@@ -134,6 +142,7 @@ class Fleet:
 
     def _gone(self, worker: WorkerProcess) -> None:
         self._workers.discard(worker)
+        self._ended(worker.ended_by or "other")
         if worker in self._idle:
             self._idle.remove(worker)
         self._freed.set()

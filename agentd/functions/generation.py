@@ -54,7 +54,7 @@ class Generation:
         try:
             reply = await worker.call(call, limit_s=CHECK_S, serve=nothing)
         except (TimeoutError, asyncio.CancelledError):
-            self._fleet.cut_short(worker, kill=True)
+            self._fleet.cut_short(worker, "timeout")
             raise
         self._fleet.release(worker)
         if reply.outcome != "result":
@@ -67,8 +67,8 @@ class Generation:
         worker = await self._fleet.acquire(self._files[call.spec.place])
         try:
             reply = await worker.call(_call(call.request, call.spec, call.arguments), limit_s=call.spec.timeout_s, serve=serve)
-        except (TimeoutError, asyncio.CancelledError):
-            self._fleet.cut_short(worker, kill=not call.spec.is_async)
+        except (TimeoutError, asyncio.CancelledError) as error:
+            self._fleet.cut_short(worker, "timeout" if isinstance(error, TimeoutError) else "cancelled")
             raise
         self._fleet.release(worker)
         return reply
@@ -86,6 +86,8 @@ async def load_folder(loading: Loading) -> Generation:
     """Read the folder and let a worker load each file; what does not load is in ``problems``."""
     limits = loading.limits
     files, problems = await asyncio.to_thread(scan, loading.directory)
+    problems += [_off(file, "enabled = true") for file in files if not _enabled(file, loading)]
+    files = [file for file in files if _enabled(file, loading)]
     names = {file.name for file in files}
     tables, missing = await asyncio.to_thread(resolved, loading.tables, names, Credentials(loading.credentials))
     fleet = Fleet(
@@ -98,6 +100,7 @@ async def load_folder(loading: Loading) -> Generation:
         ),
         config=tables,
         nursery=loading.nursery,
+        ended=loading.worker_ended,
     )
     at_once = asyncio.Semaphore(min(os.cpu_count() or 1, limits.function_calls))
 
@@ -125,11 +128,24 @@ async def load_folder(loading: Loading) -> Generation:
         for file, ready in told
         for problem in ready.get("problems", ())
     ]
+    problems += [_off(file, ", ".join(ready["missing"])) for file, ready in told if ready.get("missing")]
     return Generation(specs, tuple(problems), {str(file.path): file for file in files}, fleet)
 
 
-def check_directory(directory: Path) -> Registry:
-    """Load the handlers of a folder as the daemon would, in workers that end at once. Blocking; for commands."""
+def _enabled(file: HandlerFile, loading: Loading) -> bool:
+    return loading.tables.get(file.name, {}).get("enabled") is not False
+
+
+def _off(file: HandlerFile, what: str) -> LoadProblem:
+    return LoadProblem(str(file.path), None, f"set [functions.{file.name}] {what}", off=True)
+
+
+def check_directory(directory: Path, tables: Mapping[str, Mapping[str, Any]] | None = None) -> Registry:
+    """Load the handlers of a folder as the daemon would, in workers that end at once. Blocking; for commands.
+
+    Args:
+        tables: ``[functions.*]`` of the configuration.
+    """
 
     async def check() -> Registry:
         nursery = Nursery()
@@ -137,7 +153,7 @@ def check_directory(directory: Path) -> Registry:
             generation = await load_folder(
                 Loading(
                     directory=directory,
-                    tables={},
+                    tables=tables or {},
                     limits=LimitSettings(),
                     nursery=nursery,
                     actions=lambda _: None,

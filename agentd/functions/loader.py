@@ -10,6 +10,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -17,36 +18,66 @@ from typing import Any, Final
 from agentd.functions.declare import Declaration, FunctionError, collector
 from agentd.functions.schema import Fault, Handler, check
 
+REQUIRES: Final = "REQUIRES"
+"""The module's constant that names keys of its table, without which the file is switched off."""
+
 PREPARE_S: Final = 5.0
 """How long a file may take to find out what it wants to know before its functions are looked at."""
 
 _log = logging.getLogger("functions")
 
 
-def load(path: Path, source: bytes, config: Mapping[str, Any]) -> tuple[dict[str, Handler], list[Fault]]:
-    """The handlers of a file by name, or every fault found; with one fault nothing of the file is used.
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of loading a file.
 
-    ``REQUIRES`` of a file names keys of its table without which it offers nothing: there is nothing wrong, it is just off.
+    Attributes:
+        handlers: by name; none with one fault.
+        faults: every fault found.
+        missing: keys that its table lacks; then nothing is offered, and nothing is wrong.
+    """
+
+    handlers: dict[str, Handler] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def report(self) -> dict[str, Any]:
+        """What the daemon is told, as JSON values."""
+        return {
+            "functions": [handler.describe() for handler in self.handlers.values()],
+            "problems": [{"line": fault.line, "reason": _json_text(fault.reason)} for fault in self.faults],
+            "missing": self.missing,
+        }
+
+
+def load(path: Path, source: bytes, config: Mapping[str, Any], *, describe: bool = True) -> Loaded:
+    """Run a file and look at what it declares.
 
     A file may have ``async def prepare(config)``: it runs before the functions are looked at, and may put into the lists
     that their ``examples`` are what is only known now, such as the names of lamps. If it fails, the functions are as written.
+
+    Args:
+        config: the file's table.
+        describe: with descriptions and schemas, for the daemon to know. Only one worker of a file needs them.
     """
     declared: list[Declaration] = []
     token = collector.set(declared)
     try:
         module = _execute(path, source)
-        if not all(key in config for key in getattr(module, "REQUIRES", ())):
-            return {}, []
-        _prepare(module, config)
+        missing = _missing(module, config)
     except Fault as fault:
-        return {}, [fault]
+        return Loaded(faults=[fault])
     finally:
         collector.reset(token)
+    if missing:
+        return Loaded(missing=missing)
+    if describe:
+        _prepare(module, config)
     handlers: dict[str, Handler] = {}
     faults: list[Fault] = []
     for declaration in declared:
         try:
-            handler = check(declaration)
+            handler = check(declaration, describe=describe)
         except Fault as fault:
             faults.append(fault)
             continue
@@ -54,7 +85,15 @@ def load(path: Path, source: bytes, config: Mapping[str, Any]) -> tuple[dict[str
             first = handlers[handler.name].line
             faults.append(Fault(f"{handler.name} is declared twice in this file, first in line {first}", handler.line))
         handlers[handler.name] = handler
-    return ({} if faults else handlers), faults
+    return Loaded({} if faults else handlers, faults)
+
+
+def _missing(module: ModuleType, config: Mapping[str, Any]) -> list[str]:
+    """The required keys that the table does not set, or sets to nothing."""
+    required = getattr(module, REQUIRES, ())
+    if not isinstance(required, tuple | list) or not all(isinstance(key, str) for key in required):
+        raise Fault(f'{REQUIRES} is {required!r:.80}; write {REQUIRES} = ("url",), the keys that the table must set', None)
+    return [key for key in required if config.get(key) in (None, "")]
 
 
 def _prepare(module: ModuleType, config: Mapping[str, Any]) -> None:
@@ -106,14 +145,6 @@ def _line_of(path: Path, error: BaseException) -> int | None:
     """The last line of the file itself on the way to the error."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return lines[-1] if lines else None
-
-
-def report(handlers: dict[str, Handler], faults: list[Fault]) -> dict[str, Any]:
-    """What the daemon is told once loading is over."""
-    return {
-        "functions": [handler.describe() for handler in handlers.values()],
-        "problems": [{"line": fault.line, "reason": _json_text(fault.reason)} for fault in faults],
-    }
 
 
 def _json_text(text: str) -> str:

@@ -11,23 +11,28 @@ import socket
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 import structlog
 
 from agentd.functions.deadline import Deadline
 from agentd.functions.files import HandlerFile
+from agentd.functions.logged import CallLog
 from agentd.functions.output import Output
-from agentd.functions.spawn import how_it_ended, spawn
-from agentd.functions.wire import LINE_BYTES, OPEN_REQUESTS, Reply
+from agentd.functions.pipe import Pipe
+from agentd.functions.spawn import how_it_ended, spawn, why_it_ended
+from agentd.functions.wire import LINE_BYTES, OPEN_REQUESTS, Reply, WorkerEnd
 from agentd.supervise import Nursery
 
 LOAD_S: Final = 15.0
 """A file that has not finished loading by then is not loaded. A cold disk and a large library fit."""
 
 GRACE_S: Final = 1.0
-"""A cancelled handler has so long to clean up before its process is killed."""
+"""A cancelled handler has so long to clean up before its process is killed; a plain one sees ``ctx.cancelled``."""
+
+CLOSED_S: Final = 0.5
+"""A process that ends has closed its socket so long before at most."""
 
 Serve = Callable[[str, dict[str, Any]], Awaitable[Any]]
 """Runs one request of a handler; raises Refused."""
@@ -61,10 +66,11 @@ class _Running:
     deadline: Deadline
     done: asyncio.Future[Reply | Exception]
     over: asyncio.Event
+    log: CallLog
     requests: int = 0
 
 
-class WorkerProcess(asyncio.Protocol):
+class WorkerProcess:
     """One worker process.
 
     Args:
@@ -76,6 +82,8 @@ class WorkerProcess(asyncio.Protocol):
         calls: calls it was given.
         ready: what it said after loading; None before.
         spent: it must not get another call.
+        exit: how it ended, in words; None while it lives.
+        ended_by: why it ended, or will.
     """
 
     def __init__(self, file: HandlerFile, *, nursery: Nursery, on_exit: Callable[["WorkerProcess"], None]) -> None:
@@ -84,14 +92,18 @@ class WorkerProcess(asyncio.Protocol):
         self.ready: dict[str, Any] | None = None
         self.spent = False
         self.exit: str | None = None
+        self.ended_by: WorkerEnd | None = None
         self._nursery = nursery
         self._on_exit = on_exit
         self._loop = asyncio.get_running_loop()
         self._loaded: asyncio.Future[None] = self._loop.create_future()
         self._gone = asyncio.Event()
         self._running: _Running | None = None
-        self._received = bytearray()
-        self._transport: asyncio.Transport | None = None
+        self._pipe = Pipe(
+            on_line=self._take,
+            on_lost=self._lost,
+            on_endless=lambda: self._violation("a line that does not end"),
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd = -1
         self._output: Output | None = None
@@ -101,8 +113,12 @@ class WorkerProcess(asyncio.Protocol):
         """The process id; 0 before the start."""
         return self._process.pid if self._process else 0
 
-    async def start(self, confinement: Confinement, config: Mapping[str, Any]) -> None:
+    async def start(self, confinement: Confinement, config: Mapping[str, Any], *, describe: bool = True) -> None:
         """Start the process and let it load its file; ``ready`` then says what the file offers.
+
+        Args:
+            config: the file's table.
+            describe: whether ``ready`` holds descriptions and schemas.
 
         Raises:
             WorkerGone: it did not get that far; nothing is left of it.
@@ -112,7 +128,7 @@ class WorkerProcess(asyncio.Protocol):
             with theirs:
                 self._spawn(theirs.fileno(), confinement.log_bytes)
             ours.setblocking(False)
-            await self._loop.create_unix_connection(lambda: self, sock=ours)
+            await self._loop.create_unix_connection(lambda: self._pipe, sock=ours)
             order = {
                 "path": str(self.file.path),
                 "source": self.file.source.decode("latin-1"),
@@ -120,19 +136,20 @@ class WorkerProcess(asyncio.Protocol):
                 "memory_bytes": confinement.memory_bytes,
                 "result_bytes": confinement.result_bytes,
                 "load_s": LOAD_S,
+                "describe": describe,
             }
-            self._send({"load": order})
+            self._pipe.send({"load": order})
             async with asyncio.timeout(LOAD_S):
                 await self._loaded
         except TimeoutError:
-            self.kill()
+            self.kill("timeout")
             raise WorkerGone(f"it did not finish loading within {LOAD_S:g} s") from None
         except OSError as error:
             ours.close()
-            self.kill()
+            self.kill("other")
             raise WorkerGone(f"no process could be started for it: {error}") from error
         except BaseException:
-            self.kill()
+            self.kill("unused")
             raise
 
     def _spawn(self, channel: int, log_bytes: int) -> None:
@@ -142,7 +159,7 @@ class WorkerProcess(asyncio.Protocol):
             self._pidfd = os.pidfd_open(self._process.pid)
         except OSError:
             # No descriptor is left: nothing would tell us of its end, so it ends here.
-            self.kill()
+            self.kill("other")
             self._process.wait()
             self._output.close()
             self._process = None
@@ -166,11 +183,14 @@ class WorkerProcess(asyncio.Protocol):
         # Holds an exception as a value: nobody may be left to fetch it.
         done: asyncio.Future[Reply | Exception] = self._loop.create_future()
         deadline = Deadline(limit_s, lambda: _settle(done, TimeoutError()))
-        self._running = _Running(call["id"], serve, deadline, done, asyncio.Event())
+        facts = {"function": call["function"], "call_id": call["id"], "session_id": call["session_id"]}
+        self._running = _Running(call["id"], serve, deadline, done, asyncio.Event(), CallLog(**facts))
         self.calls += 1
-        self._output.begin(function=call["function"], call_id=call["id"], session_id=call["session_id"])
-        self._send({"call": {**call, "limit_s": limit_s}})
+        self._output.begin(**facts)
         try:
+            if not self._pipe.send({"call": {**call, "limit_s": limit_s}}):
+                self._running = None
+                return Reply("invalid", f"they are too large: a call has at most {LINE_BYTES} bytes")
             reply = await done
         finally:
             deadline.stop()
@@ -180,25 +200,27 @@ class WorkerProcess(asyncio.Protocol):
             raise reply
         return reply
 
-    async def stand_down(self, *, kill: bool) -> None:
-        """After a call that was cut short: let the handler clean up for a second, then kill the process.
-
-        Args:
-            kill: at once; for handlers in a thread, which nothing else can stop.
-        """
+    async def stand_down(self, why: WorkerEnd) -> None:
+        """After a call that was cut short: let the handler clean up for a second, then kill the process."""
         running = self._running
-        if running is not None and not kill and self.exit is None:
-            self._send({"cancel": running.call_id})
+        if running is not None and self.exit is None:
+            self._pipe.send({"cancel": running.call_id})
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GRACE_S):
                     await running.over.wait()
         if self._running is not None:
-            self.kill()
+            self.kill(why)
 
-    def kill(self) -> None:
-        """End the process and everything it started."""
+    def kill(self, why: WorkerEnd) -> None:
+        """End the process and everything it started; the first reason counts."""
         self.spent = True
+        self._pipe.stop_listening()
         if self._process is not None and self._process.returncode is None:
+            self.ended_by = self.ended_by or why
+            self._kill_group()
+
+    def _kill_group(self) -> None:
+        if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -207,30 +229,6 @@ class WorkerProcess(asyncio.Protocol):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(bound_s):
                 await self._gone.wait()
-
-    # asyncio.Protocol
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The channel is there."""
-        # Not isinstance: uvloop's transports are none of asyncio's classes.
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes from the worker: take the whole lines out."""
-        if b"\n" not in data:
-            self._received += data
-        else:
-            *lines, rest = (self._received + data).split(b"\n")
-            self._received = rest
-            for line in lines:
-                if not self.spent:
-                    self._take(line)
-        if len(self._received) > LINE_BYTES:
-            self._violation("a line that does not end")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The worker closed the channel: it can do nothing for us any more."""
-        self.kill()
 
     # What the worker says
 
@@ -241,6 +239,8 @@ class WorkerProcess(asyncio.Protocol):
                 self._finish(message)
             elif "request" in message:
                 self._request(message["request"], message["call"], message["op"], message["arguments"])
+            elif "log" in message:
+                self._logged(message)
             elif "ready" in message and not self._loaded.done():
                 self.ready = message["ready"]
                 self._loaded.set_result(None)
@@ -255,19 +255,25 @@ class WorkerProcess(asyncio.Protocol):
             self._violation("the end of a call it was not given")
             return
         self._running = None
-        self.spent = self.spent or bool(message.get("spent"))
+        if message.get("spent"):
+            self.spent, self.ended_by = True, "memory" if message["spent"] == "memory" else "cancelled"
+        running.log.dropped(message.get("unlogged"))
         running.over.set()
         if self._output is not None:
             self._output.end()
         _settle(running.done, Reply(outcome=message["outcome"], value=message["value"]))
 
+    def _logged(self, message: dict[str, Any]) -> None:
+        if self._running is not None and self._running.call_id == message["log"]:
+            self._running.log.write(message["level"], message["text"])
+
     def _request(self, number: int, call_id: str, operation: str, arguments: dict[str, Any]) -> None:
         running = self._running
         if running is None or running.call_id != call_id or running.done.done():
-            self._send({"answer": number, "refused": "the call is over"})
+            self._pipe.send({"answer": number, "refused": "the call is over"})
             return
         if running.requests >= OPEN_REQUESTS:
-            self._send({"answer": number, "refused": f"more than {OPEN_REQUESTS} requests at once"})
+            self._pipe.send({"answer": number, "refused": f"more than {OPEN_REQUESTS} requests at once"})
             return
         running.requests += 1
         running.deadline.pause()
@@ -284,28 +290,30 @@ class WorkerProcess(asyncio.Protocol):
         finally:
             running.requests -= 1
             running.deadline.resume()
-        self._send(answer)
+        self._pipe.send(answer)
 
     def _violation(self, what: str) -> None:
         _log.error("function_worker_violation", file=self.file.path.name, pid=self.pid, what=what)
-        self.kill()
-
-    def _send(self, message: dict[str, Any]) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(orjson.dumps(message) + b"\n")
+        self.kill("protocol")
 
     # The end
+
+    def _lost(self) -> None:
+        """The socket is closed: the process is ending, and then that tells why; or a handler closed it, and it ends here."""
+        self.spent = True
+        self._loop.call_later(CLOSED_S, self.kill, "protocol")
 
     def _exited(self) -> None:
         if self._process is None:
             raise AssertionError("the descriptor exists only with its process")
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
+        self.spent = True
         # Before it is reaped its group still exists: what it left running goes with it.
-        self.kill()
-        self.exit = how_it_ended(self._process.wait())
-        if self._transport is not None:
-            self._transport.abort()
+        self._kill_group()
+        returncode = self._process.wait()
+        self.exit, self.ended_by = how_it_ended(returncode), self.ended_by or why_it_ended(returncode)
+        self._pipe.abort()
         if self._output is not None:
             self._output.close()
         if not self._loaded.done():

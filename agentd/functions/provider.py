@@ -10,7 +10,7 @@ from agentd.functions.call import CallRequest
 from agentd.functions.delegations import Delegations
 from agentd.functions.registry import FunctionSpec, LoadProblem, Registry, assemble
 from agentd.functions.requests import Actions
-from agentd.functions.wire import Reply
+from agentd.functions.wire import Reply, WorkerEnd
 from agentd.supervise import Nursery
 
 Serve = Callable[[str, dict[str, Any]], Awaitable[Any]]
@@ -82,6 +82,7 @@ class Loading:
         actions: finds the live session of a name.
         changed: to be called when ``specs`` or ``problems`` have changed by themselves.
         nursery: owns what goes on in the background.
+        worker_ended: told why a process that ran functions ended.
     """
 
     directory: Path
@@ -94,6 +95,7 @@ class Loading:
     credentials: Path | None = None
     delegations: Delegations = field(default_factory=Delegations)
     earlier: Sequence["Provider"] = ()
+    worker_ended: Callable[[WorkerEnd], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)

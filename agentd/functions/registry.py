@@ -67,11 +67,16 @@ class FunctionSpec:
 
 @dataclass(frozen=True, slots=True)
 class LoadProblem:
-    """Why a handler file or a table, or a function in it, is not there; ``line`` is None where no line is at fault."""
+    """Why a handler file or a table, or a function in it, is not there; ``line`` is None where no line is at fault.
+
+    Attributes:
+        off: it is switched off, or not set up yet: nothing is wrong, and ``reason`` says how to switch it on.
+    """
 
     place: str
     line: int | None
     reason: str
+    off: bool = False
 
     def __str__(self) -> str:
         place = self.place if self.line is None else f"{self.place}:{self.line}"
@@ -80,14 +85,19 @@ class LoadProblem:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The functions at hand, by name, and the problems met."""
+    """The functions at hand, by name, the problems met, and what is switched off."""
 
     specs: Mapping[str, FunctionSpec] = field(default_factory=lambda: MappingProxyType({}))
     problems: tuple[LoadProblem, ...] = ()
+    off: tuple[LoadProblem, ...] = ()
 
 
 def assemble(specs: Iterable[FunctionSpec], problems: Iterable[LoadProblem]) -> Registry:
-    """A registry of everything with a name of its own: a name that two files claim belongs to neither."""
+    """A registry of everything with a name of its own: a name that two files claim belongs to neither.
+
+    Args:
+        problems: also what is switched off.
+    """
     by_name: defaultdict[str, list[FunctionSpec]] = defaultdict(list)
     for spec in specs:
         by_name[spec.name].append(spec)
@@ -98,9 +108,11 @@ def assemble(specs: Iterable[FunctionSpec], problems: Iterable[LoadProblem]) -> 
             reason = f"{name} is also declared in {others}; rename one, neither is loaded"
             found.append(LoadProblem(spec.place, spec.line, reason))
     single = {name: claims[0] for name, claims in sorted(by_name.items()) if len(claims) == 1}
+    found.sort(key=lambda problem: (problem.place, problem.line or 0))
     return Registry(
         specs=MappingProxyType(single),
-        problems=tuple(sorted(found, key=lambda problem: (problem.place, problem.line or 0))),
+        problems=tuple(problem for problem in found if not problem.off),
+        off=tuple(problem for problem in found if problem.off),
     )
 
 

@@ -34,6 +34,7 @@ from agentd.functions.results import internal, read, spoken
 from agentd.functions.slots import NoSlot, Slots
 from agentd.functions.store import Stores
 from agentd.functions.tallies import Tallies
+from agentd.functions.templates import Sentences
 from agentd.functions.wire import Reply
 from agentd.metrics import Metrics
 from agentd.store import Store
@@ -64,7 +65,7 @@ class Functions:
         allowed_endpoints: origins that functions of the configuration may call.
         credentials: the folder of credentials that the configuration names.
         policy_of: the rules of an agent; asked at every call.
-        metrics: count calls, denials and confirmations.
+        metrics: count calls, denials, confirmations and ends of workers.
 
     Attributes:
         gate: what every call passes.
@@ -118,6 +119,7 @@ class Functions:
         self._at_work: dict[tuple[str | None, str], FunctionSpec] = {}
         self._background: dict[str, set[asyncio.Task[None]]] = {}
         self._tallies = Tallies()
+        self._sentences = Sentences()
         self._closed = False
 
     @property
@@ -319,7 +321,7 @@ class Functions:
             return self._broken(request)
         finally:
             del self._at_work[request.run_id, request.call_id]
-        return read(reply, call, limit_bytes=self._limits.function_result_bytes)
+        return read(reply, call, self._sentences, limit_bytes=self._limits.function_result_bytes)
 
     def _broken(self, request: CallRequest) -> tuple[CallOutcome, str]:
         """A fault of ours, in an ``except`` block."""
@@ -376,6 +378,7 @@ class Functions:
             credentials=self._credentials,
             delegations=self._delegations,
             earlier=self._providers or (),
+            worker_ended=self._metrics.function_worker_ended,
         )
 
     def _adopt(self, providers: tuple[Provider, ...]) -> None:

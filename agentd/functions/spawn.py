@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from agentd.functions.wire import WorkerEnd
+
 _PASSED_ON: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """The only variables of the daemon that a handler sees: none of them holds a secret."""
 
@@ -48,6 +50,14 @@ def how_it_ended(returncode: int) -> str:
     except ValueError:
         name = str(-returncode)
     return f"the process was ended by {name}"
+
+
+def why_it_ended(returncode: int) -> WorkerEnd:
+    """The reason to count for a process that nobody here ended."""
+    if returncode >= 0:
+        return "exit"
+    # Nobody but the kernel, when memory runs out, sends it unasked.
+    return "cpu" if returncode == -signal.SIGXCPU else "memory" if returncode == -signal.SIGKILL else "signal"
 
 
 def _environment() -> dict[str, str]:

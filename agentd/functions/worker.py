@@ -4,10 +4,12 @@
                       {"call": {id, function, arguments, …}} · {"cancel": id}
                       {"call": {…, "check": true}}                   the result is the arguments as read; nothing runs
                       {"answer": n, "value": …} · {"answer": n, "refused": text}
-    worker → daemon   {"ready": {functions, problems}}               once, first
+    worker → daemon   {"ready": {functions, problems, missing}}               once, first
                       {"done": id, "outcome": "result|error|ask|invalid|failed|cancelled", "value": …,
-                       "spent": true when something of the call still runs}
+                       "spent": "task" when something of the call still runs, "memory" when there was none left,
+                       "unlogged": lines}
                       {"request": n, "call": id, "op": "say", "arguments": {…}}
+                      {"log": id, "level": "info", "text": …}
 
 The lines go over a socket of their own, so that what a handler prints is never taken for one. Started as
 ``python -I -u -m agentd.functions.worker <descriptor> <daemon's process id>``; ends with the daemon.
@@ -22,9 +24,11 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +40,8 @@ from agentd.functions.call import InvalidArguments
 from agentd.functions.confine import allow_cpu, confine
 from agentd.functions.context import CallContext
 from agentd.functions.declare import AskUser, FunctionError
-from agentd.functions.loader import load, report
+from agentd.functions.loader import load
+from agentd.functions.logged import CallLogHandler
 from agentd.functions.schema import Handler
 from agentd.functions.wire import LINE_BYTES, OPEN_REQUESTS
 
@@ -51,6 +56,21 @@ class Unanswerable(Exception):
     """A handler returned something that is no answer; the text is for the model."""
 
 
+@dataclass(slots=True)
+class _Running:
+    """The call in progress.
+
+    Attributes:
+        cancelled: nobody waits for its result any more.
+        in_thread: the handler is a plain function, which cannot be stopped but may look at ``cancelled``.
+    """
+
+    id: str
+    task: asyncio.Task[None] | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    in_thread: bool = False
+
+
 class Worker:
     """Runs calls, one at a time, for as long as the daemon is there."""
 
@@ -62,34 +82,55 @@ class Worker:
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._writer: asyncio.StreamWriter | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._call_id = ""
+        self._running = _Running("")
+        self._log = CallLogHandler(self._send)
 
     async def serve(self, channel: socket.socket) -> None:
         """Work until the daemon closes its end."""
         reader, self._writer = await asyncio.open_unix_connection(sock=channel, limit=LINE_BYTES)
+        logger = logging.getLogger("functions")
+        logger.addHandler(self._log)
+        logger.propagate = False
         try:
             while line := await reader.readline():
                 self._take(orjson.loads(line))
         finally:
+            logger.removeHandler(self._log)
             self._writer.close()
             self._threads.shutdown(wait=False)
 
     def _take(self, message: dict[str, Any]) -> None:
         if "call" in message:
-            self._call_id = message["call"]["id"]
-            self._task = _start(self._run(message["call"]))
-        elif "cancel" in message and message["cancel"] == self._call_id and self._task is not None:
-            # Not at once: a task cancelled before its first step would end without a word.
-            asyncio.get_running_loop().call_soon(self._task.cancel)
+            self._running = _Running(message["call"]["id"])
+            self._running.task = _start(self._run(message["call"]))
+        elif "cancel" in message and message["cancel"] == self._running.id:
+            self._cancel(self._running)
         elif "answer" in message:
             self._answered(message)
 
+    def _cancel(self, running: _Running) -> None:
+        running.cancelled.set()
+        if running.in_thread:
+            # It waits for nothing any more; ending is up to the handler, and the daemon does not wait long.
+            for waiting in self._answers.values():
+                _fail(waiting, "the call is over")
+        elif running.task is not None:
+            # Not at once: a task cancelled before its first step would end without a word.
+            asyncio.get_running_loop().call_soon(running.task.cancel)
+
     async def _run(self, call: dict[str, Any]) -> None:
         before = asyncio.all_tasks()
+        self._log.begin(call["id"])
         outcome, value = await self._outcome(call)
-        spent = await _still_run(asyncio.all_tasks() - before)
-        self._send({"done": call["id"], "outcome": outcome, "value": value, "spent": spent})
+        done = {"done": call["id"], "outcome": outcome, "value": value}
+        left = asyncio.all_tasks() - before
+        if left and await _still_run(left):
+            done["spent"] = "task"
+        elif outcome == "failed" and str(value).startswith("MemoryError"):
+            done["spent"] = "memory"
+        if self._log.dropped:
+            done["unlogged"] = self._log.dropped
+        self._send(done)
 
     async def _outcome(self, call: dict[str, Any]) -> tuple[str, Any]:
         """Run one call. Whatever the handler does short of ending the process becomes an outcome."""
@@ -121,7 +162,8 @@ class Worker:
     async def _invoke(self, handler: Handler, arguments: dict[str, Any]) -> Any:
         if handler.is_async:
             return await handler.call(**arguments)
-        # A plain function may block, so it gets a thread; it cannot be cancelled there, so the daemon ends the process.
+        # A plain function may block, so it gets a thread; it cannot be cancelled there, only told.
+        self._running.in_thread = True
         inside = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: inside.run(handler.call, **arguments))
 
@@ -142,6 +184,7 @@ class Worker:
             metadata=call["metadata"],
             config=self._config,
             ask=ask,
+            cancelled=self._running.cancelled,
             loop=None if handler.is_async else asyncio.get_running_loop(),
         )
 
@@ -157,17 +200,22 @@ class Worker:
 
     def _answered(self, answer: dict[str, Any]) -> None:
         waiting = self._answers.get(answer["answer"])
-        if waiting is None or waiting.done():
+        if waiting is None:
             return
         if "refused" in answer:
-            waiting.set_exception(FunctionError(answer["refused"]))
-        else:
+            _fail(waiting, answer["refused"])
+        elif not waiting.done():
             waiting.set_result(answer.get("value"))
 
     def _send(self, message: dict[str, Any]) -> None:
         if self._writer is None:
             raise AssertionError("a call runs only while the channel is open")
         self._writer.write(orjson.dumps(message) + b"\n")
+
+
+def _fail(waiting: asyncio.Future[Any], why: str) -> None:
+    if not waiting.done():
+        waiting.set_exception(FunctionError(why))
 
 
 def encode(result: Any, limit_bytes: int) -> bytes:
@@ -204,8 +252,6 @@ async def _still_run(left: set[asyncio.Task[Any]]) -> bool:
     """End the tasks a handler left: nothing of a call outlives it. True when one ignores that."""
     for task in left:
         task.cancel()
-    if not left:
-        return False
     _, deaf = await asyncio.wait(left, timeout=0.1)
     return bool(deaf)
 
@@ -238,12 +284,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C on a terminal is the daemon's to handle
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     allow_cpu(order["load_s"] + CPU_RESERVE_S)
-    handlers, faults = load(Path(order["path"]), order["source"].encode("latin-1"), order["config"])
-    channel.sendall(orjson.dumps({"ready": report(handlers, faults)}) + b"\n")
-    if faults:
+    loaded = load(Path(order["path"]), order["source"].encode("latin-1"), order["config"], describe=order["describe"])
+    channel.sendall(orjson.dumps({"ready": loaded.report()}) + b"\n")
+    if loaded.faults or loaded.missing:
         return
     own = os.getpid()
-    worker = Worker(handlers, config=order["config"], result_bytes=order["result_bytes"])
+    worker = Worker(loaded.handlers, config=order["config"], result_bytes=order["result_bytes"])
     uvloop.run(worker.serve(channel))
     # Threads and children of a handler may still run; they must not outlive a daemon that has let go.
     if os.getpid() == own:

@@ -81,10 +81,18 @@ class LoadProblem(Answer):
     reason: str
 
 
+class SwitchedOff(Answer):
+    """A file that offers nothing for now, with which nothing is wrong."""
+
+    file: str
+    reason: str = Field(description="How to switch it on.")
+
+
 class Functions(Listing[FunctionView]):
     """What is loaded, and what is not."""
 
     problems: list[LoadProblem]
+    off: list[SwitchedOff]
 
 
 class Invoked(Answer):
@@ -107,7 +115,9 @@ def _listing(request: web.Request, query: Page) -> web.Response:
     specs = sorted(registry.specs.values(), key=lambda spec: spec.name)
     shown, cursor = page(specs, query, key=lambda spec: spec.name)
     counters = request.app[DEPS].functions.counters
-    return json_answer({"items": [_view(spec, counters) for spec in shown], "next": cursor, "problems": _problems(request)})
+    off = [{"file": off.place, "reason": off.reason} for off in registry.off]
+    items = [_view(spec, counters) for spec in shown]
+    return json_answer({"items": items, "next": cursor, "problems": _problems(request), "off": off})
 
 
 async def show(request: web.Request) -> web.Response:

@@ -68,10 +68,10 @@ def declarations() -> tuple[dict[str, Any], ...]:
 def _handlers() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for path in sorted(HANDLERS.glob("[a-z]*.py")):
-        handlers, faults = load(path, path.read_bytes(), {})
-        if faults:
-            raise SystemExit(f"{path}: {faults[0].reason}")
-        specs = (spec_of(path, handler.describe()) for handler in handlers.values())
+        loaded = load(path, path.read_bytes(), {})
+        if loaded.faults:
+            raise SystemExit(f"{path}: {loaded.faults[0].reason}")
+        specs = (spec_of(path, handler.describe()) for handler in loaded.handlers.values())
         found += [spec.declaration() for spec in specs]
     return found
 

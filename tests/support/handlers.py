@@ -17,7 +17,7 @@ from agentd.config.sections import StoreSettings
 from agentd.functions.audit import Audit
 from agentd.functions.requests import Moment
 from agentd.functions.service import CallOutcome, CallRequest, Functions
-from agentd.metrics import Metrics
+from agentd.metrics import WORKER_ENDS, Metrics
 from agentd.store import Store
 
 IMPORTS = "import asyncio, os, sys, time\nfrom typing import Any\nfrom agentd.functions import *\n"
@@ -83,6 +83,15 @@ class Bench:
     def workers(self) -> list[int]:
         """The processes that run handlers now."""
         return [child for child in children() if child not in self.others]
+
+    @property
+    def ended(self) -> list[str]:
+        """Why worker processes ended, one word each."""
+        counts = {
+            why: self.metrics.registry.get_sample_value("agentd_function_workers_ended_total", {"reason": why})
+            for why in WORKER_ENDS
+        }
+        return [why for why, count in counts.items() for _ in range(int(count or 0))]
 
     async def start(self) -> None:
         self.store = Store(self.state_dir, StoreSettings())

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from agentd.functions.generation import Generation
 from tests.support.handlers import Bench, children, eventually, is_alive, within
@@ -63,6 +64,33 @@ def segfaults() -> str:
     ctypes.string_at(0)
 
 @function(tier="read")
+def overflows() -> str:
+    "Recurses until the stack of the process is used up."
+    sys.setrecursionlimit(10 ** 8)
+    class Deep:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self, name)
+    return Deep().deeper
+
+@function(tier="read")
+def recurses() -> str:
+    "Recurses until Python stops it."
+    return recurses()
+
+@function(tier="read", timeout_s=20)
+def out_of_processor_time() -> str:
+    "Uses all the processor time that it may."
+    import resource
+    resource.setrlimit(resource.RLIMIT_CPU, (1, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    while True:
+        pass
+
+@function(tier="read")
+def killed_like_by_the_kernel() -> str:
+    "What the kernel does to it when memory runs out."
+    os.kill(os.getpid(), signal.SIGKILL)
+
+@function(tier="read")
 def allocates() -> int:
     "Wants four gigabytes."
     return len(bytearray(4 << 30))
@@ -91,6 +119,55 @@ def not_finite() -> float:
 def half_character() -> str:
     "A result that UTF-8 does not know."
     return "\\ud800"
+
+@function(tier="read")
+def deep() -> Any:
+    "A result that is nested deeper than JSON is read."
+    result: list[Any] = []
+    for _ in range(100_000):
+        result = [result]
+    return result
+
+@function(tier="read")
+def circular() -> Any:
+    "A result that holds itself."
+    result: list[Any] = []
+    result.append(result)
+    return result
+
+@function(tier="read", timeout_s=20)
+async def chatters(ctx: CallContext) -> int:
+    "Thousands of requests, many at once."
+    async def one(n: int) -> None:
+        await ctx.store.set(f"k{n % 50}", n)
+    for _ in range(40):
+        await asyncio.gather(*(one(n) for n in range(100)))
+    return len(await ctx.store.items())
+
+@function(tier="read", timeout_s=20)
+def logs_a_flood(ctx: CallContext) -> str:
+    "Writes 20,000 lines into the log."
+    for n in range(20_000):
+        ctx.log.warning("line %d %s", n, "x" * 5000)
+    return "logged"
+
+@function(tier="read")
+async def logs(ctx: CallContext) -> str:
+    "Writes into the log, from the loop, from a thread, and wrongly."
+    ctx.log.info("hello %s", "there")
+    await asyncio.to_thread(ctx.log.error, "from a thread")
+    ctx.log.info("%d", "no number")
+    ctx.log.debug("not this")
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        ctx.log.exception("it broke")
+    return "logged"
+
+@function(tier="read")
+def large(text: str) -> int:
+    "Takes a large argument."
+    return len(text)
 
 @function(tier="read", timeout_s=20)
 def floods() -> str:
@@ -122,6 +199,12 @@ async def closes() -> str:
     "Closes every descriptor."
     os.closerange(0, 64)
     return "closed"
+
+@function(tier="read")
+def closes_the_socket() -> str:
+    "Closes the one descriptor that matters, and goes on."
+    os.close(int(sys.argv[1]))
+    time.sleep(60)
 
 @function(tier="read")
 def forks() -> int:
@@ -200,16 +283,32 @@ async def test_a_handler_that_takes_too_long_is_answered_in_time_and_its_process
     assert 0.3 <= answer.duration_s < 1.0
     assert "did not finish in time" in answer.content
     await still_works(hostile)
-    if name != "sleeps":
+    if name == "sleeps":
+        await eventually(lambda: len(hostile.functions._nursery) == 0, "the handler stood down")
+        assert is_alive(pid)
+    else:
         await eventually(lambda: not is_alive(pid), "the process was killed")
+        assert hostile.ended == ["timeout"]
 
 
-@pytest.mark.parametrize("name", ["exits", "segfaults"])
-async def test_a_handler_that_ends_its_process_fails_alone(hostile: Bench, name: str) -> None:
-    answer = await within(5, hostile.call(name))
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("exits", "exit"),
+        ("segfaults", "signal"),
+        ("overflows", "signal"),
+        ("out_of_processor_time", "cpu"),
+        ("killed_like_by_the_kernel", "memory"),
+        ("closes", "signal"),
+        ("closes_the_socket", "protocol"),
+    ],
+)
+async def test_a_handler_that_ends_its_process_fails_alone_and_the_reason_is_counted(hostile: Bench, name: str, why: str) -> None:
+    answer = await within(10, hostile.call(name))
     assert answer.outcome == "error"
     assert "its process ended" in answer.content
     await still_works(hostile)
+    assert hostile.ended == [why]
 
 
 async def test_neighbours_of_a_dying_call_are_not_harmed(hostile: Bench) -> None:
@@ -222,6 +321,9 @@ async def test_neighbours_of_a_dying_call_are_not_harmed(hostile: Bench) -> None
     ("name", "words"),
     [
         ("allocates", "internal error"),
+        ("recurses", "internal error"),
+        ("deep", "no JSON form"),
+        ("circular", "no JSON form"),
         ("huge", "too large: 100000002 bytes, at most 16384"),
         ("not_json", "no JSON form"),
         ("not_finite", "not finite"),
@@ -234,6 +336,14 @@ async def test_a_result_nobody_can_use_becomes_an_error_for_the_model(hostile: B
     assert words in answer.content
     assert "Traceback" not in answer.content
     await still_works(hostile)
+
+
+async def test_a_worker_without_memory_for_a_call_is_replaced(hostile: Bench) -> None:
+    (pid,) = hostile.workers()
+    await hostile.call("allocates")
+    await still_works(hostile)
+    await eventually(lambda: not is_alive(pid), "the process was replaced")
+    assert hostile.ended == ["memory"]
 
 
 async def test_the_text_of_an_error_is_cut_to_the_limit(hostile: Bench) -> None:
@@ -261,6 +371,47 @@ async def test_a_flood_of_output_neither_fails_the_call_nor_holds_up_the_daemon(
     assert sorted(lags)[len(lags) // 2] < 0.02
 
 
+async def test_what_a_handler_logs_is_in_the_log_with_level_function_session_and_call(hostile: Bench) -> None:
+    with capture_logs() as lines:
+        await hostile.call("logs", call_id="c1")
+    logged = [line for line in lines if line["event"] == "function_log"]
+    assert {(line["function"], line["session_id"], line["call_id"]) for line in logged} == {("logs", "s", "c1")}
+    first, second, third, last = [(line["log_level"], line["message"]) for line in logged]
+    assert (first, second) == (("info", "hello there"), ("error", "from a thread"))
+    assert "cannot be written" in third[1]
+    assert last[1].startswith("it broke\nTraceback")
+    assert "ZeroDivisionError" in last[1]
+
+
+async def test_a_flood_of_log_lines_is_cut_and_counted(hostile: Bench) -> None:
+    with capture_logs() as lines:
+        assert (await within(20, hostile.call("logs_a_flood"))).content == "logged"
+        await still_works(hostile)
+    logged = [line for line in lines if line["event"] == "function_log"]
+    assert len(logged) == 100
+    assert max(len(line["message"]) for line in logged) == 2000
+    assert [line["lines"] for line in lines if line["event"] == "function_log_dropped"] == [19_900]
+
+
+async def test_thousands_of_requests_are_served_and_harm_no_neighbour(hostile: Bench) -> None:
+    async with asyncio.TaskGroup() as group:
+        chatter = group.create_task(hostile.call("chatters"))
+        await still_works(hostile)
+    assert chatter.result().result == 50
+
+
+async def test_an_argument_larger_than_a_line_is_refused_and_the_worker_stays(bench: Bench) -> None:
+    bench.limits["function_args_bytes"] = 10_000_000
+    bench.write("hostile.py", HOSTILE)
+    await bench.start()
+    workers = bench.workers()
+    answer = await within(5, bench.call("large", text="x" * 2_200_000))
+    assert answer.outcome == "invalid"
+    assert "too large" in answer.content
+    assert (await bench.call("large", text="x" * 1_000_000)).result == 1_000_000
+    assert bench.workers() == workers
+
+
 async def test_printing_what_looks_like_the_protocol_changes_nothing(hostile: Bench) -> None:
     assert (await hostile.call("lies", call_id="c1")).content == "the truth"
 
@@ -279,11 +430,7 @@ async def test_rubbish_in_the_protocol_ends_the_worker_and_not_the_daemon(hostil
     answer = await within(5, hostile.call("writes_into_the_protocol", what=what, times=times))
     assert answer.outcome == "error"
     await still_works(hostile)
-
-
-async def test_a_handler_that_closes_every_descriptor_fails_alone(hostile: Bench) -> None:
-    assert (await within(5, hostile.call("closes"))).outcome == "error"
-    await still_works(hostile)
+    assert hostile.ended == ["protocol"]
 
 
 @pytest.mark.parametrize("name", ["forks", "starts"])
@@ -297,6 +444,7 @@ async def test_what_a_handler_started_ends_with_its_worker(hostile: Bench, name:
 async def test_a_task_left_running_ends_with_its_call(hostile: Bench) -> None:
     pid = (await hostile.call("leaves_a_task")).result
     await eventually(lambda: not is_alive(pid), "the worker with the deaf task was replaced")
+    assert hostile.ended == ["cancelled"]
     said = len(hostile.session.did)
     await still_works(hostile)
     assert len(hostile.session.did) == said
@@ -329,8 +477,7 @@ async def test_no_secret_of_the_daemon_is_in_a_workers_environment(hostile: Benc
 
 def runs(bench: Bench) -> bool:
     """Whether a worker was given a call."""
-    (handlers,) = bench.functions._providers or ()
-    assert isinstance(handlers, Generation)
+    (handlers,) = (provider for provider in bench.functions._providers or () if isinstance(provider, Generation))
     return any(worker.calls for worker in handlers._fleet._workers)
 
 

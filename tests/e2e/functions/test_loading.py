@@ -5,7 +5,7 @@ import pytest
 
 from agentd.errors import InvalidRequest
 from agentd.functions.service import check_directory
-from tests.support.handlers import Bench
+from tests.support.handlers import Bench, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -100,6 +100,42 @@ async def test_code_in_another_encoding_runs_as_written(bench: Bench) -> None:
     (bench.directory / "old.py").write_bytes(text.encode("latin-1"))
     await bench.start()
     assert (await bench.call("f")).content == "grün"
+
+
+NEEDY = """
+REQUIRES = ("url",)
+
+@function(tier="read")
+def look(ctx: CallContext) -> str:
+    "Look."
+    return ctx.config["url"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ({}, "set [functions.needy] url"),
+        ({"url": ""}, "set [functions.needy] url"),
+        ({"url": "u", "enabled": False}, "set [functions.needy] enabled = true"),
+    ],
+)
+async def test_a_file_that_is_switched_off_offers_nothing_and_is_no_problem(
+    bench: Bench, table: dict[str, object], reason: str
+) -> None:
+    bench.config["needy"] = table
+    bench.write("needy.py", NEEDY)
+    bench.write("good.py", GOOD)
+    await bench.start()
+    registry = bench.functions.registry
+    assert sorted(registry.specs) == ["good"]
+    assert not registry.problems
+    (off,) = registry.off
+    assert (Path(off.place).name, off.reason) == ("needy.py", reason)
+    await eventually(lambda: len(bench.workers()) == 1, "it keeps no process")
+    await bench.functions.reload(config={"needy": {"url": "here"}})
+    assert (await bench.call("look")).content == "here"
+    assert not bench.functions.registry.off
 
 
 async def test_reload_takes_new_code_and_a_running_call_keeps_its_own(bench: Bench) -> None:

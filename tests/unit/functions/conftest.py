@@ -15,6 +15,7 @@ def load_source(tmp_path: Path) -> Callable[..., Loaded]:
     """Load a handler file's text as a worker does; keywords are its table."""
 
     def load_text(source: str, **config: object) -> Loaded:
-        return load(tmp_path / "made.py", dedent(source).encode(), config)
+        loaded = load(tmp_path / "made.py", dedent(source).encode(), config)
+        return loaded.handlers, loaded.faults
 
     return load_text
