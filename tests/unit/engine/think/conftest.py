@@ -78,9 +78,9 @@ TABLES: dict[str, dict[str, Any]] = {
 def _load() -> list[Declaration]:
     declarations: list[Declaration] = []
     for path in sorted(FUNCTIONS.glob("[a-z]*.py")):
-        handlers, faults = load(path, path.read_bytes(), TABLES.get(path.stem, {}))
-        assert not faults
-        declarations += [spec_of(path, handler.describe()).declaration() for handler in handlers.values()]
+        loaded = load(path, path.read_bytes(), TABLES.get(path.stem, {}))
+        assert not loaded.faults
+        declarations += [spec_of(path, handler.describe()).declaration() for handler in loaded.handlers.values()]
     return declarations
 
 
