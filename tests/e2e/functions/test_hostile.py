@@ -288,7 +288,7 @@ async def test_a_handler_that_takes_too_long_is_answered_in_time_and_its_process
         assert is_alive(pid)
     else:
         await eventually(lambda: not is_alive(pid), "the process was killed")
-        assert hostile.ended == ["timeout"]
+        await eventually(lambda: hostile.ended == ["timeout"], "it was counted")
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ async def test_a_handler_that_ends_its_process_fails_alone_and_the_reason_is_cou
     assert answer.outcome == "error"
     assert "its process ended" in answer.content
     await still_works(hostile)
-    assert hostile.ended == [why]
+    await eventually(lambda: hostile.ended == [why], "it was counted")
 
 
 async def test_neighbours_of_a_dying_call_are_not_harmed(hostile: Bench) -> None:
@@ -343,7 +343,7 @@ async def test_a_worker_without_memory_for_a_call_is_replaced(hostile: Bench) ->
     await hostile.call("allocates")
     await still_works(hostile)
     await eventually(lambda: not is_alive(pid), "the process was replaced")
-    assert hostile.ended == ["memory"]
+    await eventually(lambda: hostile.ended == ["memory"], "it was counted")
 
 
 async def test_the_text_of_an_error_is_cut_to_the_limit(hostile: Bench) -> None:
@@ -430,7 +430,7 @@ async def test_rubbish_in_the_protocol_ends_the_worker_and_not_the_daemon(hostil
     answer = await within(5, hostile.call("writes_into_the_protocol", what=what, times=times))
     assert answer.outcome == "error"
     await still_works(hostile)
-    assert hostile.ended == ["protocol"]
+    await eventually(lambda: hostile.ended == ["protocol"], "it was counted")
 
 
 @pytest.mark.parametrize("name", ["forks", "starts"])
@@ -444,7 +444,7 @@ async def test_what_a_handler_started_ends_with_its_worker(hostile: Bench, name:
 async def test_a_task_left_running_ends_with_its_call(hostile: Bench) -> None:
     pid = (await hostile.call("leaves_a_task")).result
     await eventually(lambda: not is_alive(pid), "the worker with the deaf task was replaced")
-    assert hostile.ended == ["cancelled"]
+    await eventually(lambda: hostile.ended == ["cancelled"], "it was counted")
     said = len(hostile.session.did)
     await still_works(hostile)
     assert len(hostile.session.did) == said
