@@ -95,7 +95,7 @@ reader:  ## fetch the page behind /docs anew (its version: agentd/http/reader/pa
 .PHONY: lock
 lock: $(VENV)/.bootstrap  ## write the lock files anew (UPGRADE=1 for newer versions)
 	$(COMPILE) pyproject.toml --extra local --output-file requirements/run.lock
-	$(COMPILE) pyproject.toml --extra local --extra local-whisper --extra mcp --group dev --output-file requirements/dev.lock
+	$(COMPILE) pyproject.toml --extra local --extra local-whisper --extra mcp --extra mqtt --group dev --output-file requirements/dev.lock
 	$(COMPILE) --no-deps requirements/aarch64.in | tee -a requirements/run.lock >> requirements/dev.lock
 	$(COMPILE) requirements/bootstrap.in --output-file requirements/bootstrap.lock
 	$(COMPILE) requirements/sdk4.in --output-file requirements/sdk4.lock

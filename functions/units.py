@@ -3,6 +3,7 @@
 A table, because it says which units there are, in the plural that one says. A library of all units is for more than speech.
 """
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -66,7 +67,7 @@ def convert_units(
 def said(amount: float, unit: str) -> str:
     """An amount as one says it, to four telling digits: 8.047 kilometers, 1 inch, 37.78 degrees celsius."""
     exact = f"{amount:.4g}" if abs(amount) < 1000 else f"{amount:.0f}"
-    number = f"{float(exact):,.6f}".rstrip("0").rstrip(".")
+    number = f"{Decimal(exact).normalize():,f}"
     if unit in ZEROS:
         return f"{number} degrees {unit}"
     first, *rest = unit.split(" per ")

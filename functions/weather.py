@@ -10,7 +10,6 @@ The place stands in the configuration:
 
 from typing import Annotated, Any, Literal
 
-import httpx
 from pydantic import Field
 
 from agentd.functions import CallContext, FunctionError, function
@@ -35,55 +34,57 @@ SKIES = {
 @function(
     tier="read",
     examples=["What is the weather like?", "Will it rain tomorrow?", "How warm is it outside?", "Do I need an umbrella today?"],
+    filler="I am looking at the weather.",
+    result="{when} in {place}: {degrees} degrees and {sky}. {more}",
 )
 async def get_weather(
     ctx: CallContext,
     when: Annotated[Literal["now", "today", "tomorrow"], Field(description="Of which time")] = "now",
-) -> str:
+) -> dict[str, str]:
     """Tell the weather here: the temperature, the sky, rain or snow, now or for today or tomorrow."""
     asked = {"latitude": ctx.config["latitude"], "longitude": ctx.config["longitude"], "timezone": "auto"}
     part = {"current": NOW} if when == "now" else {"daily": DAY, "forecast_days": 2}
     answer = await fetch(str(ctx.config.get("url", URL)), asked | part)
-    place = ctx.config["place"]
     try:
-        return spoken_now(answer["current"], place) if when == "now" else spoken_day(answer["daily"], place, when)
+        told = at_present(answer["current"]) if when == "now" else on_a_day(answer["daily"], ("today", "tomorrow").index(when))
     except (KeyError, IndexError, TypeError, ValueError):
         raise FunctionError("The weather service answered with something that is no weather.") from None
+    return {"when": when.capitalize(), "place": str(ctx.config["place"]), **told}
 
 
 async def fetch(url: str, parameters: dict[str, Any]) -> Any:
     """The service's answer."""
+    import httpx  # noqa: PLC0415 - only where a place is configured
+
     try:
         async with httpx.AsyncClient(timeout=6) as client:
             answer = await client.get(url, params=parameters)
+            answer.raise_for_status()
+            return answer.json()
+    except httpx.HTTPStatusError as error:
+        raise FunctionError(f"The weather service does not answer now. It said {error.response.status_code}.") from None
     except httpx.HTTPError:
         raise FunctionError("I cannot reach the weather service. Perhaps there is no internet connection.") from None
-    if answer.status_code != httpx.codes.OK:
-        raise FunctionError(f"The weather service does not answer now. It said {answer.status_code}.")
-    try:
-        return answer.json()
     except ValueError:
         raise FunctionError("The weather service answered with something that is no weather.") from None
 
 
-def spoken_now(current: dict[str, Any], place: str) -> str:
-    """The weather now: In Vienna it is 8 degrees and overcast, with wind of 12 kilometers per hour. It feels like 5."""
+def at_present(current: dict[str, Any]) -> dict[str, str]:
+    """The weather now."""
     temperature, felt = round(current["temperature_2m"]), round(current["apparent_temperature"])
     feels = f" It feels like {felt}." if abs(felt - temperature) > 2 else ""
-    return (
-        f"In {place} it is {temperature} degrees and {sky(current)}, "
-        f"with wind of {round(current['wind_speed_10m'])} kilometers per hour.{feels}"
-    )
+    wind = f"The wind blows at {round(current['wind_speed_10m'])} kilometers per hour."
+    return {"degrees": str(temperature), "sky": sky(current), "more": wind + feels}
 
 
-def spoken_day(daily: dict[str, list[Any]], place: str, when: str) -> str:
-    """A day's weather: Tomorrow in Vienna, 3 to 9 degrees and raining. The chance of rain or snow is 80 percent."""
-    day = {name: values[1 if when == "tomorrow" else 0] for name, values in daily.items()}
+def on_a_day(daily: dict[str, list[Any]], index: int) -> dict[str, str]:
+    """The weather of a day, 0 being today; what the service does not know is null."""
+    day = {name: values[index] for name, values in daily.items()}
     low, high = round(day["temperature_2m_min"]), round(day["temperature_2m_max"])
     chance, amount = day["precipitation_probability_max"], day["precipitation_sum"]
-    told = f"The chance of rain or snow is {round(chance)} percent" if chance else "No rain or snow is expected"
-    much = f", with {amount:g} millimeters in all" if chance and amount else ""
-    return f"{when.capitalize()} in {place} it will be {low} to {high} degrees and {sky(day)}. {told}{much}."
+    much = f", with {amount:g} millimeters in all" if amount else ""
+    more = f"The chance of rain or snow is {round(chance)} percent{much}." if chance else "No rain or snow is expected."
+    return {"degrees": f"{low} to {high}", "sky": sky(day), "more": more}
 
 
 def sky(part: dict[str, Any]) -> str:

@@ -8,13 +8,15 @@
 ``pointer`` (RFC 6901) leads to the text in the answer; without it the whole answer is the text.
 """
 
+import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import httpx
 from pydantic import Field
 
 from agentd.functions import CallContext, FunctionError, function
+from agentd.functions.pointer import at
 
 REQUIRES = ("url",)
 
@@ -28,6 +30,8 @@ LIMIT_CHARS = 2000
 @function(
     tier="read",
     timeout_s=15,
+    untrusted_output=True,
+    filler=("I am looking it up.", "Still looking."),
     examples=["Search the web for the tallest tower in Europe.", "Look up volcanoes on the web."],
 )
 async def search_web(
@@ -35,18 +39,24 @@ async def search_web(
 ) -> str:
     """Search the web and tell what was found."""
     url = str(ctx.config["url"]).replace("{query}", quote(query, safe=""))
-    found = at(await fetch(url, ctx.config.get("headers", {})), str(ctx.config.get("pointer", "")))
-    text = found if isinstance(found, str) else "" if found in (None, [], {}) else str(found)
+    answer = await fetch(url, ctx.config.get("headers", {}))
+    try:
+        found = at(answer, str(ctx.config.get("pointer", "")))
+    except LookupError:
+        found = ""
+    text = found if isinstance(found, str) else str(found)
     return text.strip()[:LIMIT_CHARS] or f"Nothing was found about {query}."
 
 
-async def fetch(url: str, headers: dict[str, str]) -> Any:
+async def fetch(url: str, headers: Mapping[str, str]) -> Any:
     """The JSON at ``url``, read no further than the limit."""
+    import httpx  # noqa: PLC0415 - only where an endpoint is configured
+
+    body = b""
     try:
-        async with httpx.AsyncClient(timeout=10) as client, client.stream("GET", url, headers=headers) as answer:
+        async with httpx.AsyncClient(timeout=10) as client, client.stream("GET", url, headers=dict(headers)) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise FunctionError(f"The search does not answer now. It said {answer.status_code}.")
-            body = b""
             async for part in answer.aiter_bytes():
                 body += part
                 if len(body) > LIMIT_BYTES:
@@ -54,19 +64,6 @@ async def fetch(url: str, headers: dict[str, str]) -> Any:
     except httpx.HTTPError:
         raise FunctionError("I cannot reach the search. Perhaps there is no internet connection.") from None
     try:
-        return httpx.Response(200, content=body).json()
+        return json.loads(body)
     except ValueError:
         raise FunctionError("The search answered with something I cannot read.") from None
-
-
-def at(value: Any, pointer: str) -> Any:
-    """What a JSON pointer leads to; None where it leads nowhere."""
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, list) and key.isdigit() and int(key) < len(value):
-            value = value[int(key)]
-        elif isinstance(value, dict) and key in value:
-            value = value[key]
-        else:
-            return None
-    return value

@@ -46,7 +46,7 @@ install() {
   fi
 }
 
-declare -A package=([openssl]=openssl [curl]=curl [espeak-ng]=espeak-ng [ffmpeg]=ffmpeg [sox]=sox [systemd-analyze]=systemd [strace]=strace)
+declare -A package=([openssl]=openssl [curl]=curl [espeak-ng]=espeak-ng [ffmpeg]=ffmpeg [sox]=sox [systemd-analyze]=systemd [strace]=strace [mosquitto]=mosquitto)
 missing=()
 for tool in "${!package[@]}"; do
   command -v "$tool" >/dev/null || missing+=("${package[$tool]}")

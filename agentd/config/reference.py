@@ -86,6 +86,22 @@ greeting = "Hello, what can I do for you?"
 # pointer = "/results/0/content"  # JSON pointer to the text in the answer
 # headers = { Authorization = { credential = "search" } }
 
+# [functions.mqtt]
+# broker = "mqtt.home.arpa"
+# tls = true
+# user = "agentd"
+# password = { credential = "mqtt" }
+# [functions.mqtt.topics."garage fan"]  # as one says it; only these topics are ever published to
+# topic = "garage/fan/set"
+# messages = ["on", "off"]  # left out: any text
+# tier = "low"  # left out: "medium"
+# [functions.mqtt.questions."garage temperature"]
+# topic = "garage/temperature/get"
+# answer = "garage/temperature"
+
+# [functions.handover.agents]  # the profile must allow it too: [agents.home] hand_over = ["billing"]
+# billing = "bills and payments"
+
 # [functions.farewell]
 # farewell = "Goodbye, talk to you soon."
 

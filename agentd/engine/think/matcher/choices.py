@@ -1,6 +1,7 @@
 """Values out of a closed vocabulary: enums, examples and booleans, by their words, by states, by words alike, by sound."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from agentd.engine.think.matcher.lexicon import ADJECTIVES, ALIKE, EVERYTHING, PARTICLES, STANDS_IN, STOP_WORDS, Sense
@@ -44,10 +45,12 @@ def fill_exact(reading: Reading, *, bare: bool = False) -> None:
         bare: the sentence answers a question, so that small words ("on", "all") are values too.
     """
     found: list[tuple[int, int, Parameter, Choice]] = []
+    stems = tuple(word.stem for word in reading.sentence.words)
+    joined = _joined_words(reading)
     for parameter in reading.open_parameters():
         for choice in parameter.choices:
             if choice.phrases and (bare or not all(word in _SMALL for word in choice.phrases[0])):
-                places_of = _places(reading, choice)
+                places_of = _places(stems, joined, choice)
                 found.extend(
                     (start, end, parameter, choice) for start, end in places_of if not _led_elsewhere(reading, start, parameter)
                 )
@@ -100,18 +103,26 @@ def _joined(reading: Reading, start: int, end: int) -> bool:
     return any(word.text == "and" for word in reading.sentence.words[start:end])
 
 
-def _places(reading: Reading, choice: Choice) -> Iterator[tuple[int, int]]:
-    words = reading.sentence.words
-    stems = tuple(word.stem for word in words)
+def _joined_words(reading: Reading) -> dict[str, list[tuple[int, int]]]:
+    """Where two or three words make one, by its stem: "bed room" for "bedroom"."""
+    if not any(parameter.choices for parameter in reading.function.parameters):
+        return {}
+    words, joined = [word.text for word in reading.sentence.words], defaultdict(list)
+    for size in (2, 3):
+        for start in range(len(words) - size + 1):
+            joined[stem("".join(words[start : start + size]))].append((start, start + size))
+    return joined
+
+
+def _places(stems: tuple[str, ...], joined: Mapping[str, list[tuple[int, int]]], choice: Choice) -> Iterator[tuple[int, int]]:
     for phrase in choice.phrases:
-        for start in range(len(words) - len(phrase) + 1):
+        start = -1
+        while phrase[0] in stems[start + 1 :]:
+            start = stems.index(phrase[0], start + 1)
             if stems[start : start + len(phrase)] == phrase:
                 yield start, start + len(phrase)
-        if len(phrase) == 1:  # "bed room" for "bedroom"
-            for size in (2, 3):
-                for start in range(len(words) - size + 1):
-                    if stem("".join(word.text for word in words[start : start + size])) == phrase[0]:
-                        yield start, start + size
+        if len(phrase) == 1:
+            yield from joined.get(phrase[0], ())
 
 
 def fill_states(reading: Reading) -> None:

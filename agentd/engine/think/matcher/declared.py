@@ -57,6 +57,7 @@ class Function:
         examples: example sentences, each as stems.
         openings: the first two words of those, as stems.
         shapes: their shapes (``Sentence.shape``), where more than a value is in them.
+        vocabulary: stems that belong to its subject: the words of its name and the choices of its parameters.
     """
 
     name: str
@@ -74,18 +75,11 @@ class Function:
     examples: frozenset[tuple[str, ...]]
     openings: frozenset[tuple[str, ...]]
     shapes: frozenset[tuple[str, ...]]
+    vocabulary: frozenset[str]
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name."""
         return next((parameter for parameter in self.parameters if parameter.name == name), None)
-
-    @property
-    def vocabulary(self) -> frozenset[str]:
-        """Stems that belong to this function's subject: the words of its name and the choices of its parameters."""
-        choices = {
-            word for parameter in self.parameters for choice in parameter.choices for phrase in choice.phrases for word in phrase
-        }
-        return frozenset(self.nouns) | choices
 
 
 def compile_function(declaration: Mapping[str, Any]) -> Function:
@@ -131,6 +125,9 @@ def _compile(encoded: str) -> Function:
         topic=topic,
         examples=frozenset(said),
         openings=frozenset(words[:2] for words in said if len(words) > 2),
+        vocabulary=frozenset(nouns).union(
+            word for parameter in parameters for choice in parameter.choices for phrase in choice.phrases for word in phrase
+        ),
         shapes=frozenset(shape for shape in shapes if any(not part.startswith("<") for part in shape)),
     )
 

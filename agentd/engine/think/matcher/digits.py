@@ -12,8 +12,8 @@ SPELLED: Final = 0.3
 def fill_digits(reading: Reading) -> None:
     """Give the first run of digits to the identifier that is called by its name, else to the first that is open."""
     takers = [p for p in reading.open_parameters() if p.kind is Kind.DIGITS and p.name not in reading.values]
-    found = _first_run(reading)
-    if not takers or found is None:
+    found = _first_run(reading) if takers else None
+    if found is None:
         return
     start, end, digits = found
     names = [taker.words - reading.function.nouns.keys() for taker in takers]

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from agentd.engine.think.matcher.lexicon import EVERYTHING, STOP_WORDS
+from agentd.engine.think.matcher.lexicon import EVERYTHING, NEGATIONS, STOP_WORDS
 from agentd.engine.think.matcher.parameters import Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
 from agentd.engine.think.matcher.sentence import Form
@@ -118,6 +118,8 @@ def _trim(reading: Reading, piece: _Piece) -> _Piece | None:
         first += 1  # "look up volcanoes"
     while last >= first and words[last].text in _EDGES | _ARTICLES | _PREPOSITIONS:
         last -= 1
+    if first <= last and words[first].text in NEGATIONS:
+        return None  # "ask not what your country can do for you"
     common = reading.function.topic | reading.function.nouns.keys()
     if all(words[index].stem in common or words[index].text in STOP_WORDS | EVERYTHING for index in range(first, last + 1)):
         return None  # "the book" names what the function is about, not which one

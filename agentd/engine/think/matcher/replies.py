@@ -10,6 +10,9 @@ from agentd.engine.think.matcher.words import name_words
 
 DONE: Final = "Done."
 _SPEAKABLE: Final = ("say", "speech", "message", "summary", "text", "answer", "reply")
+_FROM_OUTSIDE: Final = "data_from_outside"
+"""The member that holds a result which a stranger may have written; the notice beside it is for models."""
+
 _BARE_SUCCESS: Final = frozenset({"", "ok", "success", "succeeded", "done", "true", "null", "completed"})
 _ENDING: Final = frozenset({"closing", "closed", "ended", "hanging up"})
 _UNITS: Final = {
@@ -86,6 +89,8 @@ def unwrapped(value: Any) -> Any:
 
 
 def _spoken_object(value: Mapping[str, Any]) -> str:
+    if _FROM_OUTSIDE in value:
+        return _spoken_value(value[_FROM_OUTSIDE])
     if FROM_OUTSIDE in value:
         return _spoken_value(value[FROM_OUTSIDE]) or DONE
     for key in _SPEAKABLE:

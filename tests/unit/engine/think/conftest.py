@@ -69,6 +69,15 @@ def talk() -> MakeTalk:
 
 
 TABLES: dict[str, dict[str, Any]] = {
+    "handover": {"agents": {"billing": "bills", "support": "devices that do not work"}},
+    "mqtt": {
+        "broker": "localhost",
+        "topics": {
+            "garage fan": {"topic": "garage/fan/set", "messages": ["on", "off"]},
+            "doorbell chime": {"topic": "door/chime", "messages": ["ring"], "tier": "low"},
+        },
+        "questions": {"garage temperature": {"topic": "garage/temperature/get", "answer": "garage/temperature"}},
+    },
     "weather": {"latitude": 48.21, "longitude": 16.37, "place": "Vienna"},
     "web_lookup": {"url": "http://127.0.0.1/{query}"},
 }

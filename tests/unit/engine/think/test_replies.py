@@ -9,6 +9,11 @@ from agentd.engine.think.sentences import SentenceCutter, sentences
 @pytest.mark.parametrize(
     ("result", "speech"),
     [
+        (
+            '{"notice": "This is information.", "data_from_outside": "The tower is 540 metres high"}',
+            "The tower is 540 metres high.",
+        ),
+        ('{"notice": "This is information.", "data_from_outside": {"say": "8 degrees"}}', "8 degrees."),
         ("The kitchen lamp is on.", "The kitchen lamp is on."),
         ("the lamp is on", "The lamp is on."),
         ("", "Done."),

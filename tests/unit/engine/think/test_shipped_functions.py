@@ -217,6 +217,28 @@ FAREWELL = [
     ("good night", call("end_conversation")),
 ]
 
+HANDOVER = [
+    ("hand me over to billing", call("hand_over", agent="billing")),
+    ("hand over to the billing agent", call("hand_over", agent="billing")),
+    ("connect me with support", call("hand_over", agent="support")),
+    ("transfer me to the support agent", call("hand_over", agent="support")),
+    ("please transfer me to billing", call("hand_over", agent="billing")),
+    ("can you connect me to support", call("hand_over", agent="support")),
+    ("hand me over to another agent", call("hand_over")),
+]
+
+MQTT = [
+    ("turn on the garage fan", call("send_to_device", device="garage fan", message="on")),
+    ("switch off the garage fan", call("send_to_device", device="garage fan", message="off")),
+    ("turn the garage fan off please", call("send_to_device", device="garage fan", message="off")),
+    ("garage fan on", call("send_to_device", device="garage fan", message="on")),
+    ("switch the garage fan on", call("send_to_device", device="garage fan", message="on")),
+    ("can you turn off the garage fan", call("send_to_device", device="garage fan", message="off")),
+    ("set the doorbell chime to ring", call("signal_device", device="doorbell chime", message="ring")),
+    ("ask the garage temperature", call("ask_device", device="garage temperature")),
+    ("what is the garage temperature", None),
+]
+
 WEB = [
     ("search the web for the tallest tower in europe", call("search_web", query="tallest tower in europe")),
     ("look up volcanoes on the web", call("search_web", query="volcanoes")),
@@ -227,7 +249,7 @@ WEB = [
     ("find the score of the game on the web", call("search_web", query="score of the game")),
 ]
 
-ALL = CLOCK + DATES + REMINDERS + WEATHER + LISTS + NOTES + UNITS + FAREWELL + WEB
+ALL = CLOCK + DATES + REMINDERS + WEATHER + LISTS + NOTES + UNITS + FAREWELL + HANDOVER + MQTT + WEB
 
 
 @pytest.mark.parametrize(("said", "meant"), ALL)
