@@ -24,7 +24,7 @@ class Context:
     Attributes:
         messages: History entries, oldest first: at most 50 turns and 64 KiB.
         unanswered: texts of the user that nobody answered yet; not in ``messages``, sent once more.
-        settled: calls of their turns; the same call made again is answered from here and not run again.
+        settled: calls of what was going on; the same call made again is answered from here and not run again.
     """
 
     messages: list[dict[str, Any]]
@@ -37,7 +37,7 @@ def context(turns: Iterable[Turn]) -> Context:
     kept = list(turns)[-MAX_TURNS:]
     open_turns = [turn for turn in kept if _is_unanswered(turn)]
     unanswered = tuple(turn.heard for turn in open_turns if turn.heard is not None)
-    settled = tuple(call for turn in open_turns for call in turn.calls)
+    settled = tuple(call for turn in kept if turn.outcome is None for call in turn.calls)
     entries = [_entries(turn) for turn in kept if turn not in open_turns]
     size, first = 0, len(entries)
     while first > 0:

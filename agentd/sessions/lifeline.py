@@ -158,6 +158,7 @@ class Lifeline:
         for delay_s in Backoff(bound_s=self._limits.renewal_s):
             await asyncio.sleep(delay_s)
             carried = context(conversation.tracker.turns)
+            conversation.calls.remember(carried.settled)  # the upstream may be quicker with them than we are
             try:
                 await self.connect()
             except AgentdError as error:
@@ -220,7 +221,6 @@ class Lifeline:
         now = self._loop.time()
         conversation.feed.replay(now)
         if carried.unanswered and conversation.link is not None:
-            conversation.calls.remember(carried.settled)
             for text in carried.unanswered:
                 conversation.tracker.expect_echo(text)
                 if conversation.view is not None:
@@ -228,6 +228,7 @@ class Lifeline:
                 conversation.link.send(InjectUserMessage(content=text))
         else:
             conversation.tracker.failed(now)
+            conversation.calls.remember(carried.settled)  # of a turn that was half told, until the user says something new
         if self._client_side is not None:
             self._client_side.connected()
 

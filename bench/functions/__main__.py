@@ -11,12 +11,13 @@ import uvloop
 from agentd import log
 from agentd.config import LogSettings
 from bench import functions
-from bench.functions import audio, overhead, parallel
+from bench.functions import audio, overhead, parallel, replay
 
 PARTS: dict[str, Callable[[argparse.Namespace], Awaitable[dict[str, Any]]]] = {
     "overhead": lambda given: overhead.measure(given.calls),
     "parts": lambda given: overhead.parts(given.calls),
     "audio": lambda given: audio.measure(given.seconds, given.sessions),
+    "replay": lambda given: replay.measure(given.runs, given.seed),
     "parallel": lambda given: parallel.measure(given.rounds),
 }
 
@@ -40,5 +41,7 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=5.0, help="of audio beside each kind of function (audio)")
     parser.add_argument("--sessions", type=int, default=4, help="that speak at once (audio)")
     parser.add_argument("--rounds", type=int, default=20, help="of each number of calls (parallel)")
+    parser.add_argument("--runs", type=int, default=500, help="of a call that comes again (replay)")
+    parser.add_argument("--seed", type=int, default=1, help="of what happens in them (replay)")
     log.configure(LogSettings(level="error"))
     sys.exit(0 if uvloop.run(run(parser.parse_args())) else 1)

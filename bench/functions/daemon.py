@@ -75,11 +75,10 @@ async def daemon(
 
 async def session(http: aiohttp.ClientSession, upstream: Upstream, name: str) -> Link:
     """Start a session; its connection to the upstream."""
-    n = len(upstream.links)
-    async with http.put(f"/v1/sessions/{name}") as response:
+    async with http.put(f"/v1/sessions/{name}", json={"settings": {"tags": [name]}}) as response:
         if response.status != 201:
             raise AssertionError(f"the session did not start: {await response.text()}")
-    return await upstream.link(n)
+    return await upstream.link_of(name)
 
 
 @asynccontextmanager

@@ -27,7 +27,13 @@ class Link:
     request: web.Request
     messages: list[dict[str, Any]] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _answers: dict[str, "asyncio.Future[tuple[float, str]]"] = field(default_factory=dict)
+
+    @property
+    def session(self) -> str:
+        """What its Settings say whose they are: the tag that the session was started with."""
+        return str((self.messages[0].get("tags") or [""])[0])
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send a text frame."""
@@ -78,6 +84,14 @@ class Link:
                 waiting.set_result((at, message["content"]))
         if message["type"] != "KeepAlive":
             self.messages.append(message)
+            self._changed.set()
+
+    async def came(self, type_: str) -> None:
+        """Wait until a message of that type has come."""
+        async with asyncio.timeout(ANSWER_S):
+            while not any(message["type"] == type_ for message in self.messages):
+                self._changed.clear()
+                await self._changed.wait()
 
 
 class Upstream:
@@ -100,6 +114,16 @@ class Upstream:
             await self._changed.wait_for(lambda: len(self.links) > n)
         return self.links[n]
 
+    async def next_link(self, before: Link) -> Link:
+        """The connection that the same session makes next."""
+        return await self.link_of(before.session, self.links.index(before) + 1)
+
+    async def link_of(self, session: str, since: int = 0) -> Link:
+        """The first connection of that session from the one numbered ``since`` on, once it is there."""
+        async with asyncio.timeout(ANSWER_S), self._changed:
+            await self._changed.wait_for(lambda: any(link.session == session for link in self.links[since:]))
+        return next(link for link in self.links[since:] if link.session == session)
+
     async def converse(self, request: web.Request) -> web.WebSocketResponse:
         """``/v1/agent/converse``: welcome, take Settings, then pass on."""
         socket = web.WebSocketResponse(compress=False, max_msg_size=0)
@@ -111,7 +135,7 @@ class Upstream:
                 continue
             at = time.perf_counter()
             link.took(message.data, at)
-            if len(link.messages) == 1:
+            if link.messages[-1]["type"] == "Settings" and link not in self.links:
                 await link.send({"type": "SettingsApplied"})
                 async with self._changed:
                     self.links.append(link)
