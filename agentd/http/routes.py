@@ -16,6 +16,7 @@ from agentd.http import (
     export,
     functions,
     grants,
+    hand_over,
     listening,
     problems,
     recording,
@@ -31,6 +32,7 @@ from agentd.http.table import Route
 ROUTES: Final[tuple[Route, ...]] = (
     *sessions.ROUTES,
     *steering.ROUTES,
+    *hand_over.ROUTES,
     *audio.ROUTES,
     *listening.ROUTES,
     *events.ROUTES,

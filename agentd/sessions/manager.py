@@ -243,6 +243,10 @@ class Manager:
             return None
         return Actions(session, self._profiles, self._deps.functions.registry)
 
+    async def hand_over(self, session: Session, agent: str) -> None:
+        """Let a session go on as another agent, by the profiles and functions as they are now; see ``HandOver``."""
+        await session.hand_over(agent, self._profiles, self._deps.functions.registry)
+
     def adopt(self, settings: Settings, profiles: Profiles) -> None:
         """Take these settings for sessions that start from now on; live ones keep theirs."""
         self._settings, self._profiles = settings, profiles
