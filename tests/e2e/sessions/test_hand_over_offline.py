@@ -12,13 +12,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
 HANDLERS = '''
 from agentd.functions import *
 
-@function(tier="low", examples=["open the clinical notes", "switch to notes"])
+@function(tier="low", examples=["open the clinical notes"])
 async def open_notes(ctx: CallContext) -> dict[str, str]:
     """Switch to the clinical notes."""
     await ctx.hand_over("notes")
     return {"say": "The notes are open."}
 
-@function(tier="low", examples=["start a drug dispatch", "switch to dispatch"])
+@function(tier="low", examples=["open the drug dispatch"])
 async def open_dispatch(ctx: CallContext) -> dict[str, str]:
     """Switch to dispatching drugs."""
     await ctx.hand_over("dispatch")
@@ -79,9 +79,9 @@ async def test_a_phrase_switches_what_the_offline_thinker_can_do(tmp_path: Path)
         assert "Tell me what to write." in " ".join([switched["said"], *(await transcript(daemon))])
         assert (await says(daemon, "save the note"))["said"] == "Saved by notes."
         assert (await says(daemon, "book the appointment"))["calls"] == []
-        assert "The dispatch is open." in (await says(daemon, "start a drug dispatch"))["said"]
+        assert "The dispatch is open." in (await says(daemon, "open the drug dispatch"))["said"]
         assert (await says(daemon, "send the prescription"))["said"] == "Sent by dispatch."
-        assert "The notes are open." in (await says(daemon, "switch to notes"))["said"]
+        assert "The notes are open." in (await says(daemon, "open the clinical notes"))["said"]
         assert (await says(daemon, "save the note"))["said"] == "Saved by notes."
         session = (await daemon.call("PUT", "/v1/sessions/ward/agent", json={"agent": "scheduling"})).json
         assert (session["active_agent"], session["agents"]) == ("scheduling", ["scheduling", "notes", "dispatch"])
