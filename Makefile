@@ -10,6 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Deepgram's SDK of the generation before, with which tests talk to the daemon.
 SDK4 := .venv-sdk4
+# An MCP server from PyPI, and one from npm, that tests call tools of.
+MCP_PY := .venv-mcp
+MCP_NODE := tests/clients/mcp/node_modules
 # Deepgram's JavaScript clients, for the same purpose.
 NODE := tests/clients/node/node_modules
 UV := $(BIN)/uv
@@ -47,7 +50,7 @@ demo: setup  ## set up, then hold one spoken conversation by itself (ARGS="--out
 
 ##@ Change
 .PHONY: test
-test: $(VENV)/.dev $(SDK4)/.done system $(NODE)/.done lint types layers tests  ## set up what tests need, then lint, types, layers, tests
+test: $(VENV)/.dev $(SDK4)/.done $(MCP_PY)/.done system $(NODE)/.done $(MCP_NODE)/.done lint types layers tests  ## set up what tests need, then lint, types, layers, tests
 
 .PHONY: check
 check: fmt  ## format, then everything `make test` does
@@ -99,6 +102,7 @@ lock: $(VENV)/.bootstrap  ## write the lock files anew (UPGRADE=1 for newer vers
 	$(COMPILE) --no-deps requirements/aarch64.in | tee -a requirements/run.lock >> requirements/dev.lock
 	$(COMPILE) requirements/bootstrap.in --output-file requirements/bootstrap.lock
 	$(COMPILE) requirements/sdk4.in --output-file requirements/sdk4.lock
+	$(COMPILE) requirements/mcp-server.in --output-file requirements/mcp-server.lock
 
 .PHONY: system
 system: $(VENV)/.bootstrap  ## fetch the servers that tests talk to, where apt may
@@ -106,7 +110,7 @@ system: $(VENV)/.bootstrap  ## fetch the servers that tests talk to, where apt m
 
 .PHONY: clean
 clean:  ## remove .venv, caches and build results
-	rm -rf $(VENV) $(SDK4) $(NODE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist htmlcov .coverage .coverage.* demo-out
+	rm -rf $(VENV) $(SDK4) $(MCP_PY) $(NODE) $(MCP_NODE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist htmlcov .coverage .coverage.* demo-out
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: a step runs again only when what it installs has changed.
@@ -135,7 +139,17 @@ $(SDK4)/.done: requirements/sdk4.lock $(VENV)/.bootstrap
 	@$(INSTALL) --quiet --python $(SDK4)/bin/python -r $<
 	@touch $@
 
+$(MCP_PY)/.done: requirements/mcp-server.lock $(VENV)/.bootstrap
+	@echo "setup: an MCP server for the tests, in $(MCP_PY)"
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(MCP_PY)
+	@$(INSTALL) --quiet --python $(MCP_PY)/bin/python -r $<
+	@touch $@
+
 # Without Node.js its clients are left out, as `make system` says; nothing they bring is run while it is installed.
 $(NODE)/.done: tests/clients/node/package-lock.json | system
 	@echo "setup: Deepgram's JavaScript clients for the tests, in $(NODE)"
+	@if command -v npm >/dev/null; then npm ci --prefix $(<D) --ignore-scripts --no-audit --no-fund --silent && touch $@; fi
+
+$(MCP_NODE)/.done: tests/clients/mcp/package-lock.json | system
+	@echo "setup: an MCP server of Node.js for the tests, in $(MCP_NODE)"
 	@if command -v npm >/dev/null; then npm ci --prefix $(<D) --ignore-scripts --no-audit --no-fund --silent && touch $@; fi

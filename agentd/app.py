@@ -132,6 +132,7 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
             policy_of=profiles.policy,
             metrics=metrics,
         )
+        metrics.watch_mcp(lambda: functions.mcp_servers)
         await functions.start()
         stack.push_async_callback(functions.close)
         for problem in functions.registry.problems:

@@ -114,6 +114,14 @@ greeting = "Hello, what can I do for you?"
 # result = "/power/now"  # JSON pointer into the answer
 # tier = "read"
 
+# Tools of an MCP server as functions (pip install 'agentd[mcp]'). The daemon starts it, or reaches it over HTTP (url, headers).
+# [functions.mcp.files]
+# command = "mcp-server-filesystem"
+# args = ["/srv/documents"]
+# env = { TOKEN = { credential = "files" } }  # besides PATH, HOME, LANG …; pass_env = ["NAME"] hands on the daemon's own
+# tools = { read_text_file = "read", write_file = { tier = "medium", filler = "One moment." } }  # or "all", or a list: tier high
+# prefix = "files_"
+
 # A function that a client of the API runs: it reads the event FunctionCallDelegated and answers POST …/calls/{call_id}.
 # [functions.delegated.set_beamer]
 # description = "Switch the beamer on or off."

@@ -67,20 +67,30 @@ class FunctionSpec:
 
 @dataclass(frozen=True, slots=True)
 class LoadProblem:
-    """Why a handler file or a table, or a function in it, is not there; ``line`` is None where no line is at fault.
+    """Why a handler file or a table, or a function in it, is not there.
 
     Attributes:
+        line: None where no line is at fault.
         off: it is switched off, or not set up yet: nothing is wrong, and ``reason`` says how to switch it on.
+        passing: it comes and goes with what others run (MCP servers): a reload is taken in spite of it.
     """
 
     place: str
     line: int | None
     reason: str
     off: bool = False
+    passing: bool = False
 
     def __str__(self) -> str:
         place = self.place if self.line is None else f"{self.place}:{self.line}"
         return f"{place}: {self.reason}"
+
+    @property
+    def pointer(self) -> str:
+        """The place as a JSON pointer: into the configuration for a table, else file and line."""
+        if self.place.startswith("["):
+            return "/" + self.place.strip("[]").replace(".", "/")
+        return f"/{Path(self.place).name}/{self.line or 0}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +105,19 @@ class Registry:
 def assemble(specs: Iterable[FunctionSpec], problems: Iterable[LoadProblem]) -> Registry:
     """A registry of everything with a name of its own: a name that two files claim belongs to neither.
 
+    What a server calls its tools takes no name from what the operator declared.
+
     Args:
         problems: also what is switched off.
     """
     by_name: defaultdict[str, list[FunctionSpec]] = defaultdict(list)
-    for spec in specs:
-        by_name[spec.name].append(spec)
     found = list(problems)
+    for spec in sorted(specs, key=lambda spec: spec.kind == "mcp"):
+        if spec.kind == "mcp" and spec.name in by_name:
+            reason = f"{spec.name} is left out: {_short(by_name[spec.name][0])} has the name already; set a prefix"
+            found.append(LoadProblem(spec.place, spec.line, reason, passing=True))
+        else:
+            by_name[spec.name].append(spec)
     for name, claims in by_name.items():
         for spec in claims if len(claims) > 1 else ():
             others = ", ".join(_short(other) for other in claims if other is not spec)

@@ -163,13 +163,11 @@ class Functions:
             providers = await load(self._loading(limits, config, endpoints))
             try:
                 registry = Offer.of(providers).registry
-                if registry.problems:
+                problems = [problem for problem in registry.problems if not problem.passing]
+                if problems:
                     raise InvalidRequest(
-                        "The functions were not reloaded, the ones from before stay: " + "; ".join(map(str, registry.problems)),
-                        errors=[
-                            FieldError(f"/{Path(problem.place).name}/{problem.line or 0}", problem.reason)
-                            for problem in registry.problems
-                        ],
+                        "The functions were not reloaded, the ones from before stay: " + "; ".join(map(str, problems)),
+                        errors=[FieldError(problem.pointer, problem.reason) for problem in problems],
                     )
                 check(registry)
             except AgentdError:
@@ -211,6 +209,11 @@ class Functions:
     def taint(self, run_id: str) -> None:
         """Something from outside got into that run by another way than a function of ours."""
         self.gate.taint.mark(run_id)
+
+    @property
+    def mcp_servers(self) -> dict[str, bool]:
+        """The MCP servers of the configuration, and whether each can be called now."""
+        return {name: up for provider in self._providers or () for name, up in getattr(provider, "servers_up", {}).items()}
 
     def run_ended(self, run_id: str) -> None:
         """The run is over: what it left in the background stops."""

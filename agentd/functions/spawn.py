@@ -60,8 +60,12 @@ def why_it_ended(returncode: int) -> WorkerEnd:
     return "cpu" if returncode == -signal.SIGXCPU else "memory" if returncode == -signal.SIGKILL else "signal"
 
 
+def passed_on() -> dict[str, str]:
+    """What programs that the daemon starts see of its environment."""
+    return {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
+
+
 def _environment() -> dict[str, str]:
     """What a handler sees of the daemon's environment, and three settings that keep a worker small."""
-    passed_on = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
     # Each thread's malloc arena takes 64 MiB of address space, which would use up the worker's limit.
-    return passed_on | {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return passed_on() | {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -33,6 +33,7 @@ async def start(bench: Bench, server: FunctionServer, /, **tables: dict[str, Any
     for table in tables.values():
         table.setdefault("description", "Made for a test.")
         table.setdefault("tier", "read")
+        table.setdefault("untrusted_output", False)
         if table["url"].startswith("/"):
             table["url"] = server.origin + table["url"]
     FunctionTables.model_validate({"http": tables})
@@ -95,6 +96,12 @@ async def test_credentials_go_into_headers_and_nowhere_else(bench: Bench, server
     assert "s3cret" not in str(bench.functions.registry) + str(outcome)
 
 
+async def test_an_answer_is_data_from_outside_unless_the_operator_trusts_it(bench: Bench, server: FunctionServer) -> None:
+    await start(bench, server, look={"url": "/", "untrusted_output": True}, trusted={"url": "/"})
+    assert (await bench.call("trusted")).content == '{"temperature_c":21}'
+    assert '"data_from_outside":{"temperature_c":21}' in (await bench.call("look")).content
+
+
 async def test_a_table_without_its_credential_is_left_out_alone(bench: Bench, server: FunctionServer) -> None:
     await start(
         bench, server, mail={"url": "/mail", "headers": {"Authorization": {"credential": "key"}}}, weather={"url": "/weather"}
@@ -108,8 +115,9 @@ async def test_a_table_without_its_credential_is_left_out_alone(bench: Bench, se
 async def test_a_reload_with_a_fault_changes_nothing(bench: Bench, server: FunctionServer) -> None:
     await start(bench, server, weather={"url": "/weather"})
     worse = {"http": {"weather": {"url": "http://elsewhere.example/x", "description": "x", "tier": "read"}}}
-    with pytest.raises(InvalidRequest, match=r"elsewhere\.example:80 is not in"):
+    with pytest.raises(InvalidRequest, match=r"elsewhere\.example:80 is not in") as caught:
         await bench.functions.reload(config=worse)
+    assert [fault.pointer for fault in caught.value.errors] == ["/functions/http/weather"]
     assert (await bench.call("weather")).outcome == "ok"
     assert (await bench.functions.reload(config={})).specs == {}
 

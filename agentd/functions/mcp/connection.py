@@ -1,0 +1,199 @@
+"""One connection to an MCP server, from start to end. The only part that holds the ``mcp`` package's client."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+import mcp_types as types
+import structlog
+from mcp import Client, MCPError
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
+
+from agentd import __version__
+from agentd.functions.mcp.process import ServerProcess
+from agentd.functions.mcp.reach import Reach, Told
+from agentd.functions.mcp.results import MAX_ERROR_CHARS, error_of, value_of
+from agentd.functions.mcp.streams import over_http, over_stdio
+from agentd.functions.wire import Reply
+from agentd.supervise import Nursery
+
+LOOK_S: Final = 30.0
+"""A server over HTTP is asked for its tools so often: nothing else tells that it is gone."""
+PAGES: Final = 20
+
+_UNKNOWN: Final = "whether it had an effect is unknown"
+
+_log = structlog.get_logger("agentd.functions")
+
+
+class Connection:
+    """Connects, lists the tools, follows what the server tells of them, and ends.
+
+    Args:
+        name: the server's, for the log.
+        legacy: begin as older versions of the protocol do; else ask for the version first.
+        listed: told of the tools, and whether there are more than were read; the first time the connection is up.
+    """
+
+    def __init__(
+        self, name: str, reach: Reach, *, legacy: bool, listed: Callable[[tuple[Told, ...], bool], None], nursery: Nursery
+    ) -> None:
+        self._name = name
+        self._reach = reach
+        self._legacy = legacy
+        self._listed = listed
+        self._nursery = nursery
+        self._client: Client | None = None
+        self._process: ServerProcess | None = None
+        self._wake = asyncio.Event()
+        self._over: str | None = None
+        self._look = False
+
+    @property
+    def exit(self) -> str:
+        """How the process of the server ended; empty while it runs, and where there is none."""
+        return self._process.exit if self._process is not None else ""
+
+    async def call(self, tool: str, arguments: dict[str, Any], timeout_s: float) -> Reply:
+        """Call a tool; cancelling it tells the server.
+
+        Raises:
+            TimeoutError: the server did not answer; it was told that nobody waits any more.
+        """
+        client = self._client
+        if client is None:
+            return Reply("error", f"The server {self._name} does not run now; nothing was done.")
+        request = types.CallToolRequest(params=types.CallToolRequestParams(name=tool, arguments=arguments))
+        try:
+            async with asyncio.timeout(timeout_s):
+                result = await client.session.send_request(request, types.CallToolResult)
+        except TimeoutError:
+            raise
+        except MCPError as error:
+            if error.code == types.CONNECTION_CLOSED:
+                self._look_again()
+                return Reply("error", f"The connection to the server {self._name} was lost during the call; {_UNKNOWN}.")
+            if self._reach.url is not None:
+                self._look_again()
+            return Reply("error", f"The server {self._name} refused the call: {error.message[:MAX_ERROR_CHARS]}")
+        except ValidationError:
+            return Reply("error", f"The server {self._name} answered with something that is no result; {_UNKNOWN}.")
+        except OSError:
+            return Reply("error", f"The connection to the server {self._name} is broken; {_UNKNOWN}.")
+        finally:
+            if self._process is not None:
+                self._process.note()
+        if result.is_error:
+            return Reply("error", error_of(result))
+        return Reply("result", value_of(result))
+
+    async def run(self) -> str:
+        """Be connected; why it ended.
+
+        Raises:
+            Exception: it could not be connected, or broke; the package's task groups wrap the cause.
+        """
+        async with asyncio.timeout(self._reach.start_timeout_s) as starting:
+            client = Client(
+                self._transport(),
+                mode="legacy" if self._legacy else "auto",
+                cache=None,
+                message_handler=self._heard,
+                client_info=types.Implementation(name="agentd", version=__version__),
+            )
+            async with client:
+                tools, more = await self._list(client)
+                starting.reschedule(None)
+                self._client = client
+                if self._process is not None:
+                    self._process.note()
+                _log.info("mcp_server_up", server=self._name, protocol=client.protocol_version, tools=len(tools))
+                self._listed(tools, more)
+                listening = self._listen(client)
+                try:
+                    return await self._until_over(client)
+                finally:
+                    self._client = None
+                    if listening is not None:
+                        listening.cancel()
+
+    async def _until_over(self, client: Client) -> str:
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_S if self._reach.url is not None else None):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._look = True
+            self._wake.clear()
+            if self._over is not None:
+                return self._over or "it closed the connection"
+            if self._look:
+                self._look = False
+                async with asyncio.timeout(self._reach.start_timeout_s):
+                    tools, more = await self._list(client)
+                self._listed(tools, more)
+
+    async def _list(self, client: Client) -> tuple[tuple[Told, ...], bool]:
+        """The tools, asked for page by page to the limit, and whether there are more."""
+        found: list[types.Tool] = []
+        cursor: str | None = None
+        for _ in range(PAGES):
+            page = await client.list_tools(cursor=cursor)
+            found += page.tools
+            cursor = page.next_cursor
+            if cursor is None or len(found) > self._reach.tools:
+                break
+        told = [Told(tool.name, tool.title, tool.description, tool.input_schema) for tool in found[: self._reach.tools]]
+        return tuple(told), cursor is not None or len(found) > self._reach.tools
+
+    def _listen(self, client: Client) -> "asyncio.Task[None] | None":
+        """Later versions of the protocol tell of changes only to who asks."""
+        offers = client.server_capabilities.tools
+        if client.protocol_version not in MODERN_PROTOCOL_VERSIONS or offers is None or not offers.list_changed:
+            return None
+
+        async def listen() -> None:
+            try:
+                async with client.listen(tools_list_changed=True) as events:
+                    async for _ in events:
+                        self._look_again()
+            except (MCPError, RuntimeError, TimeoutError) as error:
+                _log.info("mcp_changes_not_told", server=self._name, reason=told(error))
+
+        return self._nursery.start(listen(), name=f"functions:mcp:{self._name}:changes")
+
+    async def _heard(self, message: Any) -> None:
+        if isinstance(message, types.ToolListChangedNotification):
+            self._look_again()
+
+    def _look_again(self) -> None:
+        self._look = True
+        self._wake.set()
+
+    def _ended(self, reason: str) -> None:
+        self._over = self._over or reason
+        self._wake.set()
+
+    def _transport(self) -> AbstractAsyncContextManager[Any]:
+        reach = self._reach
+        if reach.command is not None:
+            self._process = ServerProcess(self._name, line_bytes=reach.message_bytes, log_bytes=reach.log_bytes)
+            return over_stdio(self._process, reach.command, self._name, self._ended)
+        return over_http(
+            reach.url or "",
+            dict(reach.headers),
+            silence_s=reach.silence_s,
+            message_bytes=reach.message_bytes,
+            ended=self._ended,
+        )
+
+
+def told(error: BaseException) -> str:
+    """The cause in a few words; the package's task groups wrap it."""
+    while isinstance(error, BaseExceptionGroup) and error.exceptions:
+        error = error.exceptions[0]
+    if isinstance(error, TimeoutError):
+        return "it did not answer in time"
+    return f"{str(error) or type(error).__name__}"[:200]

@@ -1,0 +1,107 @@
+"""One MCP server: connected, and connected again when it was lost.
+
+It may be missing when the daemon starts and may die at any time: connecting is tried again and again, with longer and longer
+waits, and a call under way when the connection is lost is settled as an error whose effect is unknown. Nothing is sent twice.
+"""
+
+import asyncio
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import structlog
+
+from agentd.functions.mcp.reach import Reach, Told
+from agentd.functions.wire import Reply
+from agentd.supervise import Nursery
+
+if TYPE_CHECKING:
+    from agentd.functions.mcp.connection import Connection
+
+FIRST_WAIT_S: Final = 0.2
+LONGEST_WAIT_S: Final = 30.0
+"""Between two tries to connect."""
+STEADY_S: Final = 10.0
+"""A connection that lasted so long was a good one: after it the waits are short again."""
+
+State = Literal["starting", "up", "down"]
+
+_log = structlog.get_logger("agentd.functions")
+
+
+class Server:
+    """One server, from ``begin`` to ``stop``.
+
+    Args:
+        name: as in ``[functions.mcp.<name>]``.
+
+    Attributes:
+        owners: are told when anything of this has changed; without one it is stopped.
+        state: ``up`` while it can be called.
+        reason: why it is down.
+        tools: what it offers now; none while it is down.
+        more: it has more tools than were read.
+    """
+
+    def __init__(self, name: str, reach: Reach, *, nursery: Nursery) -> None:
+        self.name = name
+        self.reach = reach
+        self.state: State = "starting"
+        self.reason = ""
+        self.tools: tuple[Told, ...] = ()
+        self.more = False
+        self.owners: set[Callable[[], None]] = set()
+        self._nursery = nursery
+        self._connection: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Start connecting; returns at once."""
+        self._task = self._nursery.start(self._supervise(), name=f"functions:mcp:{self.name}")
+
+    async def stop(self) -> None:
+        """Disconnect; a process that was started is gone afterwards."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def call(self, tool: str, arguments: dict[str, Any], timeout_s: float) -> Reply:
+        """Call a tool; cancelling it tells the server.
+
+        Raises:
+            TimeoutError: the server did not answer; it was told that nobody waits any more.
+        """
+        if self._connection is None or self.state != "up":
+            return Reply("error", f"The server {self.name} does not run now; nothing was done.")
+        return await self._connection.call(tool, arguments, timeout_s)
+
+    async def _supervise(self) -> None:
+        """Connect, and connect again."""
+        # Half a second of imports: not on the loop, and not while the daemon starts.
+        module = await asyncio.to_thread(importlib.import_module, "agentd.functions.mcp.connection")
+        loop = asyncio.get_running_loop()
+        wait_s, legacy = FIRST_WAIT_S, False
+        while True:
+            began = loop.time()
+            connection = module.Connection(self.name, self.reach, legacy=legacy, listed=self._listed, nursery=self._nursery)
+            self._connection = connection
+            try:
+                reason = await connection.run()
+            except Exception as error:  # noqa: BLE001 - the supervisor's guard: whatever a stranger's server brings about
+                reason = module.told(error)
+            # Some servers end at a question they do not know: the other way of beginning is tried next.
+            legacy = legacy if self.state == "up" else not legacy
+            self.tools, self.more, self.state, self.reason = (), False, "down", connection.exit or reason
+            wait_s = FIRST_WAIT_S if loop.time() - began >= STEADY_S else wait_s
+            _log.warning("mcp_server_down", server=self.name, reason=self.reason, retry_s=wait_s)
+            self._changed()
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+    def _listed(self, tools: tuple[Told, ...], more: bool) -> None:  # noqa: FBT001 - a callback
+        self.tools, self.more, self.state, self.reason = tools, more, "up", ""
+        self._changed()
+
+    def _changed(self) -> None:
+        for owner in tuple(self.owners):
+            owner()

@@ -1,0 +1,189 @@
+"""An MCP server that means harm or is broken: what it can do to the daemon, to other calls and to the model."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from agentd.functions.mcp.tools import DESCRIPTION_CHARS, INNER_CHARS
+from tests.support.handlers import Bench, eventually, within
+from tests.support.mcp_servers import STARTS_S, Hostile, told, up
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+async def hostile(bench: Bench, tmp_path: Path) -> Hostile:
+    """A bench with a hostile server that is up."""
+    made = Hostile(tmp_path)
+    bench.config["mcp"] = {"hostile": made.table}
+    await bench.start()
+    await up(bench, "hostile")
+    return made
+
+
+async def test_only_listed_tools_are_offered_and_a_list_without_tiers_is_high(bench: Bench, tmp_path: Path) -> None:
+    bench.config["mcp"] = {"hostile": Hostile(tmp_path, tools=["echo", "sneaky"]).table}
+    await bench.start()
+    await up(bench, "hostile")
+    assert {name: spec.tier for name, spec in bench.functions.registry.specs.items()} == {"echo": "high", "sneaky": "high"}
+    assert (await bench.call("echo", text="x")).outcome == "denied"
+
+
+async def test_all_tools_are_high(bench: Bench, tmp_path: Path) -> None:
+    bench.config["mcp"] = {"hostile": Hostile(tmp_path, tools="all", prefix="h_").table}
+    await bench.start()
+    await up(bench, "hostile")
+    specs = bench.functions.registry.specs
+    assert {spec.tier for spec in specs.values()} == {"high"}
+    assert {"h_echo", "h_set_light"} <= set(specs)
+
+
+async def test_a_tool_that_is_listed_and_not_there_is_named(bench: Bench, tmp_path: Path) -> None:
+    bench.config["mcp"] = {"hostile": Hostile(tmp_path, tools={"echo": "low", "read_file": "read"}).table}
+    await bench.start()
+    await up(bench, "hostile")
+    assert [problem.reason for problem in bench.functions.registry.problems] == ["the server has no tool 'read_file'"]
+
+
+async def test_what_it_says_of_its_tools_is_cut_and_made_visible(bench: Bench, hostile: Hostile) -> None:
+    sneaky = bench.functions.registry.specs["sneaky"]
+    assert len(sneaky.description) == DESCRIPTION_CHARS
+    assert sneaky.description.startswith("Harmless. Ignore all")
+    assert sneaky.description.isprintable()
+    inner = bench.functions.registry.specs["echo"].parameters["properties"]["text"]["description"]
+    assert len(inner) == INNER_CHARS
+
+
+async def test_names_of_its_tools_take_none_from_others(bench: Bench, tmp_path: Path) -> None:
+    bench.write("home.py", '@function(tier="low")\nasync def set_light() -> str:\n    "Switch."\n    return "on"\n')
+    bench.config["mcp"] = {"hostile": Hostile(tmp_path, tools={"echo": "low", "set_light": "low", "Set-Light": "low"}).table}
+    await bench.start()
+    await up(bench, "hostile")
+    assert (await bench.call("set_light")).content == "on"
+    reasons = [problem.reason for problem in bench.functions.registry.problems]
+    assert len(reasons) == 2
+    assert any("home.py:4 has the name already" in reason for reason in reasons)
+    assert any("'set_light' is left out: [functions.mcp.hostile] has a set_light already" in reason for reason in reasons)
+    await bench.functions.reload()
+    assert (await bench.call("set_light")).content == "on"
+
+
+async def test_a_schema_from_elsewhere_leaves_its_tool_out(bench: Bench, tmp_path: Path) -> None:
+    bench.config["mcp"] = {"hostile": Hostile(tmp_path, tools={"echo": "low", "outside": "low"}).table}
+    await bench.start()
+    await up(bench, "hostile")
+    assert set(bench.functions.registry.specs) == {"echo"}
+    (problem,) = bench.functions.registry.problems
+    assert "nothing is fetched" in problem.reason
+
+
+async def test_a_thousand_tools_are_read_to_the_limit(bench: Bench, tmp_path: Path) -> None:
+    bench.limits = {"mcp_tools": 20}
+    bench.config["mcp"] = {"hostile": Hostile(tmp_path, "many", tools="all").table}
+    await bench.start()
+    await up(bench, "hostile")
+    assert len(bench.functions.registry.specs) == 18  # one of twenty has the name of another, and one no schema
+    assert "more than 20 tools" in str(bench.functions.registry.problems)
+
+
+async def test_a_tool_that_becomes_another_falls_to_tier_high_until_a_reload(bench: Bench, hostile: Hostile) -> None:
+    assert bench.functions.registry.specs["echo"].tier == "low"
+    assert (await bench.call("turn")).outcome == "ok"
+    await eventually(lambda: bench.functions.registry.specs["echo"].tier == "high", "it is noticed", bound_s=STARTS_S)
+    assert "'echo' is another one than at first" in str(bench.functions.registry.problems)
+    assert (await bench.call("echo", text="x")).outcome == "denied"
+    assert hostile.calls("echo") == 0
+    assert (await bench.call("sneaky")).outcome == "ok"
+    await bench.functions.reload()
+    assert bench.functions.registry.specs["echo"].tier == "low"
+    assert not bench.functions.registry.problems
+    assert (await bench.call("echo", text="x")).result == "x"
+
+
+async def test_a_tool_that_becomes_another_while_it_is_restarted_is_noticed_too(bench: Bench, tmp_path: Path) -> None:
+    hostile = Hostile(tmp_path)
+    bench.config["mcp"] = {"hostile": hostile.table}
+    await bench.start()
+    await up(bench, "hostile")
+    await bench.call("turn")
+    await eventually(lambda: bench.functions.registry.specs["echo"].tier == "high", "it is noticed", bound_s=STARTS_S)
+    await bench.functions.reload()
+    assert (await bench.call("dies")).outcome == "error"
+
+    def tier() -> str:
+        spec = bench.functions.registry.specs.get("echo")
+        return "none" if spec is None else spec.tier
+
+    # Started again it has its first description, which is not the one that the reload took.
+    await eventually(lambda: tier() == "high", "it is noticed after the restart", bound_s=STARTS_S)
+
+
+async def test_an_answer_beyond_the_limit_ends_the_server_and_nothing_else(bench: Bench, hostile: Hostile) -> None:
+    waiting = asyncio.create_task(bench.call("silent"))  # noqa: TID251 - the test's own
+    await eventually(lambda: hostile.calls("silent") == 1, "the call has arrived")
+    outcome = await within(STARTS_S, bench.call("huge"))
+    assert (outcome.outcome, "whether it had an effect is unknown" in outcome.content) == ("error", True)
+    assert (await within(STARTS_S, waiting)).outcome == "error"
+    await told(bench, "it sent a message of more than 1048576 bytes")
+    await up(bench, "hostile")
+    assert (await bench.call("echo", text="again")).result == "again"
+
+
+async def test_a_large_answer_is_cut_to_what_a_result_may_have(bench: Bench, hostile: Hostile) -> None:
+    outcome = await bench.call("large")
+    assert outcome.outcome == "ok"
+    assert 16_000 < len(outcome.content) <= 16_384
+
+
+async def test_one_that_ends_in_mid_call_settles_the_call(bench: Bench, hostile: Hostile) -> None:
+    outcome = await within(STARTS_S, bench.call("dies"))
+    assert (outcome.outcome, "whether it had an effect is unknown" in outcome.content) == ("error", True)
+    await told(bench, "the process ended with status 3")
+    await up(bench, "hostile")
+
+
+async def test_what_is_no_message_is_passed_over(bench: Bench, hostile: Hostile) -> None:
+    assert (await bench.call("babble")).result == "done"
+    assert (await bench.call("stranger")).result == "done"
+    assert (await bench.call("echo", text="still here")).result == "still here"
+
+
+async def test_what_it_asks_of_the_client_is_refused(bench: Bench, hostile: Hostile) -> None:
+    assert (await bench.call("stranger")).result == "done"
+
+    def answers() -> dict[str, bool]:
+        lines = [json.loads(line) for line in hostile.journal.read_text(encoding="utf-8").splitlines()]
+        return {line["id"]: "error" in line for line in lines if str(line.get("id", "")).startswith("q")}
+
+    await eventually(lambda: answers() == {"q1": True, "q2": True, "q3": True}, "each is refused")
+
+
+async def test_a_flood_of_notifications_holds_up_nobody_else(bench: Bench, tmp_path: Path) -> None:
+    flooding, calm = Hostile(tmp_path, "x", prefix="f_"), Hostile(tmp_path, "y")
+    bench.config["mcp"] = {"flooding": flooding.table, "calm": calm.table}
+    await bench.start()
+    await up(bench, "flooding", "calm")
+    flood = asyncio.create_task(bench.call("f_flood"))  # noqa: TID251 - the test's own
+    await eventually(lambda: flooding.calls("flood") == 1, "the flood has begun")
+    for number in range(20):
+        assert (await within(STARTS_S, bench.call("echo", text=str(number)))).result == str(number)
+    flood.cancel()
+    await asyncio.wait({flood})
+
+
+async def test_an_answer_that_is_no_result_is_told_as_such(bench: Bench, hostile: Hostile) -> None:
+    outcome = await bench.call("nonsense")
+    assert (outcome.outcome, "something that is no result" in outcome.content) == ("error", True)
+
+
+async def test_its_error_is_told_shortly(bench: Bench, hostile: Hostile) -> None:
+    outcome = await bench.call("fails")
+    assert (outcome.outcome, "The disk is full." in outcome.content) == ("error", True)
+    assert len(outcome.content) < 1_000
+
+
+async def test_a_megabyte_on_standard_error_is_kept_to_its_limit(bench: Bench, hostile: Hostile) -> None:
+    assert (await bench.call("loud")).result == "done"
+    assert (await bench.call("echo", text="x")).result == "x"
