@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from agentd.functions import FunctionError
 from functions._home_assistant_home import Home, Kind, Thing, look
-from functions._home_assistant_link import Link, Service, State, Unreachable
+from functions._home_assistant_link import HungUp, Link, Service, State, Unreachable
 from functions._home_assistant_words import outcome
 
 _kept: Final[list[Link]] = []
@@ -88,8 +88,10 @@ async def visit(config: Mapping[str, Any]) -> Visit:
     if _kept:
         try:
             return Visit(_kept[0], await look(_kept[0], config))
-        except Unreachable:
+        except Unreachable as error:
             await _kept.pop().close()
+            if not isinstance(error, HungUp):
+                raise
     link = await Link.open(config)
     _kept.append(link)
     return Visit(link, await look(link, config))

@@ -92,6 +92,11 @@ class Kind:
     together: bool = True
     guess: bool = False
 
+    @property
+    def no(self) -> str:
+        """That there is none: "is no light", "are no blinds"."""
+        return f"{'are' if self.word.endswith('s') else 'is'} no {self.word}"
+
 
 class Home:
     """The things that agentd may see, at this moment; ``starting`` while Home Assistant has not brought all of them up."""
@@ -136,7 +141,7 @@ class Home:
         if place and (areas := self.within(place)) is not None:
             candidates = [thing for thing in candidates if thing.area in areas or _says(thing, place)]
         if not candidates:
-            raise FunctionError(f"There is no {kind.word}{f' in {place}' if place else ''} that I may use.")
+            raise FunctionError(f"There {kind.no}{f' in {place}' if place else ''} that I may use.")
         wanted = words(name)
         found = self._named(wanted, kind, candidates)
         if not found and not wanted - kind.words:
@@ -148,7 +153,7 @@ class Home:
         if near and not kind.guess:
             raise AskUser(f"Do you mean the {near[0].name}?", argument=kind.argument)
         if not near:
-            raise FunctionError(f"There is no {kind.word} called {name}. There are: {some(thing.name for thing in candidates)}.")
+            raise FunctionError(f"There {kind.no} called {name}. There are: {some(thing.name for thing in candidates)}.")
         return near
 
     def _named(self, wanted: frozenset[str], kind: Kind, candidates: Sequence[Thing]) -> list[Thing]:

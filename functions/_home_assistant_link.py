@@ -32,6 +32,10 @@ class Unreachable(FunctionError):
     """Nothing was done: Home Assistant is not there. Another try may go better."""
 
 
+class HungUp(Unreachable):
+    """It was there before; it may have been started anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """How an entity is: ``value`` is its main state, such as "on"; None where it has ceased to exist."""
@@ -152,14 +156,14 @@ class Link:
         try:
             await self._socket.send_str(orjson.dumps({"id": self._number, **command}).decode())
         except (OSError, aiohttp.ClientError) as error:
-            raise Unreachable(SILENT) from error
+            raise HungUp(SILENT) from error
         return self._number
 
     async def _receive(self) -> dict[str, Any]:
         """The next message; what belongs to an earlier call that was cut short is for the caller to pass over."""
         message = await self._socket.receive()
         if message.type not in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
-            raise Unreachable(SILENT)
+            raise HungUp(SILENT)
         received: dict[str, Any] = orjson.loads(message.data)
         return received
 
@@ -178,7 +182,8 @@ def _result(message: Mapping[str, Any]) -> Any:
         error = message["error"]
         if error["code"] == "unauthorized":
             raise FunctionError("Home Assistant does not allow that to the user whose access token agentd has.")
-        raise FunctionError(f"Home Assistant refuses: {str(error['message']).rstrip('.')[:200]}.")
+        reason = str(error["message"]).removeprefix("Validation error: ").rstrip(".")
+        raise FunctionError(f"Home Assistant refuses: {reason[:200]}.")
     return message["result"]
 
 

@@ -525,7 +525,7 @@ async def arm_alarm(
         f"alarm_control_panel.alarm_arm_{mode}",
         _code(ctx),
         reached=being(f"armed_{mode}"),
-        what=f"armed for {mode}",
+        what="armed for the night" if mode == "night" else f"armed, {mode}",
     )
 
 
