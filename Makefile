@@ -17,6 +17,10 @@ MCP_NODE := tests/clients/mcp/node_modules
 NODE := tests/clients/node/node_modules
 UV := $(BIN)/uv
 READER_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css
+# A real Home Assistant, for tests of its functions; it wants Python 3.13 for itself.
+HOME_ASSISTANT := .venv-home-assistant
+PYTHON313 ?= $(shell for p in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13.*/bin/python; do \
+	"$$p" -c '' 2>/dev/null && { echo "$$p"; break; }; done)
 # The first interpreter that is new enough; PYTHON=/path/to/python overrides it for a new .venv.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -78,6 +82,15 @@ layers: $(VENV)/.dev  ## imports point down only
 tests: $(VENV)/.dev  ## pytest alone (ARGS="tests/unit -k door", WORKERS= for one process)
 	PATH="$(abspath $(VENV))/system/usr/bin:$$PATH" $(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
+.PHONY: home-assistant
+home-assistant: $(VENV)/.dev  ## tests against a real Home Assistant, where there is Python 3.13 (ARGS="-k lock")
+ifeq ($(PYTHON313),)
+	@echo "home-assistant: no Python 3.13 here, which Home Assistant needs: nothing is tested (PYTHON313=/path/to/python3.13)"
+else
+	@$(MAKE) --no-print-directory $(HOME_ASSISTANT)/.done
+	TEST_HASS=$(abspath $(HOME_ASSISTANT))/bin/hass $(BIN)/python -m pytest --timeout 180 tests/home_assistant $(ARGS)
+endif
+
 .PHONY: coverage
 coverage: $(VENV)/.dev  ## pytest with branch coverage, processes included
 	PATH="$(abspath $(VENV))/system/usr/bin:$$PATH" $(BIN)/python -m coverage run -m pytest $(ARGS)
@@ -103,6 +116,8 @@ lock: $(VENV)/.bootstrap  ## write the lock files anew (UPGRADE=1 for newer vers
 	$(COMPILE) requirements/bootstrap.in --output-file requirements/bootstrap.lock
 	$(COMPILE) requirements/sdk4.in --output-file requirements/sdk4.lock
 	$(COMPILE) requirements/mcp-server.in --output-file requirements/mcp-server.lock
+	$(UV) pip compile --quiet --python-version 3.13 --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade) \
+		--override requirements/home-assistant.overrides requirements/home-assistant.in --output-file requirements/home-assistant.lock
 
 .PHONY: system
 system: $(VENV)/.bootstrap  ## fetch the servers that tests talk to, where apt may
@@ -110,7 +125,7 @@ system: $(VENV)/.bootstrap  ## fetch the servers that tests talk to, where apt m
 
 .PHONY: clean
 clean:  ## remove .venv, caches and build results
-	rm -rf $(VENV) $(SDK4) $(MCP_PY) $(NODE) $(MCP_NODE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist htmlcov .coverage .coverage.* demo-out
+	rm -rf $(VENV) $(SDK4) $(MCP_PY) $(HOME_ASSISTANT) $(NODE) $(MCP_NODE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist htmlcov .coverage .coverage.* demo-out
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: a step runs again only when what it installs has changed.
@@ -143,6 +158,13 @@ $(MCP_PY)/.done: requirements/mcp-server.lock $(VENV)/.bootstrap
 	@echo "setup: an MCP server for the tests, in $(MCP_PY)"
 	@$(UV) venv --quiet --clear --python $(BIN)/python $(MCP_PY)
 	@$(INSTALL) --quiet --python $(MCP_PY)/bin/python -r $<
+	@touch $@
+
+# Not --only-binary: one of its packages has no wheel, and is plain Python.
+$(HOME_ASSISTANT)/.done: requirements/home-assistant.lock $(VENV)/.bootstrap
+	@echo "setup: Home Assistant for the tests, in $(HOME_ASSISTANT) (about 150 MB the first time)"
+	@$(UV) venv --quiet --clear --python $(PYTHON313) $(HOME_ASSISTANT)
+	@$(UV) pip install --quiet --no-deps --require-hashes --python $(HOME_ASSISTANT)/bin/python -r $<
 	@touch $@
 
 # Without Node.js its clients are left out, as `make system` says; nothing they bring is run while it is installed.
