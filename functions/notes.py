@@ -13,7 +13,7 @@ SPOKEN = 5
 SMALL = frozenset(["a", "an", "the", "my", "our", "your", "of", "on", "in", "at", "to", "for", "with", "about", "and", "s"])
 """Words that find nothing."""
 
-About = Annotated[str, Field(description="Words of the note, such as its subject", max_length=200)]
+Subject = Annotated[str, Field(description="Words of the note, such as its subject", max_length=200)]
 
 
 @function(
@@ -33,32 +33,32 @@ async def take_note(
 
 
 @function(tier="read", examples=["Read my notes.", "Find my note about the car.", "What did I note about the key?"])
-async def read_notes(ctx: CallContext, about: About = "") -> str:
+async def read_notes(ctx: CallContext, subject: Subject = "") -> str:
     """Read the notes, the latest first, or find those about something."""
-    found = await notes(ctx, about)
+    found = await notes(ctx, subject)
     if not found:
-        return f"There is no note about {about}." if about else "There are no notes."
+        return f"There is no note about {subject}." if subject else "There are no notes."
     latest = list(found.values())[:SPOKEN]
     more = f" And {len(found) - SPOKEN} more." if len(found) > SPOKEN else ""
     return " ".join(map(end, latest)) + more
 
 
 @function(tier="low", examples=["Delete the note about the car."])
-async def delete_note(ctx: CallContext, about: About) -> str:
+async def delete_note(ctx: CallContext, subject: Subject) -> str:
     """Delete a note."""
-    found = await notes(ctx, about)
+    found = await notes(ctx, subject)
     if not found:
-        raise FunctionError(f"There is no note about {about}.")
+        raise FunctionError(f"There is no note about {subject}.")
     if len(found) > 1:
-        raise AskUser(f"There are {len(found)} such notes. Which words does only that one have?", argument="about")
+        raise AskUser(f"There are {len(found)} such notes. Which words does only that one have?", argument="subject")
     key, text = next(iter(found.items()))
     await ctx.store.delete(key)
     return f"Deleted: {end(text)}"
 
 
-async def notes(ctx: CallContext, about: str) -> dict[str, str]:
+async def notes(ctx: CallContext, subject: str) -> dict[str, str]:
     """The notes with all these words, the latest first."""
-    wanted = words(about) - SMALL
+    wanted = words(subject) - SMALL
     stored = await ctx.store.items()
     return {key: text for key, text in sorted(stored.items(), reverse=True) if wanted <= words(text)}
 

@@ -75,17 +75,17 @@ async def list_reminders(ctx: CallContext) -> str:
 @function(tier="low", examples=["Cancel the reminder about the oven.", "Cancel my reminder."])
 async def cancel_reminder(
     ctx: CallContext,
-    about: Annotated[str, Field(description="Words of the reminder; empty if there is only one", max_length=200)] = "",
+    subject: Annotated[str, Field(description="Words of the reminder; empty if there is only one", max_length=200)] = "",
 ) -> str:
     """Cancel a reminder."""
     reminders = await ctx.pending()
     if not reminders:
         return "There are no reminders."
-    meant = [reminder for reminder in reminders if set(about.casefold().split()) <= set(reminder.label.casefold().split())]
+    meant = [reminder for reminder in reminders if set(subject.casefold().split()) <= set(reminder.label.casefold().split())]
     if not meant:
-        raise FunctionError(f"No reminder is about {about}. There are: {'; '.join(reminder.label for reminder in reminders)}.")
+        raise FunctionError(f"No reminder is about {subject}. There are: {'; '.join(reminder.label for reminder in reminders)}.")
     if len(meant) > 1:
-        raise AskUser(f"Which reminder: {', or '.join(reminder.label for reminder in meant)}?", argument="about")
+        raise AskUser(f"Which reminder: {', or '.join(reminder.label for reminder in meant)}?", argument="subject")
     await ctx.cancel_later(meant[0].id)
     await ctx.store.delete(DAILY + meant[0].label)
     return f"I will not remind you any more: {meant[0].label}."

@@ -52,16 +52,18 @@ SINGULAR = {"inches": "inch", "feet": "foot", "square feet": "square foot", "sto
     examples=["Convert five miles to kilometers.", "How many feet are three meters?", "What is 100 fahrenheit in celsius?"],
 )
 def convert_units(
-    unit: Annotated[Unit, Field(description="The unit to convert from")],
-    to: Annotated[Unit, Field(description="The unit to convert to")],
+    from_unit: Annotated[Unit, Field(description="The unit to convert from")],
+    to_unit: Annotated[Unit, Field(description="The unit to convert to")],
     amount: Annotated[float, Field(description="How many of it")] = 1,
 ) -> str:
     """Convert an amount from one unit of measurement to another."""
-    kind = KINDS[unit]
-    if kind != KINDS[to]:
-        raise FunctionError(f"{unit.capitalize()} measure {kind}, {to} measure {KINDS[to]}. They cannot be converted.")
-    result = (amount - ZEROS.get(unit, 0)) * SIZES[kind][unit] / SIZES[kind][to] + ZEROS.get(to, 0)
-    return f"{said(amount, unit)} {'is' if amount == 1 else 'are'} {said(result, to)}."
+    kind = KINDS[from_unit]
+    if kind != KINDS[to_unit]:
+        raise FunctionError(
+            f"{from_unit.capitalize()} measure {kind}, {to_unit} measure {KINDS[to_unit]}. They cannot be converted."
+        )
+    result = (amount - ZEROS.get(from_unit, 0)) * SIZES[kind][from_unit] / SIZES[kind][to_unit] + ZEROS.get(to_unit, 0)
+    return f"{said(amount, from_unit)} {'is' if amount == 1 else 'are'} {said(result, to_unit)}."
 
 
 def said(amount: float, unit: str) -> str:

@@ -69,11 +69,11 @@ async def test_notes_are_found_by_their_words_over_a_restart_and_deleted(shipped
     await said(shipped, "take_note", text="the car keys are in the drawer")
     await restart(shipped)
     assert await said(shipped, "read_notes") == ("The car keys are in the drawer. The car needs oil. The spare key is with Anna.")
-    assert await said(shipped, "read_notes", about="the key") == "The car keys are in the drawer. The spare key is with Anna."
-    assert await said(shipped, "read_notes", about="bicycle") == "There is no note about bicycle."
-    assert "Which words does only that one have?" in await said(shipped, "delete_note", about="car")
-    assert await said(shipped, "delete_note", about="the car's oil") == "Deleted: The car needs oil."
-    assert await refused(shipped, "delete_note", about="oil") == "There is no note about oil."
+    assert await said(shipped, "read_notes", subject="the key") == "The car keys are in the drawer. The spare key is with Anna."
+    assert await said(shipped, "read_notes", subject="bicycle") == "There is no note about bicycle."
+    assert "Which words does only that one have?" in await said(shipped, "delete_note", subject="car")
+    assert await said(shipped, "delete_note", subject="the car's oil") == "Deleted: The car needs oil."
+    assert await refused(shipped, "delete_note", subject="oil") == "There is no note about oil."
 
 
 async def test_of_many_notes_the_latest_are_told_and_the_rest_is_counted(shipped: Bench) -> None:
@@ -95,10 +95,10 @@ async def test_a_reminder_is_set_listed_and_cancelled(shipped: Bench) -> None:
     assert (await said(shipped, "list_reminders")).endswith("check the oven; tomorrow at 7 PM: call Anna.")
     assert "When shall I remind you to eat?" in await said(shipped, "set_reminder", text="eat")
     assert "Which reminder: check the oven, or call Anna?" in await said(shipped, "cancel_reminder")
-    assert await refused(shipped, "cancel_reminder", about="laundry") == (
+    assert await refused(shipped, "cancel_reminder", subject="laundry") == (
         "No reminder is about laundry. There are: check the oven; call Anna."
     )
-    assert await said(shipped, "cancel_reminder", about="anna") == "I will not remind you any more: call Anna."
+    assert await said(shipped, "cancel_reminder", subject="anna") == "I will not remind you any more: call Anna."
     assert await said(shipped, "cancel_reminder") == "I will not remind you any more: check the oven."
     assert await said(shipped, "cancel_reminder") == "There are no reminders."
 

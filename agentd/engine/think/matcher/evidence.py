@@ -9,8 +9,9 @@ from typing import Final
 
 from agentd.engine.think.matcher.choices import alike
 from agentd.engine.think.matcher.declared import Function
-from agentd.engine.think.matcher.lexicon import GENERIC_VERBS, NOUN_ENDINGS, STOP_WORDS, VERBS, Sense
+from agentd.engine.think.matcher.lexicon import GENERIC_VERBS, NOUN_ENDINGS, PARTICLE_VERBS, STOP_WORDS, VERBS, Sense
 from agentd.engine.think.matcher.near import nearest
+from agentd.engine.think.matcher.parameters import Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
 from agentd.engine.think.matcher.words import Word
 
@@ -20,6 +21,7 @@ FITS: Final = 0.2
 _VERB: Final = 0.8
 _LIKE_VERB: Final = 0.6
 _COMMON_VERB: Final = 0.3
+_LIKE_COMMON_VERB: Final = 0.25
 _SAME_OPENING: Final = 0.4
 _ALIKE_NOUN: Final = 0.8
 _NEAR_NOUN: Final = 0.4
@@ -44,7 +46,7 @@ def claim_verb(reading: Reading) -> bool:
     evidence = _verb_evidence(reading, verb)
     if evidence is None:
         return False
-    if sentence.words[sentence.verb].text not in GENERIC_VERBS and _opens_as_shown(reading, sentence.verb):
+    if sentence.words[sentence.verb].text not in VERBS.keys() | PARTICLE_VERBS and _opens_as_shown(reading, sentence.verb):
         evidence += _SAME_OPENING
     reading.claim(sentence.verb_words, evidence)
     return True
@@ -57,14 +59,14 @@ def _opens_as_shown(reading: Reading, verb: int) -> bool:
 
 def _verb_evidence(reading: Reading, verb: Word) -> float | None:
     function, asked = reading.function, VERBS.get(verb.text)
-    common = verb.text in GENERIC_VERBS
+    common = verb.text in GENERIC_VERBS or verb.text in PARTICLE_VERBS
     if verb.stem in function.verbs:
         return _COMMON_VERB if common else _VERB
     if any(noun.removeprefix(verb.stem) in NOUN_ENDINGS for noun in function.nouns):  # "remind me" is for a reminder
         reading.about = reading.named = True
         return _VERB
     if verb.stem in function.told_verbs or any(alike(verb.stem, own) for own in function.verbs):
-        return _COMMON_VERB if common else _LIKE_VERB
+        return _LIKE_COMMON_VERB if common else _LIKE_VERB
     if verb.text in _MOVING and not (reading.met or reading.measured or reading.missing):
         return None  # "bring me the lamp"
     state = next((sense for sense, words in reading.sentence.senses if reading.sentence.verb in words), None)
@@ -128,14 +130,23 @@ def claim_near_subject(reading: Reading) -> None:
 
 
 def claim_told(reading: Reading) -> None:
-    """Words of the description, the parameters and the examples; two of them count, the rest are only explained."""
+    """Words of the description, the parameters and the examples; two of them count, the rest are only explained.
+
+    Where a function takes free text, a word that only its examples have may be such a text, and is no sign of it.
+    """
     counted = 0
+    signs = reading.function.topic if any(map(_takes_text, reading.function.parameters)) else reading.function.words
     for index, word in enumerate(reading.sentence.words):
         if index in reading.claims or index in reading.text_words or word.text in STOP_WORDS:
             continue
-        if word.stem in reading.function.words or any(alike(word.stem, told) for told in reading.function.words):
+        sign = word.stem in signs or any(alike(word.stem, told) for told in signs)
+        if sign:
             reading.claim([index], _TOLD_WORD if counted < 2 else 0.0)
             counted += 1
+
+
+def _takes_text(parameter: Parameter) -> bool:
+    return parameter.kind is Kind.TEXT and parameter.open
 
 
 def claim_siblings(reading: Reading, functions: Sequence[Function]) -> None:

@@ -8,6 +8,7 @@ from agentd.engine.think.matcher.lexicon import EVERYTHING, NEGATIONS, STOP_WORD
 from agentd.engine.think.matcher.parameters import Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
 from agentd.engine.think.matcher.sentence import Form
+from agentd.engine.think.matcher.words import split
 
 _ARTICLES: Final = frozenset("the a an my our your some".split())
 _PREPOSITIONS: Final = frozenset("to for in at from with by about on regarding near called named as of".split())
@@ -15,7 +16,8 @@ _EDGES: Final = frozenset("and is are that saying please to me it was were be do
 _OPENING: Final = frozenset({"saying", "that"})
 """Words after which everything is the text."""
 
-_LINKS: Final = frozenset("it is that would be make call say to the for with at in by a an my".split())
+_LINKS: Final = frozenset("it is that would be to the for with at in by a an my about one".split())
+_LINKING_VERBS: Final = frozenset("make call say".split())
 
 
 _TAIL: Final = frozenset("one ones please thanks".split())
@@ -49,19 +51,27 @@ def fill_text(reading: Reading) -> None:
             _put(reading, taker, piece)
             pieces.remove(piece)
     for taker in takers:
-        piece = next((piece for piece in pieces if taker.required or _modifies(reading, piece)), None)
+        piece = next((piece for piece in pieces if _may_be(reading, taker, piece)), None)
         if piece is not None and taker.name not in reading.values:
             _put(reading, taker, piece)
             pieces.remove(piece)
 
 
-def whole_answer(reading: Reading) -> str:
-    """What remains of an answer to a question without the words that only lead to it ("it is for Anna": "Anna")."""
+def put_answer(reading: Reading, parameter: Parameter) -> bool:
+    """Take what remains of an answer without the words that only lead to it ("it is for Anna": "Anna"); False: nothing does."""
+    answer = _whole_answer(reading, _LINKS if parameter.quotes else _LINKS | _LINKING_VERBS)
+    if not answer or all(word.text in STOP_WORDS for word in split(answer)):
+        return False
+    _put_text(reading, parameter, answer)
+    return True
+
+
+def _whole_answer(reading: Reading, links: frozenset[str]) -> str:
     words = reading.sentence.words
     first, last = 0, len(words) - 1
     while first < last and (words[last].text in _TAIL or words[last].stem in reading.function.nouns):
         last -= 1
-    while first < last and words[first].text in _LINKS and not (_is_capital(reading, first) and _is_capital(reading, first + 1)):
+    while first < last and words[first].text in links and not (_is_capital(reading, first) and _is_capital(reading, first + 1)):
         first += 1
     return reading.sentence.slice(first, last) if words else ""
 
@@ -144,10 +154,21 @@ def _modifies(reading: Reading, piece: _Piece) -> bool:
     return following < len(words) and words[following].stem in reading.function.nouns
 
 
+def _may_be(reading: Reading, taker: Parameter, piece: _Piece) -> bool:
+    """Whether a piece that nothing leads to is the value: a message comes after what it is for, not "on a positive note"."""
+    if taker.quotes and not any(index < piece.first for index in reading.claims):
+        return False
+    return taker.required or _modifies(reading, piece)
+
+
 def _put(reading: Reading, parameter: Parameter, piece: _Piece) -> None:
-    text = reading.sentence.slice(piece.first, piece.last)
+    _put_text(reading, parameter, reading.sentence.slice(piece.first, piece.last))
+    lead = [] if piece.lead is None else [piece.lead]
+    reading.text_words.update(lead, range(piece.first, piece.last + 1))
+
+
+def _put_text(reading: Reading, parameter: Parameter, text: str) -> None:
+    """Set the value, or the several values of "milk, eggs and bread"."""
     for part in _LISTED.split(text) if parameter.many else (text,):
         if part:
             reading.put(parameter, part)
-    lead = [] if piece.lead is None else [piece.lead]
-    reading.text_words.update(lead, range(piece.first, piece.last + 1))

@@ -190,7 +190,7 @@ ALIKE: Final = tuple(
 GENERIC_VERBS: Final = frozenset(
     "get set make show tell give list add create start begin stop change adjust put turn switch check do "
     "have use update delete remove "
-    "cancel clear end open close raise lower enable disable read view know fetch is are look increase decrease".split(),
+    "cancel clear end open close raise lower enable disable read view know fetch is are look increase decrease ask".split(),
 )
 """Verbs that many functions share: a match of one of them alone does not say which function is meant."""
 

@@ -38,7 +38,7 @@ _SAME_EXAMPLE: Final = 1.0
 _ASKS_FOR_MEANING: Final = frozenset(
     tuple(phrase.split())
     for phrase in (
-        "what is a|what is an|what does|how do i|how do you|how do we|how does|how can i|have you|did you|do you|"
+        "what a|what an|what is a|what is an|what does|how do i|how do you|how do we|how does|how can i|have you|did you|do you|"
         "how should|should i|can you"
     ).split("|")
 )

@@ -94,6 +94,8 @@ def _fill_durations(reading: Reading, *, bare: Parameter | None) -> None:
         if parameter is None:
             return
         _put_duration(reading, parameter, duration.seconds, span)
+    if any(parameter.kind in {Kind.TIME, Kind.MOMENT} for parameter in reading.function.parameters) and bare is not takers[0]:
+        return  # "a reminder for seven"
     if len(takers) == 1 and takers[0].name not in reading.values and isinstance(takers[0].unit, int):
         for number in _found(reading, Number):  # "set a timer for ten"
             if takers[0] is bare or (

@@ -5,7 +5,7 @@ from typing import Final
 from agentd.engine.think.matcher import matching
 from agentd.engine.think.matcher.choices import fill_near, fill_part
 from agentd.engine.think.matcher.declared import Function
-from agentd.engine.think.matcher.freetext import fill_text, whole_answer
+from agentd.engine.think.matcher.freetext import fill_text, put_answer
 from agentd.engine.think.matcher.lexicon import STOP_WORDS, Sense
 from agentd.engine.think.matcher.parameters import Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
@@ -19,6 +19,7 @@ _QUESTIONS: Final = {
     Kind.DATE: "On which day?",
     Kind.MOMENT: "When?",
 }
+_WHEN: Final = frozenset({Kind.DURATION, Kind.TIME, Kind.DATE, Kind.MOMENT})
 _LEADING: Final = frozenset("make set take use call think guess say".split())
 """Verbs that only lead to an answer: "make it ten minutes", "I think the kitchen"."""
 
@@ -38,13 +39,17 @@ def question(parameter: Parameter, function: Function) -> str:
         case Kind.CHOICE:
             values = [" ".join(name_words(str(choice.value))) for choice in parameter.choices]
             listed = f": {', '.join(values[:-1])} or {values[-1]}" if 1 < len(values) <= _MOST_CHOICES else ""
-            return f"Which {name}{listed}?"
+            lead, _, rest = name.partition(" ")
+            asked = f"{lead.capitalize()} which {rest}" if lead in {"from", "to"} and rest else f"Which {name}"
+            return f"{asked}{listed}?"
         case Kind.BOOLEAN:
             return "On or off?" if Sense.ON in parameter.states else f"{name.capitalize()}: yes or no?"
         case Kind.NUMBER if parameter.unit is not None:
             return f"What {name}, in {parameter.unit}?"
         case Kind.NUMBER if name.endswith("s"):
             return f"How many {name}?"
+        case Kind.TEXT if parameter.many:
+            return f"Which {name}?"
         case Kind.TEXT if set(name.split()) & _PEOPLE:
             return "Who is it for?"
         case kind:
@@ -61,6 +66,7 @@ def read_answer(reading: Reading, parameter: Parameter) -> bool:
     if parameter.kind is Kind.BOOLEAN and parameter.name not in reading.values and texts & (_YES | _NO):
         reading.put(parameter, not texts & _NO)
         return True
+    known = set(reading.values)
     matching.fill(reading, bare=parameter)
     if parameter.name not in reading.values and parameter.choices:
         fill_part(reading, parameter)
@@ -70,12 +76,10 @@ def read_answer(reading: Reading, parameter: Parameter) -> bool:
             return False
         fill_text(reading)
         return True
-    if parameter.kind is Kind.TEXT or (parameter.kind in {Kind.DIGITS, Kind.MOMENT} and not reading.problems):
-        answer = whole_answer(reading)
-        if answer and not all(word.text in STOP_WORDS for word in split(answer)):
-            reading.put(parameter, answer)
-            return True
-    return False
+    if parameter.kind in _WHEN and reading.values.keys() - known and not _means_something_else(reading):
+        return True  # "in ten minutes" to "At what time?"
+    takes_all = parameter.kind is Kind.TEXT or (parameter.kind in {Kind.DIGITS, Kind.MOMENT} and not reading.problems)
+    return takes_all and put_answer(reading, parameter)
 
 
 def _means_something_else(reading: Reading) -> bool:

@@ -121,12 +121,12 @@ def test_a_turn_with_twenty_functions_takes_less_than_20_ms(
     for sentence in sentences:
         talk(functions).hear(sentence)  # schemas are prepared once per conversation's settings, not per turn
 
-    took = []
-    for sentence in sentences:
+    def seconds(sentence: str) -> float:
         conversation = talk(functions)
         start = time.perf_counter()
         conversation.hear(sentence)
-        took.append(time.perf_counter() - start)
+        return time.perf_counter() - start
 
-    assert min(took) < SECONDS_PER_TURN
-    assert sorted(took)[len(took) // 2] < SECONDS_PER_TURN, took
+    took = [min(seconds(sentence) for _ in range(10)) for sentence in sentences]  # the machine may be busy
+
+    assert max(took) < SECONDS_PER_TURN, took

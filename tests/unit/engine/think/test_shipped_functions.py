@@ -24,7 +24,7 @@ def remind(text: str, **given: Any) -> Made:
 
 
 def converted(amount: float | None, unit: str, to: str) -> Made:
-    return call("convert_units", unit=unit, to=to, **({} if amount is None else {"amount": amount}))
+    return call("convert_units", from_unit=unit, to_unit=to, **({} if amount is None else {"amount": amount}))
 
 
 CLOCK = [
@@ -93,10 +93,10 @@ REMINDERS = [
     ("cancel my reminder", call("cancel_reminder")),
     ("cancel the reminder", call("cancel_reminder")),
     ("delete my reminder", call("cancel_reminder")),
-    ("cancel the reminder about the oven", call("cancel_reminder", about="oven")),
-    ("delete the reminder about the laundry", call("cancel_reminder", about="laundry")),
-    ("remove the laundry reminder", call("cancel_reminder", about="laundry")),
-    ("forget the reminder about the oven", call("cancel_reminder", about="oven")),
+    ("cancel the reminder about the oven", call("cancel_reminder", subject="oven")),
+    ("delete the reminder about the laundry", call("cancel_reminder", subject="laundry")),
+    ("remove the laundry reminder", call("cancel_reminder", subject="laundry")),
+    ("forget the reminder about the oven", call("cancel_reminder", subject="oven")),
 ]
 
 WEATHER = [
@@ -171,18 +171,18 @@ NOTES = [
     ("read my notes", call("read_notes")),
     ("what are my notes", call("read_notes")),
     ("show me my notes", call("read_notes")),
-    ("read me the note about the car", call("read_notes", about="car")),
-    ("find my note about the car", call("read_notes", about="car")),
-    ("what did i note about the key", call("read_notes", about="key")),
-    ("do i have a note about the plumber", call("read_notes", about="plumber")),
-    ("search my notes for the code", call("read_notes", about="code")),
-    ("delete the note about the car", call("delete_note", about="car")),
-    ("delete my note about the spare key", call("delete_note", about="spare key")),
-    ("remove the note about the plumber", call("delete_note", about="plumber")),
-    ("erase the note about the code", call("delete_note", about="code")),
-    ("please delete the plumber note", call("delete_note", about="plumber")),
-    ("throw away the note about the car", call("delete_note", about="car")),
-    ("delete the car note", call("delete_note", about="car")),
+    ("read me the note about the car", call("read_notes", subject="car")),
+    ("find my note about the car", call("read_notes", subject="car")),
+    ("what did i note about the key", call("read_notes", subject="key")),
+    ("do i have a note about the plumber", call("read_notes", subject="plumber")),
+    ("search my notes for the code", call("read_notes", subject="code")),
+    ("delete the note about the car", call("delete_note", subject="car")),
+    ("delete my note about the spare key", call("delete_note", subject="spare key")),
+    ("remove the note about the plumber", call("delete_note", subject="plumber")),
+    ("erase the note about the code", call("delete_note", subject="code")),
+    ("please delete the plumber note", call("delete_note", subject="plumber")),
+    ("throw away the note about the car", call("delete_note", subject="car")),
+    ("delete the car note", call("delete_note", subject="car")),
 ]
 
 UNITS = [
@@ -257,3 +257,183 @@ def test_each_function_is_understood_in_the_words_people_use(
     talk: MakeTalk, shipped: list[Declaration], said: str, meant: Made | None
 ) -> None:
     assert talk(shipped).calls(said) == ([] if meant is None else [meant])
+
+
+NOT_ASKED = [
+    "the weather was terrible yesterday",
+    "i don't like this weather",
+    "it's raining cats and dogs",
+    "i love the rain",
+    "take an umbrella with you",
+    "let's go outside",
+    "go outside and play",
+    "the kids are outside",
+    "who is outside",
+    "is anybody outside",
+    "how is the weather in paris",
+    "what was the weather like yesterday",
+    "what's the temperature in the fridge",
+    "we need milk",
+    "i bought milk and eggs yesterday",
+    "i put milk on the list yesterday",
+    "did you add milk to the shopping list",
+    "she has a long shopping list",
+    "we went shopping",
+    "let's go shopping",
+    "i love shopping",
+    "who wrote the shopping list",
+    "what is a shopping list",
+    "the list is long",
+    "put the milk in the fridge",
+    "add some salt to the soup",
+    "add two and two",
+    "remove the lid from the pot",
+    "take the eggs out of the fridge",
+    "clear the table",
+    "empty the dishwasher",
+    "delete everything",
+    "read me a story",
+    "read the newspaper",
+    "i took a note of it",
+    "make a note",
+    "he left a note on the table",
+    "note to self",
+    "what a nice note",
+    "take a seat",
+    "take a break",
+    "take the kitchen lamp",
+    "write to my mother",
+    "write me a poem",
+    "find my keys",
+    "find my phone",
+    "look for my glasses",
+    "look up",
+    "look at the lamp",
+    "look it up",
+    "the web is full of spiders",
+    "convert to islam",
+    "i walked five miles",
+    "it is 20 degrees celsius",
+    "a pound of flesh",
+    "he weighs eighty kilograms",
+    "how tall is the eiffel tower",
+    "how far is the moon",
+    "how many people live in vienna",
+    "how many days did you work",
+    "how many hours did you sleep",
+    "how old is your mother",
+    "how old are you",
+    "when was he born",
+    "i was born on may 3 1980",
+    "christmas is on a friday",
+    "merry christmas",
+    "happy new year",
+    "the party is on december 24",
+    "my birthday is on march 3",
+    "what are you doing on march 3",
+    "what shall we do at christmas",
+    "he reminds me of my father",
+    "that reminds me of christmas",
+    "you remind me of him",
+    "i have a reminder about it",
+    "i have to remind anna at seven",
+    "i forgot to remind you",
+    "reminders are useful",
+    "cancel my subscription",
+    "cancel the meeting",
+    "cancel the appointment on friday",
+    "stop the music",
+    "end of story",
+    "the end",
+    "this is the end",
+    "in the end we left",
+    "goodbye was all she said",
+    "she said goodbye",
+    "say goodbye to anna",
+    "say hello to anna",
+    "i said bye to him",
+    "it was a good night",
+    "have a good night's sleep",
+    "the conversation was long",
+    "we had a nice conversation",
+    "hand me the lamp",
+    "give me a hand",
+    "on the other hand",
+    "my hand hurts",
+    "connect the lamp to the socket",
+    "transfer the money to anna",
+    "transfer the call to the office",
+    "ask anna",
+    "ask him about the lamp",
+    "ask me tomorrow",
+    "send anna a message",
+    "send it to the garage",
+    "signal me when you are ready",
+    "what time do you close",
+    "what's the time difference to tokyo",
+    "time will tell",
+    "in tokyo it is night",
+    "it is noon in tokyo",
+    "tell me about tokyo",
+    "the device is broken",
+    "buy milk",
+    "eggs and milk",
+    "milk",
+    "tomorrow",
+    "the oven",
+    "call anna",
+    "at seven",
+    "fifty miles",
+]
+"""Sentences with the words of these functions that ask none of them for anything."""
+
+
+@pytest.mark.parametrize("said", NOT_ASKED)
+def test_what_only_sounds_like_it_calls_nothing(talk: MakeTalk, shipped: list[Declaration], said: str) -> None:
+    assert talk(shipped).calls(said) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "made"),
+    [
+        ("at seven", {"text": "eat", "time": "07:00"}),
+        ("at half past six", {"text": "eat", "time": "06:30"}),
+        ("tomorrow at noon", {"text": "eat", "time": "12:00", "date": "2026-11-25"}),
+        ("in ten minutes", {"text": "eat", "minutes": 10}),
+        ("in an hour", {"text": "eat", "minutes": 60}),
+    ],
+)
+def test_the_time_of_a_reminder_is_asked_for_and_taken_in_any_form(
+    talk: MakeTalk, shipped: list[Declaration], answer: str, made: dict[str, Any]
+) -> None:
+    asks = '{"say": "When shall I remind you to eat?", "awaiting": "time"}'
+    conversation = talk(shipped, results={"set_reminder": asks})
+    assert conversation.says("remind me to eat") == "When shall I remind you to eat?"
+    assert conversation.calls(answer) == [("set_reminder", made)]
+
+
+def test_which_reminder_to_cancel_is_asked_and_answered(talk: MakeTalk, shipped: list[Declaration]) -> None:
+    asks = '{"say": "Which reminder: check the oven, or call Anna?", "awaiting": "subject"}'
+    conversation = talk(shipped, results={"cancel_reminder": asks})
+    assert conversation.says("cancel my reminder") == "Which reminder: check the oven, or call Anna?"
+    assert conversation.calls("the one about the oven") == [("cancel_reminder", {"subject": "oven"})]
+
+
+@pytest.mark.parametrize(
+    ("said", "question", "answer", "made"),
+    [
+        ("take a note", "What is the text?", "the car needs oil", call("take_note", text="car needs oil")),
+        ("clear the list", "Which list name: shopping or todo?", "the shopping list", call("clear_list", list_name="shopping")),
+        ("delete a note", "What is the subject?", "the car", call("delete_note", subject="car")),
+        ("convert five miles", "To which unit?", "kilometers", converted(5, "miles", "kilometers")),
+        ("search the web", "What is the query?", "noodle soup", call("search_web", query="noodle soup")),
+        ("add to the shopping list", "Which items?", "milk and eggs", added("milk", "eggs", list_name="shopping")),
+        ("set a reminder for seven", "What is the text?", "call Anna", remind("call Anna", time="07:00")),
+    ],
+)
+def test_what_is_missing_is_asked_for(
+    talk: MakeTalk, shipped: list[Declaration], *, said: str, question: str, answer: str, made: Made
+) -> None:
+    conversation = talk(shipped)
+    assert conversation.says(said) == question
+    assert conversation.calls(answer) == [made]
