@@ -1,21 +1,28 @@
 """What handlers have planned: in so many seconds, speak, or call a function, in the session that asked.
 
-Plans are kept in memory by session name, so they ring in a new run of the same name too; with the daemon they end.
+A plan is on the disk before it is acknowledged, and outlives the daemon. When it is due and no session of its name is live,
+it waits for one, at most a day. What is said is forgotten after it was said, so it may be said twice if the daemon dies in
+between; a call is forgotten before it runs, so it may be lost, and never runs twice.
 """
 
 import asyncio
-import itertools
+import secrets
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
 from agentd.errors import AgentdError
 from agentd.functions.call import CallRequest
+from agentd.functions.plans import Plan, PlanStore
+from agentd.store import StoreUnavailable
 from agentd.supervise import Nursery
 
 MAX_S: Final = 7 * 86_400.0
+LATE_S: Final = 86_400.0
+"""What is later than this is of no use any more."""
 PER_SESSION: Final = 64
 IN_ALL: Final = 2048
 
@@ -26,26 +33,23 @@ TRIES: Final = 30
 _log = structlog.get_logger("agentd.functions")
 
 
-class TooManyPlans(Exception):
-    """Nothing was planned; the text says why."""
+class NotPlanned(Exception):
+    """Nothing was planned, or not cancelled; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One thing to do.
+@dataclass(slots=True)
+class _Kept:
+    """A plan and its clock: until it is due, and then until it is too late.
 
     Attributes:
-        cause: the call that planned it; a planned call has its rights.
+        rings: it is happening.
+        overdue: it waits for a session.
     """
 
-    id: str
-    file: str
-    session_id: str
-    cause: CallRequest
-    say: str | None
-    function: str | None
-    arguments: dict[str, Any]
-    label: str
+    plan: Plan
+    timer: asyncio.TimerHandle | None = None
+    rings: bool = False
+    overdue: bool = False
 
 
 class Laters:
@@ -54,22 +58,39 @@ class Laters:
     Args:
         say: speaks a text in the session of that name; False when there is none, AgentdError when it cannot be now.
         call: runs a function call.
+        live: whether a session of that name is live.
     """
 
     def __init__(
         self,
+        store: PlanStore,
         *,
         say: Callable[[str, str], Awaitable[bool]],
         call: Callable[[CallRequest], Awaitable[object]],
+        live: Callable[[str], bool],
         nursery: Nursery,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        self._store = store
         self._say = say
         self._call = call
+        self._live = live
         self._nursery = nursery
-        self._plans: dict[str, tuple[Plan, asyncio.TimerHandle]] = {}
-        self._numbers = itertools.count(1)
+        self._wall = wall
+        self._plans: dict[str, _Kept] = {}
 
-    def plan(
+    async def start(self) -> None:
+        """Take up what was planned before the daemon was started."""
+        try:
+            found = await self._store.load(IN_ALL)
+        except StoreUnavailable as error:
+            _log.error("plans_not_loaded", error=str(error))
+            return
+        for plan in found:
+            kept = self._plans[plan.id] = _Kept(plan)
+            self._schedule(kept, plan.due_at - self._wall())
+
+    async def plan(
         self,
         seconds: float,
         *,
@@ -85,54 +106,134 @@ class Laters:
 
         Raises:
             ValueError: a time that is not between now and a week, or not exactly one thing to do.
-            TooManyPlans: the session's or the daemon's limit.
+            NotPlanned: the session's or the daemon's limit, or the disk.
         """
         if not 0 <= seconds <= MAX_S:
             raise ValueError(f"{seconds} is not between 0 and {MAX_S:g} seconds")
         if (say is None) == (function is None):
             raise ValueError("one of say and call")
-        mine = sum(plan.session_id == session_id for plan, _ in self._plans.values())
+        mine = sum(kept.plan.session_id == session_id for kept in self._plans.values())
         if mine >= PER_SESSION or len(self._plans) >= IN_ALL:
-            raise TooManyPlans(f"too much is planned already ({mine} in this session, at most {PER_SESSION})")
-        id_ = f"later-{next(self._numbers)}"
-        made = Plan(id_, file, session_id, cause, say, function, arguments, label)
-        self._plans[id_] = made, asyncio.get_running_loop().call_later(seconds, self._due, id_)
+            raise NotPlanned(f"too much is planned already ({mine} in this session, at most {PER_SESSION})")
+        id_ = f"later-{secrets.token_hex(8)}"
+        made = Plan(id_, file, session_id, self._wall() + seconds, cause, say, function, arguments, label)
+        kept = self._plans[id_] = _Kept(made)
+        try:
+            await self._store.put(made)
+        except BaseException as error:
+            del self._plans[id_]
+            if isinstance(error, StoreUnavailable):
+                raise NotPlanned("the plan could not be kept") from error
+            raise
+        self._schedule(kept, seconds)
         return id_
 
     def pending(self, file: str, session_id: str) -> list[dict[str, Any]]:
         """The plans of a file for a session, soonest first, as handlers see them."""
         now = asyncio.get_running_loop().time()
-        mine = [(timer.when() - now, plan) for plan, timer in self._plans.values() if _of(plan, file, session_id)]
+        mine = [
+            (0.0 if kept.overdue or kept.timer is None else kept.timer.when() - now, kept.plan)
+            for kept in self._plans.values()
+            if _of(kept.plan, file, session_id) and not kept.rings
+        ]
         return [
             {"id": plan.id, "label": plan.label, "due_in_s": max(0.0, left_s)}
             for left_s, plan in sorted(mine, key=lambda pair: pair[0])
         ]
 
-    def cancel(self, file: str, session_id: str, id: str) -> bool:
-        """Drop a plan of that file and session; False if there is none."""
-        if id not in self._plans or not _of(self._plans[id][0], file, session_id):
+    async def cancel(self, file: str, session_id: str, id: str) -> bool:
+        """Drop a plan of that file and session; False if there is none, or it is happening.
+
+        Raises:
+            NotPlanned: the disk does not take it; the plan stands.
+        """
+        kept = self._plans.get(id)
+        if kept is None or kept.rings or not _of(kept.plan, file, session_id):
             return False
-        self._plans.pop(id)[1].cancel()
+        kept.rings = True  # nothing rings while it is being dropped
+        try:
+            await self._store.drop(id)
+        except StoreUnavailable as error:
+            kept.rings = False
+            raise NotPlanned("the plan could not be dropped") from error
+        self._forget(kept)
         return True
 
+    def session_live(self, session_id: str) -> None:
+        """A session of that name has begun: what waits for it happens now."""
+        for kept in tuple(self._plans.values()):
+            if kept.overdue and kept.plan.session_id == session_id:
+                self._ring(kept)
+
+    def run_purged(self, run_id: str) -> None:
+        """The run's words are erased: what was planned in it does not happen. The store has forgotten it already."""
+        for kept in tuple(self._plans.values()):
+            if kept.plan.cause.run_id == run_id:
+                self._forget(kept)
+
     def close(self) -> None:
-        """Nothing planned happens any more."""
-        for _, timer in self._plans.values():
-            timer.cancel()
+        """Nothing happens any more, until the daemon is started again."""
+        for kept in self._plans.values():
+            if kept.timer is not None:
+                kept.timer.cancel()
         self._plans.clear()
 
-    def _due(self, id: str) -> None:
-        plan, _ = self._plans.pop(id)
-        self._nursery.start(self._do(plan), name=f"session:{plan.session_id}:{plan.id}")
+    def _schedule(self, kept: _Kept, seconds: float) -> None:
+        if kept.plan.id in self._plans:
+            # A wall clock that was set back must not put it off for longer than anything can be planned.
+            kept.timer = asyncio.get_running_loop().call_later(min(max(0.0, seconds), MAX_S), self._due, kept)
 
-    async def _do(self, plan: Plan) -> None:
+    def _due(self, kept: _Kept) -> None:
+        if self._wall() - kept.plan.due_at > LATE_S:
+            self._nursery.start(self._drop(kept, "too late"), name=f"functions:{kept.plan.id}")
+        elif self._live(kept.plan.session_id):
+            self._ring(kept)
+        elif not kept.overdue:
+            self._wait(kept)
+
+    def _wait(self, kept: _Kept) -> None:
+        """Until a session of its name is live, or it is too late."""
+        _log.info("later_waits", session_id=kept.plan.session_id, plan=kept.plan.id, reason="no live session")
+        kept.overdue, kept.rings = True, False
+        late_s = self._wall() - kept.plan.due_at
+        kept.timer = asyncio.get_running_loop().call_later(max(0.0, LATE_S - late_s) + 1.0, self._due, kept)
+
+    def _ring(self, kept: _Kept) -> None:
+        if not kept.rings:
+            kept.rings = True
+            plan = kept.plan
+            self._nursery.start(self._do(kept), name=f"session:{plan.session_id}:{plan.id}")
+
+    async def _do(self, kept: _Kept) -> None:
+        plan = kept.plan
         if plan.function is not None:
-            await self._call(replace(plan.cause, call_id=plan.id, name=plan.function, arguments=plan.arguments, turn=None))
-            return
-        await self.speak(plan.session_id, plan.say or "")
+            if await self._drop(kept):
+                await self._call(plan.request())
+        elif await self.speak(plan.session_id, plan.say or ""):
+            await self._drop(kept)
+        elif plan.id in self._plans:
+            self._wait(kept)
 
-    async def speak(self, session_id: str, text: str) -> None:
-        """Say ``text`` in the session as soon as it is taken, and not for ever after."""
+    async def _drop(self, kept: _Kept, reason: str = "") -> bool:
+        """Forget a plan; False when the disk does not take it, then it is as if the daemon had been stopped here."""
+        plan = kept.plan
+        if reason:
+            _log.warning("later_dropped", session_id=plan.session_id, plan=plan.id, reason=reason)
+        self._forget(kept)
+        try:
+            await self._store.drop(plan.id)
+        except StoreUnavailable as error:
+            _log.error("later_not_dropped", session_id=plan.session_id, plan=plan.id, error=str(error))
+            return False
+        return True
+
+    def _forget(self, kept: _Kept) -> None:
+        if kept.timer is not None:
+            kept.timer.cancel()
+        self._plans.pop(kept.plan.id, None)
+
+    async def speak(self, session_id: str, text: str) -> bool:
+        """Say ``text`` in the session as soon as it is taken, and not for ever after; False when no session is live."""
         for _ in range(TRIES):
             try:
                 spoken = await self._say(session_id, text)
@@ -141,9 +242,10 @@ class Laters:
                 await asyncio.sleep(RETRY_S)
                 continue
             if not spoken:
-                _log.info("later_dropped", session_id=session_id, reason="no live session")
-            return
-        _log.warning("later_dropped", session_id=session_id, reason="never accepted")
+                _log.info("later_not_said", session_id=session_id, reason="no live session")
+            return spoken
+        _log.warning("later_not_said", session_id=session_id, reason="never accepted")
+        return True
 
 
 def _of(plan: Plan, file: str, session_id: str) -> bool:

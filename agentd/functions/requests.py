@@ -8,7 +8,7 @@ import structlog
 
 from agentd.errors import AgentdError
 from agentd.functions.call import CallRequest
-from agentd.functions.later import Laters, TooManyPlans
+from agentd.functions.later import Laters, NotPlanned
 from agentd.functions.process import Refused
 from agentd.functions.store import FileStore, StoreError, Stores
 
@@ -89,10 +89,10 @@ class Requests:
             if area == "store":
                 return await self._store(self._stores.of(file), verb, arguments)
             if area == "later":
-                return self._later(file, call, verb, arguments)
+                return await self._later(file, call, verb, arguments)
             async with asyncio.timeout(ACTION_S):
                 return await self._act(self._session(call), operation, arguments)
-        except (StoreError, TooManyPlans) as error:
+        except (StoreError, NotPlanned) as error:
             raise Refused(str(error)) from None
         except AgentdError as error:
             raise Refused(error.detail) from None
@@ -129,16 +129,16 @@ class Requests:
             return await store.change({}, delete=(_string(arguments["key"]),))
         raise Refused(f"there is no request store.{verb}")
 
-    def _later(self, file: str, call: CallRequest, verb: str, arguments: dict[str, Any]) -> Any:
+    async def _later(self, file: str, call: CallRequest, verb: str, arguments: dict[str, Any]) -> Any:
         session_id = call.session_id
         if session_id is None:
             raise Refused("this call has no session, so nothing can be planned for it")
         if verb == "list":
             return self._laters.pending(file, session_id)
         if verb == "cancel":
-            return self._laters.cancel(file, session_id, _string(arguments["id"]))
+            return await self._laters.cancel(file, session_id, _string(arguments["id"]))
         say, function = arguments["say"], arguments["call"]
-        return self._laters.plan(
+        return await self._laters.plan(
             float(arguments["seconds"]),
             file=file,
             session_id=session_id,

@@ -25,6 +25,7 @@ from agentd.functions.generation import check_directory
 from agentd.functions.kinds import load
 from agentd.functions.later import Laters
 from agentd.functions.once import Once
+from agentd.functions.plans import PlanStore
 from agentd.functions.policy import AgentPolicy, PolicyOf
 from agentd.functions.process import WorkerGone
 from agentd.functions.provider import Admitted, Loading, Offer, Provider, Serve
@@ -104,7 +105,13 @@ class Functions:
         self.gate.confirmations.on_settled.append(announcer.settled)
         self._metrics = metrics or Metrics(CollectorRegistry())
         record_gate(self.gate, audit, self._metrics)
-        self._laters = Laters(say=self._say, call=self.call, nursery=self._nursery)
+        self._laters = Laters(
+            PlanStore(store),
+            say=self._say,
+            call=self.call,
+            live=lambda session_id: actions(session_id) is not None,
+            nursery=self._nursery,
+        )
         self.requests = Requests(
             actions=actions,
             stores=Stores(store, older_values),
@@ -137,6 +144,7 @@ class Functions:
         await self.gate.switch.load()
         async with self._one_load:
             self._adopt(await load(self._loading(self._limits, self._config, self._allowed_endpoints)))
+        await self._laters.start()
 
     async def reload(
         self,
@@ -214,6 +222,14 @@ class Functions:
     def mcp_servers(self) -> dict[str, bool]:
         """The MCP servers of the configuration, and whether each can be called now."""
         return {name: up for provider in self._providers or () for name, up in getattr(provider, "servers_up", {}).items()}
+
+    def session_live(self, session_id: str) -> None:
+        """A session of that name is live: what was planned for it and is due happens now."""
+        self._laters.session_live(session_id)
+
+    def run_purged(self, run_id: str) -> None:
+        """The run was erased: so is what was planned in it."""
+        self._laters.run_purged(run_id)
 
     def run_ended(self, run_id: str) -> None:
         """The run is over: what it left in the background stops."""

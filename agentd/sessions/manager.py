@@ -217,6 +217,7 @@ class Manager:
     async def _purge(self, run_id: str, session: Session | None) -> None:
         try:
             await self._store.purge(run_id)
+            self._deps.functions.run_purged(run_id)
         except StoreUnavailable as error:
             raise Unavailable(f"The session could not be erased from the disk: {error}.", retry_after_s=5) from None
         if session is not None:

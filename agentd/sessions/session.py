@@ -289,6 +289,7 @@ class Session:
         if self.tape is not None:
             self.tape.start()
         self.started.set()
+        self._deps.functions.session_live(self.id)
         while True:
             if not await self._unless_stopped(self.lifeline.until_lost(), "watch"):
                 return self.end_reason or EndReason.STOPPED

@@ -18,6 +18,7 @@ def purge(connection: sqlite3.Connection, run_id: str) -> None:
     """Delete a run but for a line with its two ids; ``vacuum`` must follow."""
     for table, _ in _PARTS:
         connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))  # noqa: S608 - names of ours
+    connection.execute("DELETE FROM plans WHERE run_id = ?", (run_id,))
     connection.execute(
         "UPDATE runs SET state = 'purged', agent = '', upstream = '', ended_at = COALESCE(ended_at, started_at), words = 0, "
         "metadata = '{}', view = '{}', settings = NULL, "

@@ -55,6 +55,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
     ("ALTER TABLE runs ADD COLUMN resumed_from TEXT",),  # the run it went on from; what was said there is kept there alone
+    ("CREATE TABLE plans (id TEXT PRIMARY KEY, run_id TEXT NOT NULL, due_at REAL NOT NULL, data TEXT NOT NULL) WITHOUT ROWID",),
 )
 
 VERSION: Final = len(MIGRATIONS)

@@ -59,11 +59,12 @@ class RecordedSession:
 
 @dataclass
 class Bench:
-    """A folder of handlers, the machinery over it, and one live session called "s"."""
+    """A folder of handlers, the machinery over it, and one session called "s"; ``live`` says whether it is."""
 
     directory: Path
     state_dir: Path
     session: RecordedSession = field(default_factory=RecordedSession)
+    live: bool = True
     limits: dict[str, Any] = field(default_factory=dict)
     config: dict[str, dict[str, Any]] = field(default_factory=dict)
     allowed_endpoints: list[str] = field(default_factory=list)
@@ -106,7 +107,7 @@ class Bench:
             limits=LimitSettings(**{"function_calls_per_minute": 1000} | self.limits),
             config=self.config,
             metrics=self.metrics,
-            actions=lambda name: self.session if name == "s" else None,
+            actions=lambda name: self.session if name == "s" and self.live else None,
             allowed_endpoints=self.allowed_endpoints,
             credentials=self.state_dir / "credentials",
         )
