@@ -225,7 +225,6 @@ class Calls:
 
     def _settle(self, opened: _Open, outcome: str, content: str) -> None:
         link, call = opened.link, opened.call
-        self._owner.call_settled(opened.record, outcome, content)
 
         def send() -> None:
             if call.id in link.protocol.open_calls and link.is_ready:
@@ -233,7 +232,8 @@ class Calls:
                 link.send(response)
                 self._owner.call_answered(response)
 
-        opened.place.give(send)
+        opened.place.give(send)  # the user waits for it; writing down what came of it takes as long again
+        self._owner.call_settled(opened.record, outcome, content)
 
     def _spawn(self, opened: _Open, work: Coroutine[Any, Any, None]) -> None:
         if self.group is None:
