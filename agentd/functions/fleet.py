@@ -1,10 +1,11 @@
 """The worker processes of one set of handler files: kept warm, one call at a time each, never more than the limit.
 
-A file's worker is started when the file is loaded and stays. Calls at the same time get workers of their own, and two
-stay per file. When all places are taken, the worker idle for longest gives way.
+A file's worker is started when the file is loaded and stays. Calls at the same time get workers of their own; two stay per
+file, the others while such calls keep coming. When all places are taken, the worker idle for longest gives way.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from agentd.functions.wire import WorkerEnd
 from agentd.supervise import Nursery
 
 WARM_PER_FILE: Final = 2
+SPARE_S: Final = 60.0
+"""How long further ones wait for work: a start takes longer than most calls, and what came together comes together again."""
 
 _log = structlog.get_logger("agentd.functions")
 
@@ -49,6 +52,8 @@ class Fleet:
         self._ended = ended
         self._workers: set[WorkerProcess] = set()
         self._idle: list[WorkerProcess] = []
+        self._idle_since: dict[WorkerProcess, float] = {}
+        self._thinning: asyncio.TimerHandle | None = None
         self._freed = asyncio.Event()
         self._retired = False
         self._closed = False
@@ -94,13 +99,27 @@ class Fleet:
         """Its call is over."""
         if worker.exit is not None:
             return
-        warm = sum(idle.file == worker.file for idle in self._idle)
         renew = worker.calls >= self._worker_calls
-        if self._retired or worker.spent or renew or warm >= WARM_PER_FILE:
+        if self._retired or worker.spent or renew:
             worker.kill("renewed" if renew else "unused")
             return
         self._idle.append(worker)
+        self._idle_since[worker] = asyncio.get_running_loop().time()
         self._freed.set()
+        if self._thinning is None and sum(idle.file == worker.file for idle in self._idle) > WARM_PER_FILE:
+            self._thinning = asyncio.get_running_loop().call_later(SPARE_S, self._thin)
+
+    def _thin(self) -> None:
+        """End the workers nobody needed for a while, but for two of each file."""
+        now = asyncio.get_running_loop().time()
+        left = Counter(worker.file for worker in self._idle)
+        for worker in tuple(self._idle):  # the one idle for longest comes first
+            if left[worker.file] > WARM_PER_FILE and now - self._idle_since[worker] >= SPARE_S:
+                left[worker.file] -= 1
+                self._idle.remove(worker)
+                worker.kill("unused")
+        more = any(count > WARM_PER_FILE for count in left.values())
+        self._thinning = asyncio.get_running_loop().call_later(SPARE_S / 4, self._thin) if more else None
 
     def cut_short(self, worker: WorkerProcess, why: WorkerEnd) -> None:
         """Its call was settled without it: see that the handler stops, in the background."""
@@ -113,7 +132,8 @@ class Fleet:
 
     async def close(self, *, bound_s: float = 2.0) -> None:
         """End every process and wait until they are gone."""
-        self._retired = self._closed = True
+        self.retire()
+        self._closed = True
         self._freed.set()
         workers = tuple(self._workers)
         for worker in workers:
@@ -124,6 +144,8 @@ class Fleet:
     def retire(self) -> None:
         """Another fleet takes over: calls under way may end, and their workers end with them."""
         self._retired = True
+        if self._thinning is not None:
+            self._thinning.cancel()
         for worker in self._idle:
             worker.kill("unused")
 
@@ -142,6 +164,7 @@ class Fleet:
 
     def _gone(self, worker: WorkerProcess) -> None:
         self._workers.discard(worker)
+        self._idle_since.pop(worker, None)
         self._ended(worker.ended_by or "other")
         if worker in self._idle:
             self._idle.remove(worker)
