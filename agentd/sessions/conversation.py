@@ -88,6 +88,7 @@ class Conversation:
         complaint_count: Warnings and Errors of the upstream.
         injections: texts that were sent, whose effect is awaited.
         turns_ended: how often the upstream said that the user's turn was over; it may say so twice.
+        over: whether the run is over, and with it every turn.
         view: what a client of the compatible endpoint is shown; None when there is none.
         dispatch: who runs which function call.
         turned_away: audio frames that came after a barge-in and were not handed on.
@@ -117,6 +118,7 @@ class Conversation:
         self.complaint_count = 0
         self.injections: list[Injected] = []
         self.turns_ended = 0
+        self.over = False
         self.audio_out_bytes = 0
         self._counted_in = self._counted_out = 0
         self._counted_dropped = 0
@@ -210,6 +212,14 @@ class Conversation:
         if self.view is not None and speaking:
             self.view.interrupted()
         return speaking
+
+    def end(self, *, heard_out: bool) -> None:
+        """The run is over; ``heard_out`` when it ended by itself, after what was being said."""
+        self.tracker.failed(self._loop.time(), heard_out=heard_out)
+        self.feed.close()
+        self.listeners.end()
+        self.over = True
+        self.changes.notify()
 
     def count_audio(self) -> None:
         """Add what went by since the last time to the metrics; not per frame, where it would cost more than the frame."""

@@ -323,9 +323,7 @@ class Session:
         if self.tape is not None:
             await self.tape.close()
         conversation.count_audio()
-        conversation.tracker.failed(self._loop.time())
-        conversation.feed.close()
-        conversation.listeners.end()
+        conversation.end(heard_out=self.end_reason is EndReason.AGENT_ENDED)
         self.ended_at = time.time()
         self.state = State.ENDED
         if conversation.view is not None:

@@ -132,17 +132,20 @@ class Texts:
             ) from None
 
     async def _finished(self, command: Command, turn: Turn, deadline: float) -> Turn:
+        conversation = self._out.conversation
+
         def probe() -> Turn | None:
             if turn.settled:
                 return turn
             if command.over.is_set() and command.outcome == "refused":
                 command.view()
-            self._out.alive()
+            if conversation.over:  # until then the turn may come to its end, even that of the session
+                self._out.alive()
             return None
 
         left_s = max(0.0, deadline - self._loop.time())
         try:
-            return await self._out.conversation.changes.until(probe, timeout_s=left_s)
+            return await conversation.changes.until(probe, timeout_s=left_s)
         except TimeoutError:
             error = no_answer(left_s)
             error.extra["command_id"] = command.id

@@ -396,15 +396,15 @@ class TurnTracker:
 
     # what ends a turn otherwise
 
-    def failed(self, now: float) -> None:
-        """The upstream reported an Error or the run ends."""
+    def failed(self, now: float, *, heard_out: bool = False) -> None:
+        """The upstream reported an Error or the run ends; ``heard_out``: what was being said was said to its end."""
         self._settle()
         self._abandoned = None
         self._end_beside("error", now)
         waiting = list(self._waiting)
         self._waiting.clear()
         if self.current is not None:
-            self._end("error", now)
+            self._end("completed" if heard_out and self.current.first_audio_at is not None else "error", now)
             self._settle()
         for turn in waiting:
             self._close(turn, "error", now)
