@@ -1,6 +1,7 @@
 """Commands that look and change nothing: the settings in effect, the machine, the shell's variables."""
 
 import shlex
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -16,10 +17,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(*, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Print the configuration in effect, secrets masked."""
+    """Print the configuration in effect, secrets masked; say what keeps functions that it declares from working."""
+    from agentd.functions.faults import declared_faults
     from agentd.protocol.masking import masked
 
-    document = settings_from(config).model_dump(mode="json")
+    settings = settings_from(config)
+    document = settings.model_dump(mode="json")
     if document["deepgram"]["api_key"]:
         document["deepgram"]["api_key"] = "***"
     document["deepgram"]["proxy"] = _without_password(document["deepgram"]["proxy"])
@@ -33,6 +36,11 @@ def check(*, config: ConfigOption = None, json: JsonOption = False) -> None:
         print_json(document)
     else:
         _print_toml(document)
+    faults = declared_faults(settings.functions, settings.security.allowed_endpoints)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    if faults:
+        raise typer.Exit(1)
 
 
 def doctor(

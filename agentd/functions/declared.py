@@ -1,7 +1,45 @@
-"""What the tables of the configuration have in common: their options as every function has them."""
+"""What the tables of the configuration that declare functions have in common."""
 
-from agentd.config.functions import OptionTable
+from collections.abc import Collection, Mapping
+
+from agentd.config.functions import DeclaredTable, OptionTable, Text
+from agentd.functions.credentials import CredentialMissing, Credentials
 from agentd.functions.options import Options
+from agentd.functions.references import SchemaFault
+from agentd.functions.registry import FunctionSpec, Kind
+from agentd.protocol.origins import CONFIG_KEY, origin_of
+
+
+class Unusable(Exception):
+    """A table that cannot be used; the text says why."""
+
+
+FAULTS = (Unusable, SchemaFault, CredentialMissing)
+"""What keeps the functions of a table away, and nothing else."""
+
+
+def place_of(kind: Kind, name: str) -> str:
+    """The table, as people write it."""
+    return f"[functions.{kind}.{name}]"
+
+
+def spec_of(kind: Kind, name: str, table: DeclaredTable, parameters: dict[str, object]) -> FunctionSpec:
+    """The function that a table describes.
+
+    Args:
+        parameters: JSON Schema of the arguments, without references.
+    """
+    return FunctionSpec(
+        name=name,
+        description=table.description,
+        parameters=parameters,
+        tier=table.tier,
+        timeout_s=table.timeout_s,
+        place=place_of(kind, name),
+        examples=table.examples,
+        kind=kind,
+        options=options_of(table),
+    )
 
 
 def options_of(table: OptionTable) -> Options:
@@ -16,3 +54,30 @@ def options_of(table: OptionTable) -> Options:
         background=table.background,
         result=table.say,
     )
+
+
+def require_allowed(url: str, allowed_endpoints: Collection[str]) -> None:
+    """Refuse an address whose origin the operator did not list.
+
+    Raises:
+        Unusable: it is not in ``[security] allowed_endpoints``.
+    """
+    origin = origin_of(url)
+    if origin is None:
+        raise Unusable(f"url does not begin with a plain origin, such as https://api.example.org, for {CONFIG_KEY}")
+    if origin not in {origin_of(entry) for entry in allowed_endpoints}:
+        raise Unusable(f"{origin} is not in {CONFIG_KEY}; add it there if the daemon may call it")
+
+
+def headers_of(table: Mapping[str, Text], credentials: Credentials) -> dict[str, str]:
+    """The headers with their credentials. Blocking: small files.
+
+    Raises:
+        CredentialMissing: one cannot be had.
+        Unusable: one does not fit into a header.
+    """
+    headers: dict[str, str] = credentials.resolve(table)
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise Unusable(f"the credential of the header {name} holds characters that no header has")
+    return headers

@@ -12,7 +12,7 @@ from agentd.clock import rfc3339
 from agentd.config.functions import declared
 from agentd.functions.arguments import Arguments, from_table
 from agentd.functions.call import InvalidArguments
-from agentd.functions.declared import options_of
+from agentd.functions.declared import place_of, spec_of
 from agentd.functions.delegations import Delegations
 from agentd.functions.provider import Admitted, Loading, Serve
 from agentd.functions.references import SchemaFault
@@ -99,23 +99,10 @@ async def load_delegated(loading: Loading) -> DelegatedFunctions:
     specs: list[FunctionSpec] = []
     problems: list[LoadProblem] = []
     for name, table in declared(loading.tables).delegated.items():
-        place = f"[functions.delegated.{name}]"
         try:
             readers[name] = Arguments(from_table(table.parameters))
         except SchemaFault as fault:
-            problems.append(LoadProblem(place, None, f"parameters: {fault}"))
-            continue
-        specs.append(
-            FunctionSpec(
-                name=name,
-                description=table.description,
-                parameters=readers[name].parameters,
-                tier=table.tier,
-                timeout_s=table.timeout_s,
-                place=place,
-                examples=table.examples,
-                kind="delegated",
-                options=options_of(table),
-            )
-        )
+            problems.append(LoadProblem(place_of("delegated", name), None, f"parameters: {fault}"))
+        else:
+            specs.append(spec_of("delegated", name, table, readers[name].parameters))
     return DelegatedFunctions(readers, specs, problems, delegations=loading.delegations, actions=loading.actions)

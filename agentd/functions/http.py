@@ -6,7 +6,7 @@ is sent once: it gets a connection of its own, for on a kept one nobody could sa
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -21,14 +21,12 @@ from agentd.config.functions import HttpTable, declared
 from agentd.functions import pointer
 from agentd.functions.arguments import Arguments, from_table
 from agentd.functions.call import InvalidArguments
-from agentd.functions.credentials import CredentialMissing, Credentials
-from agentd.functions.declared import options_of
+from agentd.functions.credentials import Credentials
+from agentd.functions.declared import FAULTS, Unusable, headers_of, place_of, require_allowed, spec_of
 from agentd.functions.places import UrlTemplate, as_text
 from agentd.functions.provider import Admitted, Loading, Serve
-from agentd.functions.references import SchemaFault
 from agentd.functions.registry import FunctionSpec, LoadProblem
 from agentd.functions.wire import Reply
-from agentd.protocol.origins import CONFIG_KEY, origin_of
 from agentd.supervise import Nursery
 
 CONNECT_S: Final = 5.0
@@ -183,65 +181,43 @@ class HttpFunctions:
 
 async def load_http(loading: Loading) -> HttpFunctions:
     """Make the functions of ``[functions.http.*]``; nothing is connected yet."""
-    tables = declared(loading.tables).http
     credentials = Credentials(loading.credentials)
-    allowed = {origin_of(entry) for entry in loading.allowed_endpoints} - {None}
     requests: dict[str, _Request] = {}
     specs: list[FunctionSpec] = []
     problems: list[LoadProblem] = []
-    for name, table in tables.items():
-        place = f"[functions.http.{name}]"
+    for name, table in declared(loading.tables).http.items():
         try:
-            requests[name] = await asyncio.to_thread(_request, table, allowed, credentials)
-        except (SchemaFault, CredentialMissing, _Unusable) as fault:
-            problems.append(LoadProblem(place, None, str(fault)))
-            continue
-        specs.append(
-            FunctionSpec(
-                name=name,
-                description=table.description,
-                parameters=requests[name].reader.parameters,
-                tier=table.tier,
-                timeout_s=table.timeout_s,
-                place=place,
-                examples=table.examples,
-                kind="http",
-                options=options_of(table),
-            )
-        )
+            requests[name] = await asyncio.to_thread(request_of, table, loading.allowed_endpoints, credentials)
+        except FAULTS as fault:
+            problems.append(LoadProblem(place_of("http", name), None, str(fault)))
+        else:
+            specs.append(spec_of("http", name, table, requests[name].reader.parameters))
     return HttpFunctions(requests, specs, problems, answer_bytes=loading.limits.function_answer_bytes, nursery=loading.nursery)
 
 
-class _Unusable(Exception):
-    """A table that cannot be used; the text says why."""
+def request_of(table: HttpTable, allowed_endpoints: Collection[str], credentials: Credentials) -> _Request:
+    """The request of a table. Blocking: small files.
 
-
-def _request(table: HttpTable, allowed: set[str | None], credentials: Credentials) -> _Request:
-    origin = origin_of(table.url)
-    if origin is None:
-        raise _Unusable(f"url does not begin with a plain origin, such as https://api.example.org, for {CONFIG_KEY}")
-    if origin not in allowed:
-        raise _Unusable(f"{origin} is not in {CONFIG_KEY}; add it there if the daemon may call it")
+    Raises:
+        Unusable, SchemaFault, CredentialMissing: it cannot be made.
+    """
+    require_allowed(table.url, allowed_endpoints)
     reader = Arguments(from_table(table.parameters))
     template = UrlTemplate(table.url)
     required = {*reader.parameters.get("required", ()), *_with_default(reader)}
     for name in sorted(template.names):
         if name not in reader.names:
-            raise _Unusable(f"url has a place {{{name}}}, and parameters have no {name}")
+            raise Unusable(f"url has a place {{{name}}}, and parameters have no {name}")
         if name not in required:
-            raise _Unusable(f"{name} stands in url, so it cannot be left out: make it required or give it a default")
-    headers = credentials.resolve(table.headers)
-    for name, value in headers.items():
-        if not (value.isascii() and value.isprintable()):
-            raise _Unusable(f"the credential of the header {name} holds characters that no header has")
+            raise Unusable(f"{name} stands in url, so it cannot be left out: make it required or give it a default")
     query, body = credentials.resolve(table.query), credentials.resolve(table.body or {})
     taken = (reader.names - template.names) & {*query, *body}
     if taken:
-        raise _Unusable(f"{', '.join(sorted(taken))} is an argument and a fixed value at once")
+        raise Unusable(f"{', '.join(sorted(taken))} is an argument and a fixed value at once")
     return _Request(
         method=table.method,
         template=template,
-        headers=_HEADERS | headers,
+        headers=_HEADERS | headers_of(table.headers, credentials),
         query=query,
         body=body,
         arguments=table.arguments or ("query" if table.method in {"GET", "DELETE"} else "json"),

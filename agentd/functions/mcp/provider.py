@@ -13,6 +13,7 @@ import structlog
 from agentd.config import LimitSettings
 from agentd.config.functions import McpTable, ToolTable
 from agentd.functions.call import InvalidArguments
+from agentd.functions.declared import place_of
 from agentd.functions.mcp.process import Command
 from agentd.functions.mcp.reach import Access, Reach
 from agentd.functions.mcp.server import Server
@@ -150,7 +151,7 @@ class McpFunctions:
         tools: dict[str, tuple[Server, Tool]] = {}
         problems = list(self._static)
         for name, configured in self._configured.items():
-            place = f"[functions.mcp.{name}]"
+            place = place_of("mcp", name)
             problems += [LoadProblem(place, None, fault, passing=True) for fault in self._of(configured, tools)]
         self._tools, self.problems = tools, tuple(problems)
         self.specs = tuple(tool.spec for _, tool in tools.values())

@@ -10,7 +10,7 @@ import orjson
 
 from agentd.config.functions import FUNCTION_NAME, McpTable, OptionTable, Tier, ToolTable
 from agentd.functions.arguments import Arguments
-from agentd.functions.declared import options_of
+from agentd.functions.declared import options_of, place_of
 from agentd.functions.mcp.reach import Told
 from agentd.functions.references import SchemaFault
 from agentd.functions.registry import FunctionSpec
@@ -72,7 +72,7 @@ def as_function(server: str, table: McpTable, told: Told, *, changed: bool) -> T
         parameters=reader.parameters,
         tier="high" if changed else own.tier,
         timeout_s=effective.timeout_s,
-        place=f"[functions.mcp.{server}]",
+        place=place_of("mcp", server),
         examples=effective.examples,
         kind="mcp",
         options=options_of(effective),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from agentd.functions.registry import FunctionSpec, LoadProblem, assemble
 
 
@@ -25,3 +27,17 @@ def test_only_reading_functions_may_be_called_before_the_turn_is_certain() -> No
 def test_a_problem_reads_as_place_and_reason() -> None:
     assert str(LoadProblem("x.py", 4, "why")) == "x.py:4: why"
     assert str(LoadProblem("x.py", None, "why")) == "x.py: why"
+
+
+def test_a_tool_of_a_server_takes_no_name_from_what_the_operator_declared() -> None:
+    tool = replace(spec("set_light", "x.py"), kind="mcp", place="[functions.mcp.files]", line=None)
+    registry = assemble([tool, spec("set_light", "home.py"), replace(tool, name="read")], [])
+    assert {name: found.kind for name, found in registry.specs.items()} == {"read": "mcp", "set_light": "handler"}
+    (problem,) = registry.problems
+    assert (problem.place, problem.passing) == ("[functions.mcp.files]", True)
+    assert "home.py" in problem.reason
+
+
+def test_a_problem_points_to_its_place() -> None:
+    assert LoadProblem("[functions.http.weather]", None, "").pointer == "/functions/http/weather"
+    assert LoadProblem("/srv/functions/home.py", 4, "").pointer == "/home.py/4"

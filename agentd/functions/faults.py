@@ -1,0 +1,45 @@
+"""Looks for what is wrong with the declared functions of a configuration, without a daemon; for commands."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from agentd.config.functions import Credential, declared
+from agentd.functions.arguments import Arguments, from_table
+from agentd.functions.credentials import Credentials
+from agentd.functions.declared import FAULTS, place_of
+from agentd.functions.http import request_of
+from agentd.functions.mcp.tables import access_of
+from agentd.functions.registry import Kind, LoadProblem
+
+
+class _Unseen(Credentials):
+    """Credentials that only the daemon may see: each counts as there."""
+
+    def read(self, wanted: Credential) -> str:
+        return wanted.credential
+
+
+def declared_faults(tables: Mapping[str, Mapping[str, Any]], allowed_endpoints: Collection[str]) -> list[LoadProblem]:
+    """What would keep functions of ``[functions.http.*]``, ``mcp`` and ``delegated`` away. Starts and reaches nothing."""
+    found, unseen = declared(tables), _Unseen(None, {})
+    problems: list[LoadProblem] = []
+
+    def note(kind: Kind, name: str, fault: Exception) -> None:
+        problems.append(LoadProblem(place_of(kind, name), None, str(fault)))
+
+    for name, http in found.http.items():
+        try:
+            request_of(http, allowed_endpoints, unseen)
+        except FAULTS as fault:
+            note("http", name, fault)
+    for name, mcp in found.mcp.items():
+        try:
+            access_of(mcp, allowed_endpoints, unseen)
+        except FAULTS as fault:
+            note("mcp", name, fault)
+    for name, delegated in found.delegated.items():
+        try:
+            Arguments(from_table(delegated.parameters))
+        except FAULTS as fault:
+            note("delegated", name, fault)
+    return problems
