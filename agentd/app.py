@@ -30,6 +30,7 @@ from agentd.engine.child import EngineChild
 from agentd.errors import AgentdError, ConfigError, EngineNotReady, Unavailable
 from agentd.functions.audit import Audit
 from agentd.functions.service import Functions
+from agentd.functions.watch import watch
 from agentd.http.deps import HttpDeps, Readiness
 from agentd.http.runner import make_runner
 from agentd.http.server import adopt, build_app
@@ -269,8 +270,11 @@ async def _serve(settings: Settings, read: Callable[[], Settings] | None) -> int
 
 @asynccontextmanager
 async def _reloading(daemon: Daemon) -> AsyncIterator[None]:
-    """At SIGHUP read the certificate and the configuration again, while the block runs."""
+    """At SIGHUP read the certificate and the configuration again, while the block runs; at changes, if wanted, the handlers."""
     nursery = Nursery()
+    paths = daemon.settings.paths
+    if paths.watch_functions:
+        nursery.start(watch(paths.functions_dir, daemon.functions.reload, _say), name="app:watch")
 
     async def reload() -> None:
         notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")

@@ -45,9 +45,13 @@ def settings_from(
     state_dir: Path | None = None,
     host: str | None = None,
     port: int | None = None,
+    watch: bool = False,
 ) -> "Settings":
     """The settings with what the command line says over them."""
     from agentd.config import load
 
-    overrides: dict[str, Any] = {"server": {"host": host, "port": port}, "paths": {"state_dir": state_dir}}
+    overrides: dict[str, Any] = {
+        "server": {"host": host, "port": port},
+        "paths": {"state_dir": state_dir, "watch_functions": watch or None},
+    }
     return load(config, overrides)

@@ -32,9 +32,11 @@ def serve(
     host: HostOption = None,
     port: PortOption = None,
     state_dir: StateDirOption = None,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Load function handlers anew whenever their files change.")] = False,
 ) -> None:
     """Run the daemon in the foreground."""
-    read = partial(settings_from, config, state_dir=state_dir, host=host, port=port)
+    read = partial(settings_from, config, state_dir=state_dir, host=host, port=port, watch=watch)
     settings = read()
     from agentd.app import run
 

@@ -151,6 +151,8 @@ class PathSettings(Section):
     """Tokens, stored values, recordings. Default: $STATE_DIRECTORY, else $XDG_STATE_HOME/agentd, else ~/.local/state/agentd."""
     functions_dir: Path = Path("functions")
     """Your function handlers, one Python file per subject."""
+    watch_functions: bool = False
+    """Load the handlers anew whenever a file changes, as `agentd serve --watch` does: for writing them, not for a service."""
 
     @field_validator("state_dir", "functions_dir")
     @classmethod
