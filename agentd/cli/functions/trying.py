@@ -112,7 +112,8 @@ async def _run(at: "Bench", spec: "FunctionSpec", tried: "Tried") -> "Tried":
     answers: list[str] = []
     for name, arguments in tried.calls:
         outcome, _ = await at.call(name, arguments, session_id=session_id)
-        answers.append(outcome.content)
+        asked = outcome.result.get("say") if isinstance(outcome.result, dict) else None
+        answers.append(asked if isinstance(asked, str) else outcome.content)
         if outcome.outcome != "ok":
             return replace(tried, verdict="failed", detail=f"{outcome.outcome}: {outcome.content}")
     return replace(tried, detail=" ".join(answers))
