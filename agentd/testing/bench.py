@@ -125,12 +125,13 @@ async def _ask(functions: Functions, spec: FunctionSpec, session_id: str | None,
 
 
 @asynccontextmanager
-async def bench(settings: Settings) -> AsyncIterator[Bench]:
+async def bench(settings: Settings, *, credentials: Path | None = None) -> AsyncIterator[Bench]:
     """The functions of ``settings``, loaded as by the daemon.
 
     Args:
         settings: ``paths.functions_dir`` says which, ``paths.state_dir`` where values are kept; ``functions``, ``agents``,
             ``limits`` and ``security`` count too. An agent without a profile may ask for everything.
+        credentials: the folder of credentials; by default where the state is.
     """
     store = Store(settings.paths.state_dir, settings.store)
     audit = Audit(settings.paths.state_dir, store, settings.store)
@@ -153,7 +154,7 @@ async def bench(settings: Settings) -> AsyncIterator[Bench]:
             config=settings.functions,
             actions=lambda name: made[0].sessions.get(name) if made else None,
             allowed_endpoints=settings.security.allowed_endpoints,
-            credentials=settings.paths.state_dir / "credentials",
+            credentials=credentials or settings.paths.state_dir / "credentials",
             policy_of=policy,
         )
         made.append(Bench(functions))

@@ -1,8 +1,8 @@
 """Every shell block of docs/ that talks to the daemon runs, as it stands, against a real one.
 
 A block is told by the address in it (``$A``). What cannot run here says so itself, in a comment before the block:
-``<!-- not run: it needs a microphone -->``. The README, docs/steering.md and docs/functions.md have tests of their own, which look at
-the answers too.
+``<!-- not run: it needs a microphone -->``. The README, docs/steering.md and docs/functions.md have tests of their own, which
+look at the answers too.
 """
 
 import re

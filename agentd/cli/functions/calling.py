@@ -1,12 +1,10 @@
 """Calls without a conversation: through the daemon, or here with the files of a folder."""
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agentd.cli.functions.common import DirectoryOption, NameArgument, folder_settings
+from agentd.cli.functions.common import DirectoryOption, NameArgument, folder_bench, folder_settings
 from agentd.cli.options import ConfigOption, StateDirOption, settings_from
 
 if TYPE_CHECKING:
@@ -77,11 +75,10 @@ def _here(name: str, arguments: dict[str, Any], agent: str | None, settings: "Se
 
     from agentd.cli.output import quiet_log
     from agentd.errors import AgentNotFound
-    from agentd.testing.bench import bench
     from agentd.testing.handlers import called
 
-    async def make(folder: Path) -> dict[str, Any]:
-        async with bench(settings.model_copy(update={"paths": settings.paths.model_copy(update={"state_dir": folder})})) as at:
+    async def make() -> dict[str, Any]:
+        async with folder_bench(settings) as at:
             at.confirmer.approve = confirm
             session_id, _ = at.open_session()
             made = asdict(await called(at, name, arguments, session_id=session_id, agent=agent or NOBODY))
@@ -90,8 +87,7 @@ def _here(name: str, arguments: dict[str, Any], agent: str | None, settings: "Se
     quiet_log()
     if agent is not None and agent not in settings.agents:
         raise AgentNotFound(f"There is no agent {agent!r} in the configuration. Known: {', '.join(settings.agents) or 'none'}.")
-    with tempfile.TemporaryDirectory(prefix="agentd-") as folder:
-        return asyncio.run(make(Path(folder)))
+    return asyncio.run(make())
 
 
 NOBODY = "nobody"

@@ -2,7 +2,9 @@
 
 import ast
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,7 @@ from agentd.cli.options import settings_from
 if TYPE_CHECKING:
     from agentd.config import Settings
     from agentd.functions.registry import FunctionSpec, Registry
+    from agentd.testing.bench import Bench
 
 
 def function_names(context: typer.Context, incomplete: str) -> list[str]:
@@ -61,13 +64,34 @@ def folder_settings(config: Path | None, state_dir: Path | None, directory: Path
     return settings.model_copy(update={"paths": paths})
 
 
+@asynccontextmanager
+async def folder_bench(settings: "Settings") -> "AsyncIterator[Bench]":
+    """The functions of the configured folder, without a daemon: nothing of what they do lasts.
+
+    MCP servers are left to the daemon.
+    """
+    from agentd.testing.bench import bench
+
+    tables = {name: table for name, table in settings.functions.items() if name != "mcp"}
+    with tempfile.TemporaryDirectory(prefix="agentd-") as folder:
+        paths = settings.paths.model_copy(update={"state_dir": Path(folder)})
+        aside = settings.model_copy(update={"paths": paths, "functions": tables})
+        async with bench(aside, credentials=settings.paths.state_dir / "credentials") as at:
+            yield at
+
+
 def load_folder(settings: "Settings") -> "Registry":
-    """What the files of the configured folder offer."""
+    """What the files of the configured folder and the tables of the configuration offer."""
+    import asyncio
+
     from agentd.cli.output import quiet_log
-    from agentd.functions.service import check_directory
+
+    async def load() -> "Registry":
+        async with folder_bench(settings) as at:
+            return at.registry
 
     quiet_log()
-    return check_directory(settings.paths.functions_dir)
+    return asyncio.run(load())
 
 
 def print_problems(problems: Iterable[dict[str, Any]]) -> None:
@@ -75,6 +99,17 @@ def print_problems(problems: Iterable[dict[str, Any]]) -> None:
     for problem in problems:
         line = f":{problem['line']}" if problem.get("line") else ""
         print(f"not loaded: {problem.get('file')}{line}: {problem.get('reason')}")
+
+
+def off_of(registry: "Registry") -> list[dict[str, Any]]:
+    """What is switched off, as the API tells it."""
+    return [{"file": off.place, "reason": off.reason} for off in registry.off]
+
+
+def print_off(off: Iterable[dict[str, Any]]) -> None:
+    """One line each."""
+    for item in off:
+        print(f"off: {Path(str(item.get('file'))).name}: {item.get('reason')}")
 
 
 def problems_of(registry: "Registry") -> list[dict[str, Any]]:
@@ -103,7 +138,8 @@ def shown(spec: "FunctionSpec") -> dict[str, Any]:
 def place(item: dict[str, Any]) -> str:
     """Where a function is declared: the file's name and line, or the table."""
     file = str(item.get("file"))
-    return f"{Path(file).name}:{item['line']}" if item.get("line") else file
+    name = Path(file).name if file.endswith(".py") else file
+    return f"{name}:{item['line']}" if item.get("line") else name
 
 
 def note(text: str) -> None:

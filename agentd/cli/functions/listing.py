@@ -1,7 +1,7 @@
 """What there is: list, show, check."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,12 +11,17 @@ from agentd.cli.functions.common import (
     folder_settings,
     load_folder,
     note,
+    off_of,
     place,
+    print_off,
     print_problems,
     problems_of,
     shown,
 )
 from agentd.cli.options import ConfigOption, JsonOption, StateDirOption
+
+if TYPE_CHECKING:
+    from agentd.functions.registry import FunctionSpec
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,8 +48,11 @@ def list_functions(
     print_table(
         ("NAME", "TIER", "KIND", "STATE", "FILE", "DESCRIPTION"),
         [
-            (item["name"], item.get("tier"), item.get("kind"), "on", place(item), item.get("description"))
-            for item in listed["items"]
+            *(
+                (item["name"], item.get("tier"), item.get("kind"), "on", place(item), item.get("description"))
+                for item in listed["items"]
+            ),
+            *(("-", None, "handler", f"off: {off['reason']}", place(off), None) for off in listed.get("off") or ()),
         ],
     )
     print_problems(listed.get("problems") or [])
@@ -93,7 +101,7 @@ def check(
     registry = load_folder(folder_settings(config, None, directory))
     problems = problems_of(registry)
     if json:
-        print_json({"items": [shown(spec) for spec in registry.specs.values()], "problems": problems})
+        print_json({"items": [shown(spec) for spec in registry.specs.values()], "problems": problems, "off": off_of(registry)})
     elif schema:
         print_json([spec.declaration() for spec in registry.specs.values()])
         for problem in registry.problems:
@@ -102,10 +110,11 @@ def check(
         print_table(
             ("NAME", "TIER", "PLACE", "ARGUMENTS"),
             [
-                (spec.name, spec.tier, f"{spec.place}:{spec.line}", ", ".join(spec.parameters.get("properties", {})))
+                (spec.name, spec.tier, _where(spec), ", ".join(spec.parameters.get("properties", {})))
                 for spec in registry.specs.values()
             ],
         )
+        print_off(off_of(registry))
         print_problems(problems)
     if problems:
         raise typer.Exit(1)
@@ -122,7 +131,12 @@ def _listed(directory: Path | None, config: Path | None, state_dir: Path | None)
         )
         return answer
     registry = load_folder(folder_settings(config, state_dir, directory))
-    return {"items": [shown(spec) for spec in registry.specs.values()], "problems": problems_of(registry)}
+    items = [shown(spec) for spec in registry.specs.values()]
+    return {"items": items, "problems": problems_of(registry), "off": off_of(registry)}
+
+
+def _where(spec: "FunctionSpec") -> str:
+    return spec.place if spec.line is None else f"{spec.place}:{spec.line}"
 
 
 def _one(name: str, directory: Path | None, config: Path | None, state_dir: Path | None) -> dict[str, Any]:
@@ -144,8 +158,8 @@ def _one(name: str, directory: Path | None, config: Path | None, state_dir: Path
             note("No daemon is running; this is from the files.")
     registry = load_folder(folder_settings(config, state_dir, directory))
     if name not in registry.specs:
-        for problem in registry.problems:
-            note(f"not loaded: {problem}")
+        for problem in (*registry.problems, *registry.off):
+            note(f"{'off' if problem.off else 'not loaded'}: {problem}")
         raise FunctionNotFound(f"There is no function {name!r}; loaded are {', '.join(registry.specs) or 'none'}.")
     return shown(registry.specs[name])
 

@@ -1,13 +1,12 @@
 """Whether functions are understood: their own examples, heard by the offline thinker."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from agentd.cli.functions.common import DirectoryOption, folder_settings, function_names, note
+from agentd.cli.functions.common import DirectoryOption, folder_bench, folder_settings, function_names, note
 from agentd.cli.options import ConfigOption, JsonOption
 
 if TYPE_CHECKING:
@@ -53,8 +52,7 @@ def try_examples(
 
     settings = folder_settings(config, None, directory)
     quiet_log()
-    with tempfile.TemporaryDirectory(prefix="agentd-") as folder:
-        registry, wanted, tried = asyncio.run(_try(settings, Path(folder), what, run=run))
+    registry, wanted, tried = asyncio.run(_try(settings, what, run=run))
     problems = [str(problem) for problem in registry.problems]
     silent = [spec.name for spec in wanted if not spec.examples]
     if json:
@@ -67,15 +65,11 @@ def try_examples(
         raise typer.Exit(1)
 
 
-async def _try(
-    settings: "Settings", folder: Path, what: str | None, *, run: bool
-) -> tuple["Registry", list["FunctionSpec"], list["Tried"]]:
+async def _try(settings: "Settings", what: str | None, *, run: bool) -> tuple["Registry", list["FunctionSpec"], list["Tried"]]:
     """What is loaded, the functions that were to be tried, and what came of their examples."""
-    from agentd.testing.bench import bench
     from agentd.testing.understanding import try_examples
 
-    aside = settings.model_copy(update={"paths": settings.paths.model_copy(update={"state_dir": folder})})
-    async with bench(aside) as at:
+    async with folder_bench(settings) as at:
         wanted = _wanted(at.registry, what)
         specs = list(at.registry.specs.values())
         tried = await try_examples(specs, wanted, at.check)
@@ -106,7 +100,7 @@ async def _run(at: "Bench", spec: "FunctionSpec", tried: "Tried") -> "Tried":
     """Call what was understood, where that is harmless."""
     from dataclasses import replace
 
-    if tried.verdict != "ok" or spec.tier not in RUN_TIERS:
+    if tried.verdict != "ok" or spec.tier not in RUN_TIERS or spec.kind == "delegated":  # nobody is there to answer
         return tried
     session_id, _ = at.open_session()
     answers: list[str] = []

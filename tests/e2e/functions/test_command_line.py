@@ -109,9 +109,11 @@ async def test_new_refuses_names_and_tiers_that_would_not_load(tmp_path: Path, w
 async def test_functions_are_listed_with_what_did_not_load(daemon: FakeDaemon, tmp_path: Path) -> None:
     item = {"name": "set_light", "tier": "low", "kind": "handler", "file": "home.py", "line": 7, "description": "Turn lights on."}
     problem = {"file": "bad.py", "line": 3, "reason": "no tier"}
-    daemon.answers["GET /v1/functions"] = (200, {"items": [item], "problems": [problem]})
+    off = {"file": "/srv/functions/weather.py", "reason": "set [functions.weather] latitude"}
+    daemon.answers["GET /v1/functions"] = (200, {"items": [item], "problems": [problem], "off": [off]})
     ran = await functions("list", "--state-dir", daemon.state, cwd=tmp_path)
     assert re.search(r"set_light +low +handler +on +home.py:7 +Turn lights on\.", ran.out)
+    assert re.search(r"- +handler +off: set \[functions.weather\] latitude +weather.py", ran.out)
     assert "not loaded: bad.py:3: no tier" in ran.out
 
 
@@ -120,6 +122,30 @@ async def test_a_folder_is_listed_without_a_daemon(folder: Path, tmp_path: Path)
     assert re.search(r"feed_cat +low +handler +on +cat.py:6 +Feed the cat\.", ran.out)
     listed = json.loads((await functions("list", "--directory", folder, "--json", cwd=tmp_path)).out)
     assert [item["name"] for item in listed["items"]] == ["feed_cat", "find_cat"]
+
+
+async def test_the_tables_of_the_configuration_count(folder: Path, tmp_path: Path) -> None:
+    (folder / "bell.py").write_text(
+        'from agentd.functions import CallContext, function\nREQUIRES = ("sound",)\n'
+        '@function(tier="read")\ndef ring(ctx: CallContext) -> str:\n    """Ring."""\n    return ctx.config["sound"]\n'
+    )
+    ran = await functions("check", folder, cwd=tmp_path)
+    assert ran.status == 0
+    assert "off: bell.py: set [functions.bell] sound" in ran.out
+    (tmp_path / "config.toml").write_text(
+        '[security]\nallowed_endpoints = ["http://127.0.0.1:9"]\n[functions.cat]\nenabled = false\n'
+        '[functions.bell]\nsound = { credential = "bell" }\n'
+        '[functions.http.get_pool]\ndescription = "Tell how warm the pool is."\ntier = "read"\nurl = "http://127.0.0.1:9/"\n'
+    )
+    (tmp_path / "state" / "credentials").mkdir(parents=True)
+    (tmp_path / "state" / "credentials" / "bell").write_text("ding")
+    (tmp_path / "state" / "credentials" / "bell").chmod(0o600)
+    listed = await functions("list", "-d", folder, "--state-dir", "state", cwd=tmp_path)
+    assert re.search(r"ring +read +handler +on +bell.py:3 ", listed.out), listed.out
+    assert re.search(r"get_pool +read +http +on +\[functions\.http\.get_pool\] ", listed.out)
+    assert re.search(r"off: set \[functions\.cat\] enabled = true +cat\.py", listed.out)
+    called = await functions("call", "ring", "-d", folder, "--state-dir", "state", cwd=tmp_path)
+    assert json.loads(called.out)["content"] == "ding"
 
 
 async def test_show_prints_what_a_model_is_told_with_and_without_a_daemon(folder: Path, tmp_path: Path) -> None:
@@ -220,6 +246,24 @@ async def test_a_local_call_shows_what_came_of_it_and_leaves_nothing(folder: Pat
     invalid = await functions("call", "feed_cat", "portions=many", "-d", folder, cwd=tmp_path)
     assert json.loads(invalid.out)["outcome"] == "invalid"
     assert sorted(tmp_path.iterdir()) == [folder]
+
+
+async def test_what_is_dangerous_is_called_here_only_if_confirmed(tmp_path: Path) -> None:
+    folder = tmp_path / "handlers"
+    folder.mkdir()
+    (folder / "gate.py").write_text(
+        "from agentd.functions import function\n"
+        '@function(tier="high")\ndef open_gate() -> str:\n    """Open the gate."""\n    return "Open."\n'
+    )
+    (tmp_path / "config.toml").write_text('[agents.guest]\nprompt = "A guest."\n')
+    refused = await functions("call", "open_gate", "-d", folder, cwd=tmp_path)
+    assert (refused.status, json.loads(refused.out)["outcome"]) == (1, "denied")
+    assert json.loads((await functions("call", "open_gate", "-d", folder, "--yes", cwd=tmp_path)).out)["content"] == "Open."
+    guest = await functions("call", "open_gate", "-d", folder, "--yes", "--agent", "guest", cwd=tmp_path)
+    assert "not available to this agent" in json.loads(guest.out)["content"]
+    nobody = await functions("call", "open_gate", "-d", folder, "--agent", "stranger", cwd=tmp_path)
+    assert (nobody.status, nobody.out) == (1, "")
+    assert "There is no agent 'stranger'" in nobody.err
 
 
 # --- test ------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestServer
 from tests.support.daemon import ROOT, DaemonProcess, daemon_process
 from tests.support.shell import Shell
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(300)]
 
 PAGE = (ROOT / "docs/functions.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
