@@ -117,6 +117,13 @@ async def read_broken_mail() -> str:
 
 
 @function(tier="low")
+async def go_on_as(ctx: CallContext, agent: str) -> str:
+    """Hand the conversation over."""
+    await ctx.hand_over(agent)
+    return f"Goes on as {agent}."
+
+
+@function(tier="low")
 async def plan(ctx: CallContext, function: str, arguments: dict[str, Any] = {}, seconds: float = 0) -> str:
     """Have a function called later."""
     await ctx.later(seconds, call=function, arguments=arguments)
@@ -136,6 +143,7 @@ AGENTS: Final[dict[str, str]] = {
     "night": f'allow_high = {_HIGH}\nunconfirmed_high = ["unlock"]\nquiet_hours = ["00:00-12:00", "12:00-00:00"]\n',
     "shed": f'allow_high = {_HIGH}\nunconfirmed_high = ["unlock"]\nargument_limits = {{ unlock = {{ door = ["shed"] }} }}\n',
     "phone": f'allow_high = {_HIGH}\nunconfirmed_high = ["unlock"]\nhigh_callers = ["+4312345"]\n',
+    "clerk": 'hand_over = ["trusting"]\n',
     "deaf": f'allow_high = {_HIGH}\nunconfirmed_high = ["unlock"]\nconfirmation_text = ""\n',
 }
 """The profiles of the house, by name."""
