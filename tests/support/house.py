@@ -6,6 +6,7 @@ functions; nobody asks the gate.
 
 import asyncio
 import itertools
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -130,12 +131,34 @@ async def plan(ctx: CallContext, function: str, arguments: dict[str, Any] = {}, 
     return "Planned."
 '''
 
+ALARM: Final = """
+import json, sys
+
+TOOL = {"name": "disarm", "description": "Disarm the alarm.", "inputSchema": {"type": "object", "properties": {}}}
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "id" not in asked:
+        continue
+    method, result = asked["method"], {}
+    if method == "initialize":
+        result = {"protocolVersion": asked["params"]["protocolVersion"], "capabilities": {"tools": {}}}
+        result["serverInfo"] = {"name": "alarm", "version": "1"}
+    elif method == "tools/list":
+        result = {"tools": [TOOL]}
+    elif method == "tools/call":
+        with open(sys.argv[1], "a") as log:
+            log.write("alarm HIGH disarm\\n")
+        result = {"content": [{"type": "text", "text": "Disarmed."}]}
+    print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}), flush=True)
+"""
+"""An MCP server over stdio with one tool, whose tier nobody declares."""
+
 _AGENT: Final = 'prompt = "You are a house."\n[agents.{name}.settings.audio.output]\nencoding = "linear16"\nsample_rate = 16000\n'
-_HIGH: Final = '["unlock", "buy", "open_gate", "sell", "open_garage", "ring"]'
+_HIGH: Final = '["unlock", "buy", "open_gate", "sell", "open_garage", "ring", "disarm"]'
 
 AGENTS: Final[dict[str, str]] = {
     "door": f"allow_high = {_HIGH}\n",
-    "trusting": f'allow_high = {_HIGH}\nunconfirmed_high = ["unlock", "open_gate", "open_garage"]\n',
+    "trusting": f'allow_high = {_HIGH}\nunconfirmed_high = ["unlock", "open_gate", "open_garage", "disarm"]\n',
     "plain": "",
     "listed": 'functions = ["unlock", "lock", "status"]\n',
     "elsewhere": 'functions = ["lock", "status"]\nallow_high = ["unlock"]\n',
@@ -319,29 +342,38 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, *, confirmation_s: float = 20.0) -> AsyncIterator[House]:
+async def house(folder: Path, *, alarm: bool = True) -> AsyncIterator[House]:
     """A house, in whose hours there is room for many calls of tier high.
 
     Args:
-        confirmation_s: how long a call waits for its confirmation.
+        alarm: with the MCP server, which takes its time to start.
     """
     functions, log = folder / "functions", folder / "done.txt"
     functions.mkdir(mode=0o755, exist_ok=True)
     (functions / "house.py").write_text(HANDLERS, encoding="utf-8")
+    (folder / "alarm.py").write_text(ALARM, encoding="utf-8")
     async with scripted_engine({"default": []}) as peer, function_server() as devices:
         config = (
             f"default_agent = 'door'\n[engine]\nmode = 'never'\n"
             f"[deepgram]\napi_key = '{peer.key}'\nagent_url = '{peer.url}'\nrest_url = '{peer.http_url}'\n"
             f"[security]\nallowed_endpoints = ['{devices.origin}']\n"
-            f"[limits]\nhigh_calls_per_hour = 1000\nconfirmation_s = {confirmation_s}\n"
+            "[limits]\nhigh_calls_per_hour = 1000\nconfirmation_s = 20\n"
             + "".join(f"[agents.{name}]\n{keys}{_AGENT.format(name=name)}" for name, keys in AGENTS.items())
             + f"[functions.house]\nlog = '{log}'\n"
             + f"[functions.http.open_garage]\nurl = '{devices.origin}/garage'\nmethod = 'POST'\ntier = 'high'\n"
             "description = 'Open the garage.'\n"
             "[functions.delegated.ring]\ntier = 'high'\ndescription = 'Call out.'\ntimeout_s = 5\n"
         )
+        if alarm:
+            command = f"command = '{sys.executable}'\nargs = ['{folder / 'alarm.py'}', '{log}']\n"
+            config += f"[functions.mcp.alarm]\n{command}tools = ['disarm']\n"
         async with daemon_process(folder, config, functions=functions) as daemon:
             tokens = TokenStore(daemon.state_dir)
             tokens.load_or_create()
             phone = {"Authorization": f"Bearer {tokens.create(frozenset({'confirm'}))}"}
+
+            async def armed() -> bool:
+                return not alarm or (await daemon.call("GET", "/v1/functions/disarm")).status == 200
+
+            await until(armed)
             yield House(daemon, peer, log, devices, tokens, phone)

@@ -216,6 +216,13 @@ async def a_device_is_reached_once_it_is_confirmed(home: House) -> None:
 
 
 @benign
+async def a_tool_of_an_mcp_server_is_called_once_it_is_confirmed(home: House) -> None:
+    model, before = await home.enter(), home.high()
+    assert "Disarmed." in await _confirmed(model, "disarm")
+    assert home.high() == before + 1
+
+
+@benign
 async def a_device_that_is_trusted_is_reached_at_once(home: House) -> None:
     model, before = await home.enter("trusting"), len(home.devices.calls)
     await _ok(model, "open_garage")

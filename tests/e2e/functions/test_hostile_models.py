@@ -65,6 +65,7 @@ REFUSED: Final[list[tuple[str, str, dict[str, Any], str, Any, str]]] = [
     ("an agent that is allowed it and does not list it", "elsewhere", {}, "unlock", {}, "denied"),
     ("an agent that needs no confirmation for what it is not allowed", "careless", {}, "unlock", {}, "denied"),
     ("a device, by an agent without a word about high", "plain", {}, "open_garage", {}, "denied"),
+    ("a tool of an MCP server, by an agent without a word about high", "plain", {}, "disarm", {}, "denied"),
     ("a client's function, by an agent without a word about high", "plain", {}, "ring", {}, "denied"),
     ("one in the background, by an agent without a word about high", "plain", {}, "sell", {}, "denied"),
     ("a session that was narrowed", "trusting", {"functions": ["lock"]}, "unlock", {}, "denied"),
@@ -135,7 +136,7 @@ async def test_what_is_refused_at_once(home: House, case: tuple[str, str, dict[s
 
 
 @together
-@pytest.mark.parametrize("name", ["unlock", "buy", "open_gate", "sell", "open_garage", "ring"])
+@pytest.mark.parametrize("name", ["unlock", "buy", "open_gate", "sell", "open_garage", "ring", "disarm"])
 async def test_whatever_runs_it_a_call_of_tier_high_waits(home: House, name: str) -> None:
     async def script(home: House) -> None:
         model = await home.enter()
@@ -498,6 +499,16 @@ async def a_mail_many_turns_ago_has_ended_the_trust(home: House) -> None:
 
 
 @attack
+async def what_a_tool_of_an_mcp_server_said_ends_the_trust(home: House) -> None:
+    model = await home.enter("trusting")
+    before = home.high()
+    assert "data_from_outside" in await model.call("disarm")
+    assert home.high() == before + 1
+    home.confirmed += 1  # its agent needs no confirmation for it, once
+    await _waits(model)
+
+
+@attack
 async def what_the_upstream_runs_itself_ends_the_trust(home: House) -> None:
     model = await home.enter("trusting")
     id_ = model.ask("web_search", {"q": "door"}, client_side=False)
@@ -856,8 +867,13 @@ def test_there_are_enough_of_them() -> None:
 # --- what needs a house of its own -----------------------------------------------------------------------------------
 
 
-async def test_a_confirmation_that_comes_too_late_confirms_nothing(tmp_path: Path) -> None:
-    async with house(tmp_path, confirmation_s=0.3) as home:
+async def test_what_comes_too_late_or_after_a_change_is_not_done(tmp_path: Path) -> None:
+    async with house(tmp_path, alarm=False) as home:
+        config = tmp_path / "config.toml"
+        kept = config.read_text(encoding="utf-8")
+        # its time is over
+        config.write_text(kept.replace("confirmation_s = 20", "confirmation_s = 0.3"), encoding="utf-8")
+        assert (await home.daemon.call("POST", "/v1/admin/reload")).status == 200
         model = await home.enter()
         id_ = model.ask("unlock")
         nonce = await model.waits(id_)
@@ -869,16 +885,11 @@ async def test_a_confirmation_that_comes_too_late_confirms_nothing(tmp_path: Pat
             answer = await home.confirming("POST", path, json=body)
             assert (answer.status, answer.json["code"]) == (409, "confirmation-over")
         assert (await model.event("ConfirmationSettled"))["outcome"] == "expired"
-        assert model.did == []
-
-
-async def test_rights_that_are_taken_away_while_a_call_waits_are_gone(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
-        model = await home.enter("door")
+        config.write_text(kept, encoding="utf-8")
+        assert (await home.daemon.call("POST", "/v1/admin/reload")).status == 200
+        # the agent may no longer
         id_ = model.ask("unlock")
         await model.waits(id_)
-        config = tmp_path / "config.toml"
-        kept = config.read_text(encoding="utf-8")
         config.write_text(kept.replace('allow_high = ["unlock", ', 'allow_high = ["lock", '), encoding="utf-8")
         assert (await home.daemon.call("POST", "/v1/admin/reload")).status == 200
         await model.approve(id_)
@@ -886,6 +897,7 @@ async def test_rights_that_are_taken_away_while_a_call_waits_are_gone(tmp_path: 
         assert "not available" in await model.call("unlock"), "the model was told of it, and the session began with it"
         config.write_text(kept, encoding="utf-8")
         assert (await home.daemon.call("POST", "/v1/admin/reload")).status == 200
+        # it is another function by now
         id_ = model.ask("unlock")
         await model.waits(id_)
         handlers = tmp_path / "functions" / "house.py"
@@ -899,14 +911,14 @@ async def test_rights_that_are_taken_away_while_a_call_waits_are_gone(tmp_path: 
 
 
 async def test_what_was_switched_off_or_tainted_stays_so_when_the_daemon_is_killed(tmp_path: Path) -> None:
-    async with house(tmp_path) as home:
+    async with house(tmp_path, alarm=False) as home:
         model = await home.enter("trusting")
         await model.call("read_mail")
         other = await home.enter("trusting")
         assert (await home.daemon.call("POST", "/v1/actions/disable")).status == 200
         home.daemon.process.kill()
         await home.daemon.process.wait()
-    async with house(tmp_path) as home:
+    async with house(tmp_path, alarm=False) as home:
         setting = (await home.daemon.call("GET", "/v1/actions")).json
         assert (setting["enabled"], setting["changed_by"]) == (False, "first")
         fresh = await home.enter("trusting")
