@@ -47,9 +47,7 @@ async def test_what_is_written_is_in_use_and_a_mistake_changes_nothing_and_is_to
     assert await told(daemon) == "one"
     (folder / "tell.py").write_text(HANDLER.replace("VERSION", "two"))
     (folder / "notes.txt").write_text("nothing to load")
-    await eventually(
-        lambda: any("tell.py changed. 1 functions are loaded anew." in line for line in daemon.stderr), "it was told"
-    )
+    await eventually(lambda: any("tell.py changed and is loaded. Functions: 1." in line for line in daemon.stderr), "it was told")
     assert await told(daemon) == "two"
 
     (folder / "more.py").write_text(HANDLER.replace("tell", "more").replace("tier=", ""))
