@@ -1,8 +1,8 @@
 """Every shell block of docs/ that talks to the daemon runs, as it stands, against a real one.
 
 A block is told by the address in it (``$A``). What cannot run here says so itself, in a comment before the block:
-``<!-- not run: it needs a microphone -->``. The README, docs/steering.md and docs/functions.md have tests of their own, which
-look at the answers too.
+``<!-- not run: it needs a microphone -->``. The README and the pages of ``OWN_TESTS`` have tests of their own, which look at
+the answers too.
 """
 
 import re
@@ -17,7 +17,8 @@ from tests.support.shell import Shell
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 ROOT = Path(__file__).parents[2]
-PAGES = [page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in {"steering.md", "functions.md"}]
+OWN_TESTS = {"steering.md", "functions.md", "functions-without-python.md"}
+PAGES = [page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in OWN_TESTS]
 
 BLOCK = re.compile(
     r"(?P<note><!-- not run: [^\n]+ -->\n+)?```(?:bash|sh|shell|console)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
