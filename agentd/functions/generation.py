@@ -2,9 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import structlog
 
 from agentd.config import LimitSettings
 from agentd.config.functions import RESERVED
@@ -19,8 +21,15 @@ from agentd.functions.registry import FunctionSpec, LoadProblem, Registry, assem
 from agentd.functions.wire import Reply
 from agentd.supervise import Nursery
 
+_log = structlog.get_logger("agentd.functions")
+
 CHECK_S: Final = 2.0
 """Reading arguments takes no longer."""
+
+PREPARE_AGAIN_S: Final = 5.0
+"""First pause before a file that could not prepare itself is loaded again; each is twice the one before, up to the last."""
+
+LAST_PAUSE_S: Final = 300.0
 
 
 class Generation:
@@ -37,6 +46,7 @@ class Generation:
         self.problems = problems
         self._files = files
         self._fleet = fleet
+        self._learning: list[asyncio.Task[None]] = []
 
     @property
     def busy(self) -> bool:
@@ -73,12 +83,38 @@ class Generation:
         self._fleet.release(worker)
         return reply
 
+    def learn(self, files: Sequence[HandlerFile], loading: Loading) -> None:
+        """Load these files again, each until it could prepare itself: what it asks may have been started after the daemon."""
+        for file in files:
+            self._learning.append(loading.nursery.start(self._learn(file, loading), name=f"functions:{file.name}:learn"))
+
+    async def _learn(self, file: HandlerFile, loading: Loading) -> None:
+        pause_s = PREPARE_AGAIN_S
+        while True:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LAST_PAUSE_S)
+            try:
+                ready = await self._fleet.load(file)
+            except WorkerGone as gone:
+                _log.warning("function_worker_failed", file=file.path.name, reason=str(gone))
+                continue
+            if not ready["unprepared"]:
+                break
+        learnt = [spec_of(file.path, function, file.sha256) for function in ready["functions"]]
+        self.specs = (*(spec for spec in self.specs if spec.place != str(file.path)), *learnt)
+        loading.changed()
+        _log.info("functions_prepared", file=file.path.name)
+
     def retire(self) -> None:
         """Calls under way may end, and their workers end with them."""
+        for task in self._learning:
+            task.cancel()
         self._fleet.retire()
 
     async def close(self) -> None:
         """End every worker."""
+        for task in self._learning:
+            task.cancel()
         await self._fleet.close()
 
 
@@ -129,7 +165,9 @@ async def load_folder(loading: Loading) -> Generation:
         for problem in ready.get("problems", ())
     ]
     problems += [_off(file, ", ".join(ready["missing"])) for file, ready in told if ready.get("missing")]
-    return Generation(specs, tuple(problems), {str(file.path): file for file in files}, fleet)
+    generation = Generation(specs, tuple(problems), {str(file.path): file for file in files}, fleet)
+    generation.learn([file for file, ready in told if ready.get("unprepared")], loading)
+    return generation
 
 
 def _enabled(file: HandlerFile, loading: Loading) -> bool:

@@ -35,11 +35,13 @@ class Loaded:
         handlers: by name; none with one fault.
         faults: every fault found.
         missing: keys that its table lacks; then nothing is offered, and nothing is wrong.
+        unprepared: what it offers is as written, for ``prepare`` failed; another time it may not.
     """
 
     handlers: dict[str, Handler] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    unprepared: bool = False
 
     def report(self) -> dict[str, Any]:
         """What the daemon is told, as JSON values."""
@@ -47,6 +49,7 @@ class Loaded:
             "functions": [handler.describe() for handler in self.handlers.values()],
             "problems": [{"line": fault.line, "reason": _json_text(fault.reason)} for fault in self.faults],
             "missing": self.missing,
+            "unprepared": self.unprepared,
         }
 
 
@@ -54,7 +57,8 @@ def load(path: Path, source: bytes, config: Mapping[str, Any], *, describe: bool
     """Run a file and look at what it declares.
 
     A file may have ``async def prepare(config)``: it runs before the functions are looked at, and may put into the lists
-    that their ``examples`` are what is only known now, such as the names of lamps. If it fails, the functions are as written.
+    that their ``examples`` are what is only known now, such as the names of lamps. If it fails, the functions are as written, and
+    the daemon loads the file again until it does not.
 
     Args:
         config: the file's table.
@@ -71,8 +75,7 @@ def load(path: Path, source: bytes, config: Mapping[str, Any], *, describe: bool
         collector.reset(token)
     if missing:
         return Loaded(missing=missing)
-    if describe:
-        _prepare(module, config)
+    unprepared = describe and not _prepare(module, config)
     handlers: dict[str, Handler] = {}
     faults: list[Fault] = []
     for declaration in declared:
@@ -85,7 +88,7 @@ def load(path: Path, source: bytes, config: Mapping[str, Any], *, describe: bool
             first = handlers[handler.name].line
             faults.append(Fault(f"{handler.name} is declared twice in this file, first in line {first}", handler.line))
         handlers[handler.name] = handler
-    return Loaded({} if faults else handlers, faults)
+    return Loaded({} if faults else handlers, faults, unprepared=unprepared)
 
 
 def _missing(module: ModuleType, config: Mapping[str, Any]) -> list[str]:
@@ -96,10 +99,11 @@ def _missing(module: ModuleType, config: Mapping[str, Any]) -> list[str]:
     return [key for key in required if config.get(key) in (None, "")]
 
 
-def _prepare(module: ModuleType, config: Mapping[str, Any]) -> None:
+def _prepare(module: ModuleType, config: Mapping[str, Any]) -> bool:
+    """Whether the file knows all it wanted to know."""
     prepare = module.__dict__.get("prepare")
     if not inspect.iscoroutinefunction(prepare):
-        return
+        return True
 
     async def bounded() -> None:
         async with asyncio.timeout(PREPARE_S):
@@ -113,6 +117,9 @@ def _prepare(module: ModuleType, config: Mapping[str, Any]) -> None:
         _log.warning("prepare() failed: %s", error)
     except Exception:  # noqa: BLE001 - a file may raise anything; what it offers does not depend on this
         traceback.print_exc()
+    else:
+        return True
+    return False
 
 
 def _execute(path: Path, source: bytes) -> ModuleType:

@@ -1,5 +1,6 @@
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,46 @@ async def test_files_may_share_code_and_may_be_called_like_a_module_of_python(be
     )
     await bench.start()
     assert (await bench.call("month")).content == "shared and shared November"
+
+
+async def test_a_file_that_could_not_learn_is_loaded_again_until_it_can(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentd.functions.generation.PREPARE_AGAIN_S", 0.05)
+    monkeypatch.setattr("agentd.functions.generation.LAST_PAUSE_S", 0.05)
+    names = tmp_path / "names"
+    bench.config = {"cats": {"names": str(names)}}
+    bench.write(
+        "cats.py",
+        """
+        from pathlib import Path
+        from typing import Annotated
+        from pydantic import Field
+
+        NAMES = []
+
+        async def prepare(config):
+            try:
+                NAMES.extend(Path(config["names"]).read_text().split())
+            except OSError:
+                raise FunctionError("the cats have no names yet") from None
+
+        @function(tier="low")
+        def feed(cat: Annotated[str, Field(examples=NAMES)]) -> str:
+            "Feed a cat."
+            return f"fed {cat}"
+        """,
+    )
+    await bench.start()
+
+    def offered() -> Any:
+        return bench.functions.registry.specs["feed"].parameters["properties"]["cat"].get("examples")
+
+    assert not offered()
+    assert (await bench.call("feed", cat="Tom")).content == "fed Tom"
+    names.write_text("Minka Tom")
+    await eventually(lambda: offered() == ["Minka", "Tom"], "the names are known")
+    assert (await bench.call("feed", cat="Minka")).content == "fed Minka"
 
 
 async def test_code_in_another_encoding_runs_as_written(bench: Bench) -> None:
