@@ -145,7 +145,11 @@ class Home:
         wanted = words(name)
         found = self._named(wanted, kind, candidates)
         if not found and not wanted - kind.words:
-            return candidates if place and kind.together else one_of(kind, candidates)
+            if place and kind.together:
+                return candidates
+            # "The curtain" is the one that is called so; "the blinds" may be any.
+            so_called = [thing for thing in candidates if wanted and any(wanted <= words(own) for own in thing.names)]
+            return one_of(kind, so_called if so_called and not wanted <= words(kind.word) else candidates)
         if found:
             plural = name.rstrip().endswith("s")
             return found if kind.together and (plural or place or self._is_area(wanted - kind.words)) else one_of(kind, found)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
+from agentd.functions import FunctionError
 from functions._home_assistant_home import Kind, look
 from functions._home_assistant_link import Link
 from functions._home_assistant_names import words
@@ -109,3 +110,5 @@ async def prepare(config: Mapping[str, Any]) -> None:
     THINGS[:] = [name for name in THINGS if name not in rooms | measured]
     for known in (SOURCES, PLACES):
         del known[MOST_NAMES:]
+    if home.starting:
+        raise FunctionError("Home Assistant is still starting; there may be more.")

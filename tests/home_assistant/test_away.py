@@ -10,7 +10,7 @@ import pytest
 
 from tests.home_assistant.conftest import Start
 from tests.support.certificates import certificate_for
-from tests.support.handlers import Bench
+from tests.support.handlers import Bench, eventually
 from tests.support.home_assistant import HomeAssistant, free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -21,6 +21,12 @@ SILENT = ("error", "Home Assistant does not answer.")
 async def answer(bench: Bench) -> tuple[str, str]:
     outcome = await bench.call("switch_light", light="bed light", on=False)
     return outcome.outcome, outcome.content
+
+
+def names(bench: Bench) -> list[str]:
+    """What the offline thinker knows of lights."""
+    light = bench.functions.registry.specs["switch_light"].parameters["properties"]["light"]
+    return list(light.get("examples", ()))
 
 
 async def test_without_a_home_assistant_the_functions_are_there_and_say_so(agentd: Start) -> None:
@@ -46,11 +52,16 @@ async def test_a_token_of_somebody_without_rights_needs_an_allow_list(agentd: St
     assert await answer(await agentd(token=token, allow=["light.*"])) == ("ok", "The Bed Light is off.")
 
 
-async def test_a_restart_is_survived_and_told_as_one(agentd: Start, house: HomeAssistant) -> None:
+async def test_a_restart_is_survived_and_told_as_one(
+    agentd: Start, house: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentd.functions.generation.PREPARE_AGAIN_S", 0.2)
     bench = await agentd()
     assert await answer(bench) == ("ok", "The Bed Light is off.")
     await house.stop()
     assert await answer(bench) == SILENT
+    early = await agentd()
+    assert not names(early)
     starting = asyncio.ensure_future(house.start())  # noqa: TID251 - of this test
     seen = set()
     async with asyncio.timeout(90):
@@ -59,6 +70,7 @@ async def test_a_restart_is_survived_and_told_as_one(agentd: Start, house: HomeA
             await asyncio.sleep(0.1)
     await starting
     assert SILENT[1] in seen
+    await eventually(lambda: "Bed Light" in names(early), "what was started before knows the names", bound_s=60)
     assert all(words == SILENT[1] or words.startswith(("There is no ", "The Bed Light ", "Home Assistant ref")) for words in seen)
 
 
