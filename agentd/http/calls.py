@@ -9,7 +9,7 @@ from agentd.door import require
 from agentd.errors import CallNotFound, ConfirmationOver, Conflict, FieldError, InvalidRequest, OwnConfirmation
 from agentd.http.answers import json_answer
 from agentd.http.bodies import Body, read_model
-from agentd.http.confirmations import decided
+from agentd.http.confirmations import decided, reaches
 from agentd.http.deps import DEPS, IDENTITY
 from agentd.http.models import Answer
 from agentd.http.sessions import run_of
@@ -61,6 +61,8 @@ async def _decide(request: web.Request, *, approve: bool, nonce: str | None) -> 
     except CallNotFound:
         await _call_of(run, call_id)
         raise Conflict(f"The call {call_id[:80]!r} does not wait for a confirmation.") from None
+    if not reaches(request, confirmation):
+        raise CallNotFound(f"There is no call {call_id[:80]!r} in this session.")
     if nonce is not None and nonce != confirmation.nonce:
         raise Conflict("The nonce belongs to another confirmation.")
     return decided(request, confirmation.nonce, approve=approve)

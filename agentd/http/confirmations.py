@@ -51,7 +51,7 @@ class Decided(Answer):
 async def index(request: web.Request) -> web.Response:
     """``GET /v1/confirmations``."""
     waiting = request.app[DEPS].functions.gate.confirmations.waiting()
-    mine = [one for one in waiting if _reaches(request, one)]
+    mine = [one for one in waiting if reaches(request, one)]
     shown, cursor = page(mine, Page.of(request), key=lambda one: f"{one.asked_at:020.6f} {one.run_id} {one.call_id}")
     return json_answer({"items": [_view(one) for one in shown], "next": cursor})
 
@@ -60,7 +60,7 @@ async def decide(request: web.Request) -> web.Response:
     """``POST /v1/confirmations``."""
     body = await read_model(request, DecisionBody)
     confirmations = request.app[DEPS].functions.gate.confirmations
-    if not _reaches(request, confirmations.find(body.nonce)):
+    if not reaches(request, confirmations.find(body.nonce)):
         raise ConfirmationNotFound("There is no such confirmation; GET /v1/confirmations lists those that wait.")
     return decided(request, body.nonce, approve=body.approve)
 
@@ -72,7 +72,7 @@ def decided(request: web.Request, nonce: str, *, approve: bool) -> web.Response:
     return json_answer({"call_id": given.call_id, "name": given.name, "approved": approve})
 
 
-def _reaches(request: web.Request, confirmation: Confirmation) -> bool:
+def reaches(request: web.Request, confirmation: Confirmation) -> bool:
     """True when the token is for the agent whose call it is."""
     return confirmation.agent is not None and serves(request, confirmation.agent)
 

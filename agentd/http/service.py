@@ -38,6 +38,7 @@ class Agent(Answer):
     upstream: Literal["deepgram", "engine"] | None
     functions: list[str]
     missing_functions: list[str] = Field(description="What the profile names and no file declares.")
+    withheld_functions: list[str] = Field(description="What the profile names and, being of tier high, `allow_high` does not.")
     settings: dict[str, Any] = Field(description="Prompts and greetings are left out without scope `transcripts`.")
 
 

@@ -180,6 +180,8 @@ class ClientSide:
             return  # the upstream has just failed: the session ends and says why
         given = message.wire()
         document = self._merge.settings(given)
+        if documents.messages(given):
+            conversation.dispatch.taint()
         if documents.agent_id(given) is None:
             conversation.dispatch.ours = self._merge.handled
             self._tell_clashes(given.get("agent"))

@@ -31,6 +31,7 @@ class Dispatch:
     Attributes:
         calls: those under way.
         count: calls that were not the upstream's own.
+        taint: to be called when something from outside gets into the conversation.
         ours: names of the functions the daemon runs where there is a client; all others are the client's.
     """
 
@@ -47,7 +48,7 @@ class Dispatch:
     ) -> None:
         self._functions = functions
         self.calls = Calls(functions, caller, self, client_s=limits.client_function_s)
-        self._taint: Callable[[], None] = lambda: functions.taint(caller.run_id)
+        self.taint: Callable[[], None] = lambda: functions.taint(caller.run_id)
         self.count = 0
         self.ours: frozenset[str] = frozenset()
         self._tracker = tracker
@@ -71,7 +72,7 @@ class Dispatch:
             arguments = _arguments(call.arguments)
             record = self._tracker.call_started(call.id, call.name, arguments, now, client_side=call.client_side)
             if not call.client_side:
-                self._taint()  # nobody has told us what the upstream's own functions bring in
+                self.taint()  # nobody has told us what the upstream's own functions bring in
                 shown.append(call)
                 continue
             self.count += 1
@@ -85,7 +86,7 @@ class Dispatch:
                 self.calls.start(link, call, record, answers.place())
             else:
                 shown.append(call)
-                self._taint()
+                self.taint()
                 self.calls.delegate(link, call, record, answers.place())
         if self._view is not None:
             self._view.calls_requested(request, frame, shown=shown, ours=ours)

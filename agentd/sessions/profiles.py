@@ -168,6 +168,8 @@ class Profiles:
         """The profile as it resolves, secrets masked (``GET /v1/agents/{name}``)."""
         name, profile = self.get(name)
         functions = self.functions(profile, registry, None)
+        named = [wanted for wanted in profile.functions or () if wanted in registry.specs]
+        offered = {spec.name for spec in functions}
         missing = [wanted for wanted in profile.functions or () if wanted not in registry.specs]
         try:
             upstream: str | None = self.upstream(profile)
@@ -179,6 +181,7 @@ class Profiles:
             "upstream": upstream,
             "functions": [spec.name for spec in functions],
             "missing_functions": missing,
+            "withheld_functions": [wanted for wanted in named if wanted not in offered],
             "settings": documents.masked(self.document(profile, StartSpec(), functions)),
         }
 

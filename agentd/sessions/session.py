@@ -25,6 +25,7 @@ from agentd.errors import (
 from agentd.functions.service import Functions
 from agentd.hub import Envelope, Hub
 from agentd.metrics import Metrics
+from agentd.protocol import settings as documents
 from agentd.sessions import views
 from agentd.sessions.asking import Asking
 from agentd.sessions.calls import Caller
@@ -108,7 +109,8 @@ class Session:
         self.ended_at: float | None = None
         self.started = asyncio.Event()
         self.ended = asyncio.Event()
-        deps.functions.run_started(run_id, tainted=spec.tainted)
+        told = bool(documents.messages(dict(spec.settings)))  # nobody knows where what was said before came from
+        deps.functions.run_started(run_id, tainted=spec.tainted or told)
         caller = Caller(id, run_id, agent, allowed, dict(spec.metadata), spec.started_by)
         self.conversation = Conversation(
             caller=caller,
