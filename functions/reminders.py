@@ -14,8 +14,7 @@ from pydantic import Field
 
 from agentd.functions import AskUser, CallContext, FunctionError, Pending, function
 
-DAILY = "daily/"
-"""Before the keys under which the store keeps when a daily reminder is due next."""
+LATEST_MIN = 366 * 24 * 60
 
 EARLY = timedelta(seconds=2)
 """A daily reminder that is called no earlier than this has come due; anything earlier is a user who sets it anew."""
@@ -31,9 +30,11 @@ EARLY = timedelta(seconds=2)
 )
 async def set_reminder(
     ctx: CallContext,
-    text: Annotated[str, Field(description='What to remind of, such as "call Anna"', min_length=1, max_length=200)],
+    text: Annotated[str, Field(description='What to remind of, such as "call Anna"', min_length=1, max_length=100)],
     *,
-    minutes: Annotated[float | None, Field(description="In how many minutes, if no time is given", gt=0, le=7 * 24 * 60)] = None,
+    minutes: Annotated[
+        float | None, Field(description="In how many minutes, if no time is given", gt=0, le=366 * 24 * 60)
+    ] = None,
     time: Annotated[time | None, Field(description="At which time of day, HH:MM on the 24 hour clock")] = None,
     date: Annotated[date | None, Field(description="On which day; left out: the next time it is that time")] = None,
     repeat: Annotated[Literal["once", "everyday"], Field(description="Whether to remind every day")] = "once",
@@ -59,13 +60,13 @@ async def set_reminder(
 @function(tier="read", examples=["Which reminders do I have?", "What are my reminders?"])
 async def list_reminders(ctx: CallContext) -> str:
     """Tell which reminders are set and when they are due."""
-    reminders = await ctx.pending()
+    reminders = await kept(ctx)
     if not reminders:
         return "There are no reminders."
     moment = now(ctx)
-    daily = await ctx.store.items(DAILY)
+    daily = await ctx.store.items(days(ctx))
     parts = [
-        f"{due(reminder, moment)}{' and every day' if DAILY + reminder.label in daily else ''}: {reminder.label}"
+        f"{due(reminder, moment)}{' and every day' if days(ctx) + reminder.label in daily else ''}: {reminder.label}"
         for reminder in reminders
     ]
     opening = "There is one reminder" if len(parts) == 1 else f"There are {len(parts)} reminders"
@@ -78,7 +79,7 @@ async def cancel_reminder(
     subject: Annotated[str, Field(description="Words of the reminder; empty if there is only one", max_length=200)] = "",
 ) -> str:
     """Cancel a reminder."""
-    reminders = await ctx.pending()
+    reminders = await kept(ctx)
     if not reminders:
         return "There are no reminders."
     meant = [reminder for reminder in reminders if set(subject.casefold().split()) <= set(reminder.label.casefold().split())]
@@ -87,13 +88,13 @@ async def cancel_reminder(
     if len(meant) > 1:
         raise AskUser(f"Which reminder: {', or '.join(reminder.label for reminder in meant)}?", argument="subject")
     await ctx.cancel_later(meant[0].id)
-    await ctx.store.delete(DAILY + meant[0].label)
+    await ctx.store.delete(days(ctx) + meant[0].label)
     return f"I will not remind you any more: {meant[0].label}."
 
 
 async def every_day(ctx: CallContext, text: str, time: time, moment: datetime) -> str:
     """Plan the next day's call of ``set_reminder``, which comes here again: it speaks, and plans the one after."""
-    stored = await ctx.store.get(DAILY + text)
+    stored = await ctx.store.get(days(ctx) + text)
     rings = stored is not None and datetime.fromisoformat(stored) - EARLY <= moment
     if rings:
         await ctx.say(f"Here is your reminder: {text}.")
@@ -103,10 +104,26 @@ async def every_day(ctx: CallContext, text: str, time: time, moment: datetime) -
     for other in await ctx.pending():
         if other.label == text:
             await ctx.cancel_later(other.id)
-    await ctx.store.set(DAILY + text, due.isoformat())
+    await ctx.store.set(days(ctx) + text, due.isoformat())
     again = {"text": text, "time": f"{time:%H:%M}", "repeat": "everyday"}
     await ctx.later((due - moment).total_seconds(), call="set_reminder", arguments=again, label=text)
     return f"I will remind you every day at {clock(due)}: {text}."
+
+
+async def kept(ctx: CallContext) -> list[Pending]:
+    """The reminders. A daily one that was dropped, because nobody was there for a whole day, is planned anew."""
+    planned = {reminder.label for reminder in await ctx.pending()}
+    for key, due in (await ctx.store.items(days(ctx))).items():
+        text = key.removeprefix(days(ctx))
+        if text not in planned:
+            await ctx.store.delete(key)  # it does not ring now
+            await every_day(ctx, text, datetime.fromisoformat(due).time(), now(ctx))
+    return await ctx.pending()
+
+
+def days(ctx: CallContext) -> str:
+    """Before the keys under which the store keeps when a daily reminder of this session is due next."""
+    return f"daily/{ctx.session_id}/"
 
 
 def now(ctx: CallContext) -> datetime:

@@ -20,7 +20,7 @@ from agentd.functions.plans import Plan, PlanStore
 from agentd.store import StoreUnavailable
 from agentd.supervise import Nursery
 
-MAX_S: Final = 7 * 86_400.0
+MAX_S: Final = 366 * 86_400.0
 LATE_S: Final = 86_400.0
 """What is later than this is of no use any more."""
 PER_SESSION: Final = 64
@@ -105,7 +105,7 @@ class Laters:
         """Plan it; the id is what ``cancel`` takes.
 
         Raises:
-            ValueError: a time that is not between now and a week, or not exactly one thing to do.
+            ValueError: a time that is not between now and a year, or not exactly one thing to do.
             NotPlanned: the session's or the daemon's limit, or the disk.
         """
         if not 0 <= seconds <= MAX_S:

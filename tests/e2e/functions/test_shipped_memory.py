@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.handlers import Bench, within
+from tests.support.handlers import Bench, eventually, within
 
 pytestmark = pytest.mark.e2e
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 async def shipped(bench: Bench) -> Bench:
-    for name in ("lists", "notes", "reminders"):
+    for name in ("lists", "notes", "reminders", "timers"):
         (bench.directory / f"{name}.py").write_bytes((ROOT / "functions" / f"{name}.py").read_bytes())
     await bench.start()
     return bench
@@ -123,3 +123,32 @@ async def test_a_daily_reminder_speaks_and_is_planned_for_the_next_day(shipped: 
     assert told.startswith("I will remind you every day at ")
     await within(15, shipped.session.changed.wait())
     assert shipped.session.did == [("say", "Here is your reminder: water the plants.", "queue")]
+
+
+async def test_timers_and_reminders_ring_in_the_session_that_asked_also_after_a_restart(shipped: Bench) -> None:
+    await said(shipped, "set_timer", minutes=3 / 60, name="tea")
+    await said(shipped, "set_timer", minutes=90)
+    await said(shipped, "set_reminder", text="check the oven", minutes=3 / 60)
+    await said(shipped, "set_reminder", text="pay the rent", minutes=40 * 24 * 60)
+    await restart(shipped)
+    assert "The timer has 1 hour" in await said(shipped, "list_timers")
+    assert "pay the rent" in await said(shipped, "list_reminders")
+    await eventually(lambda: len(shipped.session.did) == 2, "both rang", bound_s=15)
+    assert set(shipped.session.did) == {
+        ("say", "Your tea timer for 3 seconds is done.", "queue"),
+        ("say", "Here is your reminder: check the oven.", "queue"),
+    }
+    assert (await said(shipped, "list_timers")).startswith("The timer has 1 hour, 29 minutes")
+    assert await said(shipped, "cancel_reminder", subject="rent") == "I will not remind you any more: pay the rent."
+
+
+async def test_a_daily_reminder_outlasts_a_restart_and_is_planned_anew_where_it_was_dropped(shipped: Bench) -> None:
+    later = datetime.now().astimezone() + timedelta(hours=2)
+    await said(shipped, "set_reminder", text="water the plants", time=f"{later:%H:%M}", repeat="everyday")
+    await restart(shipped)
+    assert "and every day: water the plants." in await said(shipped, "list_reminders")
+    plan = shipped.functions._laters.pending("reminders", "s")[0]
+    await shipped.functions._laters.cancel("reminders", "s", plan["id"])
+    assert "and every day: water the plants." in await said(shipped, "list_reminders")
+    assert await said(shipped, "cancel_reminder") == "I will not remind you any more: water the plants."
+    assert await said(shipped, "list_reminders") == "There are no reminders."
