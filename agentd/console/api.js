@@ -33,10 +33,10 @@ export function forgetToken() {
 /** The absolute address of a path of the API. */
 export const addressOf = (path) => new URL(path.replace(/^\//, ""), ROOT);
 
-/** A request with the token. Throws a Problem for every answer that is not a success. */
-export async function request(method, path, { body, headers = {}, signal } = {}) {
+/** A request with the token, or with another `bearer`. Throws a Problem for every answer that is not a success. */
+export async function request(method, path, { body, headers = {}, signal, bearer = token } = {}) {
   const all = { ...headers };
-  if (token !== null) all.Authorization = `Bearer ${token}`;
+  if (bearer !== null) all.Authorization = `Bearer ${bearer}`;
   let sent;
   if (body !== undefined) {
     all["Content-Type"] = "application/json";
@@ -51,7 +51,7 @@ export async function request(method, path, { body, headers = {}, signal } = {})
   }
   if (response.ok) return response;
   const problem = await problemOf(response);
-  if (response.status === 401 && token !== null) refused(problem);
+  if (response.status === 401 && token !== null && bearer === token) refused(problem);
   throw problem;
 }
 

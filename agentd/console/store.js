@@ -3,6 +3,7 @@
 import { call, Problem, sessionPath } from "./api.js";
 import { EventStream } from "./events.js";
 import { Conversation } from "./turns.js";
+import { Waiting } from "./waiting.js";
 
 const PAGE = 50;
 const TURNS = 200;
@@ -10,7 +11,7 @@ const NOTES = 50;
 const MOST = 500;
 const NOTED = new Set(["Error", "Warning", "AudioDropped", "DeadAir", "RecordingStopped", "InjectionRefused"]);
 
-/** Topics: `sessions`, `agents`, `open` (another run), `session` (its view), `turns`, `notes`, `link`, `problem`. */
+/** Topics: `sessions`, `agents`, `open` (another run), `session` (its view), `turns`, `notes`, `waiting`, `link`, `problem`. */
 export class Store extends EventTarget {
   sessions = new Map();
   agents = [];
@@ -18,6 +19,7 @@ export class Store extends EventTarget {
   older = null;
   open = null;
   conversation = new Conversation();
+  waiting = new Waiting(this);
   notes = [];
   loading = false;
   link = "connecting";
@@ -58,6 +60,7 @@ export class Store extends EventTarget {
 
   end() {
     this.#stream?.stop();
+    this.waiting.forget();
     this.close();
   }
 
@@ -158,7 +161,8 @@ export class Store extends EventTarget {
     const session = this.sessions.get(runId);
     if (!session) this.look(runId);
     else if (type === "SessionStateChanged") this.keep({ ...session, ...data });
-    else if (type === "TurnFinished" || type === "SessionEnded") this.look(runId);
+    else if (type === "TurnFinished" || type === "SessionEnded" || type === "AgentChanged") this.look(runId);
+    this.waiting.apply(event);
     if (runId !== this.open) return undefined;
     if (type === "UserStartedSpeaking") this.checkLast();
     if (this.conversation.apply(event)) this.changed("turns");

@@ -54,14 +54,16 @@ export class Conversation {
         if (!this.call(data.call_id)) now.calls.push({ ...data, outcome: null, duration_s: null, started: time });
         return true;
       case "ConfirmationRequested":
+      case "ConfirmationSettled":
       case "FunctionCallFinished":
       case "FunctionCallCancelled": {
-        const changes = type === "ConfirmationRequested" ? { waiting: true } : { waiting: false };
-        if (type === "FunctionCallCancelled") changes.outcome = "cancelled";
-        for (const one of data.functions ?? [data]) {
+        const changes = { waiting: type === "ConfirmationRequested" };
+        if (type === "FunctionCallCancelled") changes.unawaited = true; // what came of it is told when it is over
+        const { outcome, ...settled } = data;
+        for (const one of data.functions ?? [type === "ConfirmationSettled" ? settled : data]) {
           const known = this.call(one.call_id ?? one.id);
           if (known) Object.assign(known, one, changes);
-          else if (one.call_id) now.calls.push({ outcome: null, ...one, ...changes });
+          else if (one.call_id) now.calls.push({ outcome: null, duration_s: null, ...one, ...changes });
         }
         return true;
       }

@@ -34,6 +34,7 @@ function shown({ session, notes }) {
     ["Session", session.id],
     ["Run", session.run_id],
     ["Agent", session.agent],
+    ["Now", session.active_agent !== session.agent && session.active_agent],
     ["Upstream", session.upstream],
     ["Upstream’s id", session.request_id],
     ["Started", when(session.started_at)],

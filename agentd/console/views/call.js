@@ -3,7 +3,7 @@
 import { fill, h, set, setText } from "../dom.js";
 import { argumentsOf, seconds, value } from "../words.js";
 
-const OPEN = { true: "waiting for confirmation", false: "running" };
+const open = (call) => (call.waiting ? "waiting for confirmation" : call.unawaited ? "runs on unanswered" : "running");
 
 /** `[element, update]` of a call. */
 export function callRow() {
@@ -16,7 +16,7 @@ export function callRow() {
   return [element, (call) => {
     setText(name, call.name);
     setText(given, argumentsOf(call.arguments));
-    setText(outcome, call.outcome ?? OPEN[Boolean(call.waiting)]);
+    setText(outcome, call.outcome ?? open(call));
     set(outcome, "class", `tag ${call.outcome ?? (call.waiting ? "waiting" : "running")}`);
     setText(took, call.duration_s === null ? "" : seconds(call.duration_s));
     const key = JSON.stringify(call);

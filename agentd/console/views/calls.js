@@ -8,7 +8,7 @@ export function callsTab(store, place) {
   const waiting = h("div", { class: "calls waiting-calls" });
   const list = h("div", { class: "calls" });
   const title = h("h3", null, "Waiting for confirmation");
-  const note = h("p", { class: "hint" }, "A token with the scope confirm approves or refuses them; nothing runs before that.");
+  const note = h("p", { class: "hint" }, "Approve or refuse them above; nothing runs before that.");
   const empty = h("div", { class: "empty" }, h("p", { class: "empty-title" }, "No function was called."), h("p", null, "Calls show here with arguments, result and time, as they run."));
   fill(place, title, waiting, note, empty, list);
   const show = () => {
