@@ -24,6 +24,7 @@ class FunctionSpec:
         place: where it is declared: the handler file, or the table of the configuration.
         line: in that file; None in a table.
         sha256: of the file's bytes as loaded, in hexadecimal; None for a table.
+        server: the MCP server whose tool it is.
         is_async: declared with ``async def``; a plain one can only be stopped by ending its process.
     """
 
@@ -39,6 +40,7 @@ class FunctionSpec:
     is_async: bool = True
     kind: Kind = "handler"
     options: Options = field(default_factory=Options)
+    server: str | None = None
 
     @property
     def cancel_on_barge_in(self) -> bool:

@@ -64,6 +64,7 @@ class FunctionView(Answer):
     tier: Tier
     timeout_s: Seconds
     kind: Kind = Field(description="What runs it.")
+    server: str | None = Field(description="The MCP server whose tool it is.")
     file: str = Field(description="The handler file, or the table of the configuration that declares it.")
     line: int | None
     sha256: str | None = Field(description="Of the file as it was loaded.")
@@ -181,6 +182,7 @@ def _view(spec: FunctionSpec, counters: Mapping[str, Any]) -> dict[str, Any]:
         "tier": spec.tier,
         "timeout_s": spec.timeout_s,
         "kind": spec.kind,
+        "server": spec.server,
         "file": spec.place,
         "line": spec.line,
         "sha256": spec.sha256,

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +72,25 @@ def kill(bench: Bench) -> list[int]:
     return killed
 
 
-@asynccontextmanager
-async def everything_over_http(port: int) -> AsyncIterator[subprocess.Popen[bytes]]:
+def everything_over_http(port: int) -> AbstractAsyncContextManager[None]:
     """The server of npm on this port of 127.0.0.1."""
-    environment = {"PATH": os.environ["PATH"], "PORT": str(port)}
+    return _listening(port, str(NODE), str(EVERYTHING), "streamableHttp", PORT=str(port))
+
+
+def modern_over_http(port: int) -> AbstractAsyncContextManager[None]:
+    """A server made with the official package on this port of 127.0.0.1."""
+    return _listening(port, sys.executable, str(CLIENTS / "mcp_modern.py"), str(port))
+
+
+@asynccontextmanager
+async def _listening(port: int, *command: str, **variables: str) -> AsyncIterator[None]:
+    environment = {"PATH": os.environ["PATH"], **variables}
     with subprocess.Popen(  # noqa: ASYNC220 - it returns at once
-        [str(NODE), str(EVERYTHING), "streamableHttp"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
             await eventually(lambda: answers(port), "the server listens", bound_s=STARTS_S)
-            yield process
+            yield
         finally:
             process.kill()
 

@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 
 from agentd.functions.mcp import launch
+from agentd.functions.mcp.pace import BYTES_PER_S, Pace
 from agentd.functions.output import Output
 from agentd.functions.spawn import how_it_ended, passed_on
 
@@ -69,6 +70,7 @@ class ServerProcess:
         self._writer: asyncio.StreamWriter | None = None
         self._receiving: asyncio.BaseTransport | None = None
         self._sending = asyncio.Lock()
+        self._pace = Pace(BYTES_PER_S)
         self._gone = asyncio.Event()
         self._stopping = False
         self.exit = ""
@@ -115,7 +117,9 @@ class ServerProcess:
             ServerGone: the line is too long.
         """
         try:
-            return await self._reader.readuntil(b"\n")
+            line = await self._reader.readuntil(b"\n")
+            await self._pace.took(len(line))
+            return line
         except asyncio.IncompleteReadError:
             return b""
         except asyncio.LimitOverrunError:
@@ -162,7 +166,9 @@ class ServerProcess:
                         await self._gone.wait()
                         break
                 self._kill(number)
-            await self._gone.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_S):
+                    await self._gone.wait()
         if self._receiving is not None:
             self._receiving.close()
 

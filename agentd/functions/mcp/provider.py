@@ -4,6 +4,7 @@ A reload that leaves a server's table as it was keeps its connection; what the s
 what they are. Between two loads a tool that becomes another one under its old name falls to tier high.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,8 +126,7 @@ class McpFunctions:
 
     async def close(self) -> None:
         """Stop the servers that nobody took over."""
-        for server in self._left():
-            await server.stop()
+        await asyncio.gather(*(server.stop() for server in self._left()))
 
     def _let_go(self) -> None:
         for server in self._left():

@@ -1,6 +1,5 @@
 """The streams that the ``mcp`` package reads and writes, with bounds of ours: size and number of messages."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
@@ -13,10 +12,9 @@ from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 from pydantic import ValidationError
 
+from agentd.functions.mcp.pace import BYTES_PER_S, MESSAGES_PER_S, Pace
 from agentd.functions.mcp.process import Command, ServerGone, ServerProcess
 
-MESSAGES_PER_S: Final = 500
-"""From one server; a flood waits in the server, so that the loop has time for others."""
 CONNECT_S: Final = 5.0
 GOODBYE_S: Final = 2.0
 """For the request that ends a session."""
@@ -53,9 +51,7 @@ class Paced(_Closing):
     def __init__(self, inner: _Read, ended: Ended) -> None:
         self._inner = inner
         self._ended = ended
-        self._loop = asyncio.get_running_loop()
-        self._since = self._loop.time()
-        self._count = 0
+        self._pace = Pace(MESSAGES_PER_S)
 
     @property
     def last_context(self) -> Any:
@@ -66,13 +62,8 @@ class Paced(_Closing):
         return self
 
     async def __anext__(self) -> Incoming:
-        now = self._loop.time()
-        if now - self._since >= 1:
-            self._since, self._count = now, 0
-        self._count += 1
-        if self._count > MESSAGES_PER_S:
+        if await self._pace.took():
             _log.warning("mcp_messages_held_up", per_s=MESSAGES_PER_S)
-            await asyncio.sleep(self._since + 1 - now)
         try:
             return await self._inner.__anext__()
         except StopAsyncIteration:
@@ -173,6 +164,7 @@ class _Bounded(httpx2.AsyncBaseTransport):
     def __init__(self, inner: httpx2.AsyncBaseTransport, limit_bytes: int) -> None:
         self._inner = inner
         self._limit_bytes = limit_bytes
+        self._pace = Pace(BYTES_PER_S)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         request.headers.pop("Cookie", None)
@@ -188,8 +180,9 @@ class _Bounded(httpx2.AsyncBaseTransport):
         if refused:
             await response.aclose()
             raise httpx2.RemoteProtocolError(refused, request=request)
-        if kind != "text/event-stream" and isinstance(response.stream, httpx2.AsyncByteStream):
-            response.stream = _Counted(response.stream, self._limit_bytes)
+        if isinstance(response.stream, httpx2.AsyncByteStream):
+            # A stream of events may go on for days; each event has its bound in the package.
+            response.stream = _Counted(response.stream, None if kind == "text/event-stream" else self._limit_bytes, self._pace)
         return response
 
     async def aclose(self) -> None:
@@ -197,15 +190,18 @@ class _Bounded(httpx2.AsyncBaseTransport):
 
 
 class _Counted(httpx2.AsyncByteStream):
-    def __init__(self, inner: httpx2.AsyncByteStream, limit_bytes: int) -> None:
+    def __init__(self, inner: httpx2.AsyncByteStream, limit_bytes: int | None, pace: Pace) -> None:
         self._inner = inner
-        self._left = limit_bytes
+        self._limit_bytes = limit_bytes
+        self._pace = pace
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        came = 0
         async for chunk in self._inner:
-            self._left -= len(chunk)
-            if self._left < 0:
+            came += len(chunk)
+            if self._limit_bytes is not None and came > self._limit_bytes:
                 raise httpx2.ReadError("its answer is too long")
+            await self._pace.took(len(chunk))
             yield chunk
 
     async def aclose(self) -> None:

@@ -75,6 +75,7 @@ def as_function(server: str, table: McpTable, told: Told, *, changed: bool) -> T
         place=place_of("mcp", server),
         examples=effective.examples,
         kind="mcp",
+        server=server,
         options=options_of(effective),
     )
     return Tool(told.name, spec, reader, fingerprint(told))

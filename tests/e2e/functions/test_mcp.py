@@ -21,6 +21,7 @@ from tests.support.mcp_servers import (
     Hostile,
     everything_over_http,
     kill,
+    modern_over_http,
     needs_everything,
     needs_time_server,
     settled,
@@ -55,9 +56,9 @@ async def test_a_server_of_pypi_over_stdio(bench: Bench) -> None:
     await bench.start()
     await up(bench, "clock")
     specs = bench.functions.registry.specs
-    assert {name: (spec.tier, spec.kind, spec.place) for name, spec in specs.items()} == {
-        "get_current_time": ("read", "mcp", "[functions.mcp.clock]"),
-        "convert_time": ("low", "mcp", "[functions.mcp.clock]"),
+    assert {name: (spec.tier, spec.kind, spec.server, spec.place) for name, spec in specs.items()} == {
+        "get_current_time": ("read", "mcp", "clock", "[functions.mcp.clock]"),
+        "convert_time": ("low", "mcp", "clock", "[functions.mcp.clock]"),
     }
     assert (specs["convert_time"].timeout_s, specs["convert_time"].options.filler) == (3, ("One moment.",))
     assert all(spec.options.untrusted_output for spec in specs.values())
@@ -106,6 +107,51 @@ async def test_a_server_of_npm_over_http_and_its_end_and_return(bench: Bench, un
     async with everything_over_http(unused_tcp_port):
         await up(bench, "every")
         assert "Echo: again" in (await bench.call("echo", message="again")).content
+
+
+async def test_a_server_of_the_newest_protocol_over_http(bench: Bench, unused_tcp_port: int) -> None:
+    folder = bench.state_dir / "credentials"
+    folder.mkdir(parents=True)
+    (folder / "token").write_text("s3cret-token", encoding="utf-8")
+    (folder / "token").chmod(0o600)
+    origin = f"http://127.0.0.1:{unused_tcp_port}"
+    bench.allowed_endpoints = [origin]
+    bench.config["mcp"] = {
+        "modern": {
+            "url": f"{origin}/mcp",
+            "headers": {"Authorization": {"credential": "token", "prefix": "Bearer "}},
+            "tools": {
+                "seen": {"tier": "read", "per_minute": 10_000},
+                "slow": {"tier": "low", "timeout_s": 60},
+                "grow": "low",
+                "grown": "read",
+            },
+        }
+    }
+    async with modern_over_http(unused_tcp_port):
+        await bench.start()
+        await up(bench, "modern")
+        assert (await bench.call("seen")).result == {"authorization": "Bearer s3cret-token"}
+        assert "the server has no tool 'grown'" in str(bench.functions.registry.problems)
+        slow = background(bench.call("slow"))
+
+        async def noted(what: str) -> None:
+            for _ in range(500):
+                if (await bench.call("seen")).result.get("slow") == what:
+                    return
+                await asyncio.sleep(0.02)
+            raise AssertionError(f"never {what}")
+
+        await noted("called")
+        slow.cancel()
+        await asyncio.wait({slow})
+        await noted("cancelled")
+        assert (await bench.call("grow")).result == "grown"
+        await eventually(lambda: "grown" in bench.functions.registry.specs, "the new tool is offered", bound_s=STARTS_S)
+        assert not bench.functions.registry.problems
+        assert (await bench.call("grown", words="hello")).result == "HELLO"
+        await bench.close()
+        del bench.functions
 
 
 @needs_time_server

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentd.functions.mcp.tools import DESCRIPTION_CHARS, INNER_CHARS
-from tests.support.handlers import Bench, eventually, within
+from tests.support.handlers import Bench, eventually, is_alive, within
 from tests.support.mcp_servers import STARTS_S, Hostile, told, up
 
 pytestmark = pytest.mark.e2e
@@ -160,12 +160,13 @@ async def test_what_it_asks_of_the_client_is_refused(bench: Bench, hostile: Host
     await eventually(lambda: answers() == {"q1": True, "q2": True, "q3": True}, "each is refused")
 
 
-async def test_a_flood_of_notifications_holds_up_nobody_else(bench: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [100, 500_000])
+async def test_a_flood_of_notifications_holds_up_nobody_else(bench: Bench, tmp_path: Path, size: int) -> None:
     flooding, calm = Hostile(tmp_path, "x", prefix="f_"), Hostile(tmp_path, "y")
     bench.config["mcp"] = {"flooding": flooding.table, "calm": calm.table}
     await bench.start()
     await up(bench, "flooding", "calm")
-    flood = asyncio.create_task(bench.call("f_flood"))  # noqa: TID251 - the test's own
+    flood = asyncio.create_task(bench.call("f_flood", size=size))  # noqa: TID251 - the test's own
     await eventually(lambda: flooding.calls("flood") == 1, "the flood has begun")
     for number in range(20):
         assert (await within(STARTS_S, bench.call("echo", text=str(number)))).result == str(number)
@@ -187,3 +188,13 @@ async def test_its_error_is_told_shortly(bench: Bench, hostile: Hostile) -> None
 async def test_a_megabyte_on_standard_error_is_kept_to_its_limit(bench: Bench, hostile: Hostile) -> None:
     assert (await bench.call("loud")).result == "done"
     assert (await bench.call("echo", text="x")).result == "x"
+
+
+async def test_one_that_does_not_end_when_it_is_asked_to_is_ended(bench: Bench, tmp_path: Path) -> None:
+    bench.config["mcp"] = {"stubborn": Hostile(tmp_path, "stubborn").table}
+    await bench.start()
+    await up(bench, "stubborn")
+    (pid,) = bench.workers()
+    await bench.close()
+    del bench.functions
+    assert not is_alive(pid)
