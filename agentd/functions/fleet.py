@@ -121,6 +121,11 @@ class Fleet:
         more = any(count > WARM_PER_FILE for count in left.values())
         self._thinning = asyncio.get_running_loop().call_later(SPARE_S / 4, self._thin) if more else None
 
+    def prepare(self, file: HandlerFile) -> None:
+        """A call of the file is about to pass its time: the next one shall not wait for a process to start."""
+        if not self._retired and len(self._workers) < self._size and not any(worker.file == file for worker in self._idle):
+            self._nursery.start(self._warm(file), name=f"functions:{file.name}:warm")
+
     def cut_short(self, worker: WorkerProcess, why: WorkerEnd) -> None:
         """Its call was settled without it: see that the handler stops, in the background."""
 

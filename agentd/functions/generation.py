@@ -26,6 +26,9 @@ _log = structlog.get_logger("agentd.functions")
 CHECK_S: Final = 2.0
 """Reading arguments takes no longer."""
 
+AHEAD_S: Final = 1.0
+"""So long before a call's time is up another worker is started: if the call does not end, the next one finds it ready."""
+
 PREPARE_AGAIN_S: Final = 5.0
 """First pause before a file that could not prepare itself is loaded again; each is twice the one before, up to the last."""
 
@@ -74,12 +77,16 @@ class Generation:
 
     async def run(self, call: Admitted, serve: Serve) -> Reply:
         """Run a handler in a worker of its file."""
-        worker = await self._fleet.acquire(self._files[call.spec.place])
+        file, limit_s = self._files[call.spec.place], call.spec.timeout_s
+        worker = await self._fleet.acquire(file)
+        replacement = asyncio.get_running_loop().call_later(max(limit_s / 2, limit_s - AHEAD_S), self._fleet.prepare, file)
         try:
-            reply = await worker.call(_call(call.request, call.spec, call.arguments), limit_s=call.spec.timeout_s, serve=serve)
+            reply = await worker.call(_call(call.request, call.spec, call.arguments), limit_s=limit_s, serve=serve)
         except (TimeoutError, asyncio.CancelledError) as error:
             self._fleet.cut_short(worker, "timeout" if isinstance(error, TimeoutError) else "cancelled")
             raise
+        finally:
+            replacement.cancel()
         self._fleet.release(worker)
         return reply
 

@@ -1,4 +1,4 @@
-"""What handlers write with ``ctx.log``: lines with function, session and call in the daemon's log, and never too many."""
+"""What handlers write with ``ctx.log``, in the worker: lines for the daemon's log, and never too many."""
 
 import asyncio
 import logging
@@ -6,19 +6,15 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-import structlog
-
 LINES: Final = 100
 """Of one call; more are counted."""
 CHARS: Final = 2000
 """Of one line."""
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 
-_log = structlog.get_logger("agentd.functions")
-
 
 class CallLogHandler(logging.Handler):
-    """In the worker: sends the records of the running call to the daemon, from whichever thread they come.
+    """Sends the records of the running call to the daemon, from whichever thread they come.
 
     Args:
         send: sends a message; called on the loop.
@@ -60,27 +56,3 @@ class CallLogHandler(logging.Handler):
             self._send(line)  # before the end of the call, which may be told next
         else:
             self._loop.call_soon_threadsafe(self._send, line)
-
-
-class CallLog:
-    """In the daemon: writes the lines of one call.
-
-    Args:
-        facts: function, call and session, as the log has them.
-    """
-
-    def __init__(self, **facts: str | None) -> None:
-        self._facts = facts
-        self._lines = 0
-
-    def write(self, level: Any, text: Any) -> None:
-        """One line of a handler; the worker bounds them too, but is not trusted to."""
-        # Not as "text", which is kept out of the log: unlike what is printed, this is meant for it.
-        self._lines += 1
-        if self._lines <= LINES and level in LEVELS and isinstance(text, str):
-            getattr(_log, level)("function_log", message=text[:CHARS], **self._facts)
-
-    def dropped(self, lines: Any) -> None:
-        """So many lines of the call were not sent."""
-        if isinstance(lines, int) and lines > 0:
-            _log.warning("function_log_dropped", lines=lines, **self._facts)

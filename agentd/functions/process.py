@@ -16,9 +16,9 @@ from typing import Any, Final
 import orjson
 import structlog
 
+from agentd.functions.call_log import CallLog
 from agentd.functions.deadline import Deadline
 from agentd.functions.files import HandlerFile
-from agentd.functions.logged import CallLog
 from agentd.functions.output import Output
 from agentd.functions.pipe import Pipe
 from agentd.functions.spawn import how_it_ended, spawn, why_it_ended

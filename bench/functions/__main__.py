@@ -11,13 +11,14 @@ import uvloop
 from agentd import log
 from agentd.config import LogSettings
 from bench import functions
-from bench.functions import audio, overhead, parallel, replay
+from bench.functions import audio, overhead, parallel, replay, workers
 
 PARTS: dict[str, Callable[[argparse.Namespace], Awaitable[dict[str, Any]]]] = {
     "overhead": lambda given: overhead.measure(given.calls),
     "parts": lambda given: overhead.parts(given.calls),
     "audio": lambda given: audio.measure(given.seconds, given.sessions),
     "replay": lambda given: replay.measure(given.runs, given.seed),
+    "workers": lambda given: workers.measure(given.calls),
     "parallel": lambda given: parallel.measure(given.rounds),
 }
 

@@ -1,5 +1,7 @@
 """What the loader says of a decorator, a signature and a module's constants."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -170,3 +172,26 @@ def test_a_worker_that_only_runs_calls_makes_no_descriptions(tmp_path: Any) -> N
     handler = loaded(tmp_path, source, {}, describe=False).handlers["f"]
     assert (handler.description, handler.parameters) == ("", {})
     assert handler.read({"n": "5"}) == {"n": 5}
+
+
+LEAN = """
+import sys
+from pathlib import Path
+import agentd.functions.worker
+from agentd.functions.loader import load
+path = Path(sys.argv[1])
+assert load(path, path.read_bytes(), {}, describe=False).handlers
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+assert load(path, path.read_bytes(), {}).handlers
+assert "griffe" in sys.modules
+"""
+
+
+def test_a_worker_loads_no_library_that_it_does_not_need(tmp_path: Any) -> None:
+    file = tmp_path / "made.py"
+    file.write_text(
+        IMPORTS + '@function(tier="read")\ndef f(n: int):\n    """Do it.\n\n    Args:\n        n: A number.\n    """\n'
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", LEAN, file], capture_output=True, text=True, check=True, timeout=30)
+    unneeded = {"griffe", "structlog", "rich", "aiohttp", "prometheus_client", "watchfiles", "pydantic_settings", "httpx", "mcp"}
+    assert not unneeded & set(done.stdout.split())
