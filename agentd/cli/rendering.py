@@ -119,6 +119,7 @@ _LINES: Final[dict[str, Callable[[dict[str, Any]], Text | None]]] = {
     "SessionEnded": _ended,
     "CommandFinished": _command,
     "ConfirmationRequested": lambda data: Text(f"confirmation wanted: {data.get('name')}", "bold red"),
+    "AgentChanged": lambda data: Text(f"goes on as {data.get('to')}, no longer as {data.get('from')}", "bold"),
     "DeadAir": lambda data: Text(f"dead air: {data.get('stage', '')}", "red"),
     "AudioDropped": lambda data: Text(f"audio dropped: {data.get('dropped_s', '')} s", "red"),
     "Gap": lambda data: Text(f"{data.get('missed') if data.get('missed') is not None else 'some'} events were missed", "red"),

@@ -19,7 +19,7 @@ from agentd.http.bodies import require_json
 from agentd.http.deps import IDENTITY, REQUEST_ID, STARTED, HttpDeps
 from agentd.http.open_requests import OpenRequests
 from agentd.http.queries import PARAMETERS, parse
-from agentd.http.reach import require_session
+from agentd.http.reach import reaches_still, require_session
 from agentd.http.table import ANY, ROUTE, Handler, Route
 from agentd.ids import new_request_id
 from agentd.supervise import Nursery
@@ -49,7 +49,7 @@ class Guard:
         self._limits = deps.settings.limits
         self._routes: dict[web.AbstractRoute, Route] = {}
         self._open_paths: set[str] = set()
-        self._open = OpenRequests(deps.tokens, self._limits.connections_per_token)
+        self._open = OpenRequests(deps.tokens, self._limits.connections_per_token, reaches_still)
 
     async def watch(self, app: web.Application) -> AsyncIterator[None]:
         """Look at the tokens of open requests while the application runs."""

@@ -1,7 +1,7 @@
-"""The requests in progress by token: how many one token may have, and their end when the token ends."""
+"""The requests in progress by token: how many one token may have, and their end when it may have them no more."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -26,11 +26,13 @@ class OpenRequests:
     Args:
         tokens: asked whether a token is still one.
         per_token: requests a token may have open; a granted one counts with its parent.
+        reaches: whether the token is still for what its request is about: a session may go on as another agent.
     """
 
-    def __init__(self, tokens: TokenStore, per_token: int) -> None:
+    def __init__(self, tokens: TokenStore, per_token: int, reaches: Callable[[web.Request, Identity], bool]) -> None:
         self._tokens = tokens
         self._per_token = per_token
+        self._reaches = reaches
         self._open: dict[str, dict[int, tuple[web.Request, Identity]]] = {}
 
     @contextmanager
@@ -56,18 +58,21 @@ class OpenRequests:
                 self._open.pop(identity.name, None)
 
     async def watch(self) -> None:
-        """Close what belongs to tokens that have ended; runs until it is cancelled."""
+        """Close what belongs to tokens that have ended, or is not for them any more; runs until it is cancelled."""
         closed: list[web.Request] = []
         while True:
             await asyncio.sleep(LOOK_S)
             present = [held for requests in self._open.values() for held in requests.values()]
             # A handler may take a moment to notice; it is closed once.
             closed = [one for one in closed if any(one is request for request, _ in present)]
-            ended = [held for held in present if not self._tokens.knows(held[1]) and not any(held[0] is one for one in closed)]
+            ended = [held for held in present if not self._may(*held) and not any(held[0] is one for one in closed)]
             if ended:
                 _log.info("token_ended", tokens=sorted({identity.name for _, identity in ended}), closed=len(ended))
                 await asyncio.gather(*(_close(request) for request, _ in ended))
                 closed += [request for request, _ in ended]
+
+    def _may(self, request: web.Request, identity: Identity) -> bool:
+        return self._tokens.knows(identity) and self._reaches(request, identity)
 
 
 async def _close(request: web.Request) -> None:

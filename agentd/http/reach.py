@@ -6,6 +6,7 @@ sessions ask here.
 
 from aiohttp import web
 
+from agentd.door import Identity
 from agentd.errors import Forbidden, SessionNotFound
 from agentd.http.deps import DEPS, identity_of
 
@@ -49,3 +50,11 @@ async def require_session(request: web.Request) -> None:
         return  # the handler says so, or starts it: as one of the token's agents
     if not all(map(identity.serves, run.agents)):
         raise SessionNotFound(f"There is no session {id_[:64]!r}.")
+
+
+def reaches_still(request: web.Request, identity: Identity) -> bool:
+    """False when the live session in the path has gone on as an agent that the token is not for."""
+    if identity.agents is None or "id" not in request.match_info:
+        return True
+    session = request.app[DEPS].manager.shelf.peek(request.match_info["id"])
+    return session is None or all(map(identity.serves, session.agents))

@@ -1,7 +1,9 @@
 """A conversation goes on as another agent: by the API, for compatible clients, and never beyond a token's agents."""
 
+import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.support.agent_client import AgentClient
@@ -93,6 +95,17 @@ async def test_a_token_for_single_agents_gains_nothing_by_a_hand_over(api: Api) 
     await api.call("DELETE", "/v1/sessions/kitchen")
     await api.world.store.flushed()
     assert (await api.call("GET", "/v1/sessions/kitchen", headers=first)).status == 404
+
+
+async def test_what_such_a_token_has_open_ends_with_the_hand_over(api: Api) -> None:
+    await api.session()
+    headers = of_agents(api, "b", "test") | {"Accept": "text/event-stream"}
+    async with api.http.get(f"{api.base}/v1/sessions/kitchen/events", headers=headers) as events:
+        assert events.status == 200
+        await api.call("PUT", "/v1/sessions/kitchen/agent", json={"agent": "notes"})
+        async with asyncio.timeout(5):
+            with pytest.raises(aiohttp.ClientError):
+                await events.content.read()
 
 
 async def test_what_such_a_token_started_stays_with_its_agents(api: Api) -> None:
