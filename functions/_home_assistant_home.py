@@ -116,6 +116,7 @@ class Home:
 
         Raises:
             FunctionError: there is no such place.
+            AskUser: it may be one of several.
         """
         wanted = words(place)
         if not wanted or wanted & {"everywhere", "all", "home", "house"}:
@@ -123,6 +124,8 @@ class Home:
         areas = [area for area in self.areas if any(words(name) == wanted for name in area.names)]
         areas = areas or [area for area in self.areas if any(words(name) == wanted for name in area.floors)]
         areas = areas or alike(place, self.areas)
+        if len(areas) > 1 and not any(wanted == words(name) for area in areas for name in area.all_names):
+            raise AskUser(f"Where: {some(area.names[0] for area in areas)}?", argument="place")
         if not areas:
             raise FunctionError(f"There is no {place}. There are: {some(area.names[0] for area in self.areas)}.")
         return areas
@@ -153,11 +156,11 @@ class Home:
         if found:
             plural = name.rstrip().endswith("s")
             return found if kind.together and (plural or place or self._is_area(wanted - kind.words)) else one_of(kind, found)
-        near = alike(name, candidates)
-        if near and not kind.guess:
-            raise AskUser(f"Do you mean the {near[0].name}?", argument=kind.argument)
+        near = alike(name, candidates, kind=kind.word)
         if not near:
             raise FunctionError(f"There {kind.no} called {name}. There are: {some(thing.name for thing in candidates)}.")
+        if len(near) > 1 or not kind.guess:
+            raise AskUser(f"Do you mean {some(f'the {thing.name}' for thing in near)}?", argument=kind.argument)
         return near
 
     def _named(self, wanted: frozenset[str], kind: Kind, candidates: Sequence[Thing]) -> list[Thing]:

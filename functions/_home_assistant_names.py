@@ -46,16 +46,20 @@ def some(names: Iterable[str], last: str = "or") -> str:
     return f"{', '.join(parts[:-1])} {last} {parts[-1]}" if len(parts) > 1 else "".join(parts) or "none"
 
 
-def alike(name: str, of: Sequence[Named]) -> list[Named]:
-    """The one whose name is most like what was heard; nothing if none is near or two are equally near."""
+def alike(name: str, of: Sequence[Named], *, kind: str = "") -> list[Named]:
+    """Those whose name is most like what was heard; several if they are equally near, none if nothing is near.
+
+    Args:
+        kind: what they are in one word: who says "the bad one" of lights may have said "the bed light".
+    """
+    heard = {_letters(name), _letters(f"{name} {kind}")}
 
     def likeness(one: Named) -> float:
-        return max(difflib.SequenceMatcher(None, _letters(name), _letters(known)).ratio() for known in one.names)
+        return max(difflib.SequenceMatcher(None, said, _letters(known)).ratio() for known in one.names for said in heard)
 
-    ranked = sorted(((likeness(one), at) for at, one in enumerate(of)), reverse=True)
-    if not ranked or ranked[0][0] < ALIKE or (len(ranked) > 1 and ranked[0][0] - ranked[1][0] < _MARGIN):
-        return []
-    return [of[ranked[0][1]]]
+    ranked = [(likeness(one), one) for one in of]
+    best = max((value for value, _ in ranked), default=0.0)
+    return [one for value, one in ranked if best >= ALIKE and value > best - _MARGIN]
 
 
 def _letters(name: str) -> str:

@@ -48,6 +48,7 @@ HOME = Home(
         ("", "study", ["light.desk", "light.floor"]),
         ("", "everywhere", ["light.counter", "light.sink", "light.desk", "light.floor"]),
         ("dask lamp", "", ["light.desk"]),
+        ("caunter", "", ["light.counter"]),
         ("Cöunter", "", ["light.counter"]),
     ],
 )
@@ -82,9 +83,14 @@ def test_what_is_not_there_is_told_with_what_there_is(name: str, place: str, err
     assert str(told.value) == error
 
 
-def test_two_names_that_are_equally_near_are_none() -> None:
-    twins = [thing("light.a", "Hall Lamp A"), thing("light.b", "Hall Lamp B")]
-    assert alike("hall lamp c", twins) == []
+def test_names_that_are_equally_near_are_all_asked_for() -> None:
+    twins = [thing("light.a", "Hall Lamp A1"), thing("light.b", "Hall Lamp B1")]
+    home = Home(twins, [Area("a", ("Room A1",)), Area("b", ("Room B1",))], guards=frozenset(), starting=False)
+    assert alike("hall lamp c1", twins) == twins
+    with pytest.raises(AskUser, match=r"Do you mean the Hall Lamp A1 or the Hall Lamp B1\?"):
+        home.find(LIGHT, "hall lamp c1", "")
+    with pytest.raises(AskUser, match=r"Where: Room A1 or Room B1\?"):
+        home.within("room c1")
 
 
 def test_many_names_are_told_as_a_few() -> None:
