@@ -90,6 +90,45 @@ PANELS: Final = (
         stacked=True,
     ),
     Panel(
+        "Time of function calls",
+        "From the request to the answer. A call that waits for a confirmation waits with it.",
+        "s",
+        {
+            "{{function}}, p95": _quantile(0.95, "agentd_function_call_duration_seconds", "function"),
+            "{{function}}, median": _quantile(0.5, "agentd_function_call_duration_seconds", "function"),
+        },
+    ),
+    Panel(
+        "Denied function calls and confirmations",
+        "Per minute: calls the gate kept from running, by reason, and what became of confirmations. Anything but a few is a model "
+        "gone wrong, or somebody who tries.",
+        "cpm",
+        {
+            "denied: {{reason}}": f"60 * {_rate('agentd_function_calls_denied_total', 'reason')}",
+            "confirmation {{outcome}}": f"60 * {_rate('agentd_function_confirmations_total', 'outcome')}",
+        },
+        stacked=True,
+    ),
+    Panel(
+        "Ends of function workers",
+        "Per minute, by reason. renewed and unused are housekeeping; all else cost a call.",
+        "cpm",
+        {"{{reason}}": f"60 * {_rate('agentd_function_workers_ended_total', 'reason')}"},
+        stacked=True,
+    ),
+    Panel(
+        "Safety",
+        "1 each: the audit can be written, actions are switched off, an MCP server answers. And times the audit could not be "
+        "written, per minute.",
+        "short",
+        {
+            "audit up": 'min(agentd_audit_up{instance=~"$node"})',
+            "audit failures": f"60 * {_rate('agentd_audit_failures_total', 'instance')}",
+            "actions off": 'max(agentd_actions_disabled{instance=~"$node"})',
+            "MCP {{server}}": 'min by (server) (agentd_mcp_server_up{instance=~"$node"})',
+        },
+    ),
+    Panel(
         "Commands",
         "Per minute, by outcome. no_effect: the upstream accepted it and did nothing, or did not answer.",
         "cpm",

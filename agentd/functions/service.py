@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -262,9 +263,7 @@ class Functions:
             settled.set_result((request, outcome))
             self.gate.settled(request, outcome)
             self._tallies.settled(request, outcome, kind, known=request.name in self.registry.specs)
-            self._metrics.function_call(request.name, outcome.outcome, outcome.duration_s)
-            if outcome.outcome == "denied":
-                self._metrics.function_denied(kind)
+            asyncio.get_running_loop().call_soon(self._measure, request.name, outcome, kind)  # once it is answered
         return outcome
 
     async def check(self, spec: FunctionSpec, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -275,6 +274,11 @@ class Functions:
             WorkerGone: nobody could say.
         """
         return await self._offer.providers[spec.name].check(spec, arguments)
+
+    def _measure(self, name: str, outcome: CallOutcome, kind: str) -> None:
+        self._metrics.function_call(name, outcome.outcome, outcome.duration_s)
+        if outcome.outcome == "denied":
+            self._metrics.function_denied(kind)
 
     async def _settle(self, request: CallRequest) -> tuple[CallOutcome, str]:
         """The outcome, and in a word what kind of trouble it was."""
@@ -348,7 +352,7 @@ class Functions:
         return CallOutcome("error", internal(request.name)), "internal"
 
     def _serve(self, call: Admitted) -> Serve:
-        owner = Path(call.spec.place).stem
+        owner = _stem(call.spec.place)
 
         async def serve(operation: str, asked: dict[str, Any]) -> Any:
             return await self.requests.serve(owner, call.request, operation, asked)
@@ -411,6 +415,12 @@ class Functions:
     def _compose(self) -> None:
         """What can be called now, all kinds together."""
         self._offer = Offer.of(self._providers or ())
+
+
+@lru_cache(maxsize=256)
+def _stem(place: str) -> str:
+    """The handler file's name without its end."""
+    return Path(place).stem
 
 
 async def _close(providers: Sequence[Provider]) -> None:

@@ -76,7 +76,7 @@ class Writer:
         self._connection: sqlite3.Connection | None = None
         self._queue = Waiting(max_rows)
         self._something = threading.Event()
-        self._urgent = threading.Event()
+        self._gathering: asyncio.TimerHandle | None = None
         self._stopping = False
         self._halt = threading.Event()
         self._done = 0
@@ -105,8 +105,7 @@ class Writer:
         """Write what waits, as far as the disk takes it, and close."""
         self._stopping = True
         self._halt.set()
-        self._something.set()
-        self._urgent.set()
+        self._wake()
         await asyncio.to_thread(self._thread.join)
         self._settle()
 
@@ -128,7 +127,7 @@ class Writer:
             raise StoreUnavailable(self.trouble)
         future: asyncio.Future[_T] = self._loop.create_future()
         self._append(Task(work, future, durable, transaction))
-        self._urgent.set()
+        self._wake()
         return await future
 
     async def flushed(self) -> bool:
@@ -140,7 +139,7 @@ class Writer:
             return False
         waiter = _Waiter(ticket, self._loop.create_future())
         self._waiters.append(waiter)
-        self._urgent.set()
+        self._wake()
         try:
             async with asyncio.timeout(FLUSH_S):
                 return await waiter.future
@@ -154,17 +153,22 @@ class Writer:
 
     def _append(self, item: Row | Task) -> None:
         self._queue.put(item)
-        if not self._something.is_set():
-            self._something.set()
+        if self._gathering is None:  # to wake a thread takes longer than all else that is done for a row
+            self._gathering = self._loop.call_later(self._batch_s, self._wake)
+
+    def _wake(self) -> None:
+        """What was gathered is to be written now."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        self._something.set()
 
     # the thread
 
     def _run(self) -> None:
         while not self._stopping or self._queue:
             self._something.wait()
-            self._urgent.wait(0 if self._stopping else self._batch_s)
             self._something.clear()
-            self._urgent.clear()
             well = self._opened() and self._drained() and self._probed()
             self._tell()
             if not well:
