@@ -144,12 +144,13 @@ def alert_operands() -> dict[str, str]:
 
 @asynccontextmanager
 async def scripted_daemon(folder: Path) -> AsyncIterator[DaemonProcess]:
-    """A daemon whose upstream is scripted, with the project's handlers and one that fails."""
+    """A daemon whose upstream is scripted, with the project's handlers, one that fails, and an MCP server that does."""
     functions = folder / "functions"
     shutil.copytree(ROOT / "functions", functions, ignore=shutil.ignore_patterns("__pycache__"))
     (functions / "failing.py").write_text(FAILING, encoding="utf-8")
     async with scripted_engine(SCRIPT) as upstream:
         config = f'[deepgram]\napi_key = "{upstream.key}"\nagent_url = "{upstream.url}"\nrest_url = "{upstream.http_url}"\n'
+        config += '[functions.mcp.absent]\ncommand = "false"\ntools = "all"\n'
         async with daemon_process(folder, config, functions=functions) as daemon:
             yield daemon
 
@@ -182,6 +183,8 @@ async def test_every_query_finds_series_after_one_conversation(tmp_path: Path) -
             results = await asyncio.gather(*(found(http, base, query) for query in queries.values()))
             empty = [f"{name}: {query}" for (name, query), series in zip(queries.items(), results, strict=True) if not series]
             assert not empty, "\n".join(empty)
+            for series in ('agentd_mcp_server_up{server="absent"} == 0', "agentd_audit_up == 1", "agentd_audit_lines_total > 4"):
+                assert await found(http, base, series), series
             counted = await found(http, base, 'agentd_function_calls_total{function="set_light", outcome="ok"} == 1')
             assert counted, "the call is not counted under its name"
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -181,5 +182,8 @@ def test_monitoring_asks_only_for_metrics_that_exist(file: str) -> None:
     metrics.watch_sessions(lambda: {"active": 1}, lambda: 50)
     metrics.watch_hub(Hub())
     metrics.watch_budget(lambda: 1.0)
+    metrics.watch_actions(lambda: False)
+    metrics.watch_mcp(lambda: {"calendar": True})
+    metrics.watch_audit(lambda: defaultdict(float))
     exposed = set(re.findall(r"^# TYPE (\S+) ", generate_latest(registry).decode(), re.MULTILINE))
     assert metric_names((ROOT / "monitoring" / file).read_text(encoding="utf-8")) <= exposed
