@@ -11,7 +11,7 @@ import uvloop
 from agentd import log
 from agentd.config import LogSettings
 from bench import functions
-from bench.functions import audio, overhead, parallel, replay, workers
+from bench.functions import audio, declared, overhead, parallel, replay, workers
 
 PARTS: dict[str, Callable[[argparse.Namespace], Awaitable[dict[str, Any]]]] = {
     "overhead": lambda given: overhead.measure(given.calls),
@@ -19,6 +19,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Awaitable[dict[str, Any]]]] = {
     "audio": lambda given: audio.measure(given.seconds, given.sessions),
     "replay": lambda given: replay.measure(given.runs, given.seed),
     "workers": lambda given: workers.measure(given.calls),
+    "declared": lambda given: declared.measure(given.calls, given.seconds),
     "parallel": lambda given: parallel.measure(given.rounds),
 }
 
@@ -38,8 +39,10 @@ if __name__ == "__main__":
         prog="python -m bench.functions", description=functions.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="default: all")
-    parser.add_argument("--calls", type=int, default=1000, help="of each kind (overhead, parts)")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of audio beside each kind of function (audio)")
+    parser.add_argument("--calls", type=int, default=1000, help="of each kind (overhead, parts, declared)")
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="of audio beside each kind of function (audio), of a flood (declared)"
+    )
     parser.add_argument("--sessions", type=int, default=4, help="that speak at once (audio)")
     parser.add_argument("--rounds", type=int, default=20, help="of each number of calls (parallel)")
     parser.add_argument("--runs", type=int, default=500, help="of a call that comes again (replay)")

@@ -117,8 +117,9 @@ class ServerProcess:
             ServerGone: the line is too long.
         """
         try:
+            await self._pace.turn()
             line = await self._reader.readuntil(b"\n")
-            await self._pace.took(len(line))
+            self._pace.took(len(line))
             return line
         except asyncio.IncompleteReadError:
             return b""

@@ -5,6 +5,7 @@ waits, and a call under way when the connection is lost is settled as an error w
 """
 
 import asyncio
+import gc
 import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -77,8 +78,7 @@ class Server:
 
     async def _supervise(self) -> None:
         """Connect, and connect again."""
-        # Half a second of imports: not on the loop, and not while the daemon starts.
-        module = await asyncio.to_thread(importlib.import_module, "agentd.functions.mcp.connection")
+        module = await asyncio.to_thread(_imported)
         loop = asyncio.get_running_loop()
         wait_s, legacy = FIRST_WAIT_S, False
         while True:
@@ -105,3 +105,11 @@ class Server:
     def _changed(self) -> None:
         for owner in tuple(self.owners):
             owner()
+
+
+def _imported() -> Any:
+    """The part that needs the ``mcp`` package. Half a second or more: in a thread, and not before the daemon answers."""
+    module = importlib.import_module("agentd.functions.mcp.connection")
+    # It stays for good. The collector would hold up the loop for 0.1 s each time it looks through it.
+    gc.freeze()
+    return module

@@ -62,13 +62,15 @@ class Paced(_Closing):
         return self
 
     async def __anext__(self) -> Incoming:
-        if await self._pace.took():
-            _log.warning("mcp_messages_held_up", per_s=MESSAGES_PER_S)
+        if await self._pace.turn():
+            _log.info("mcp_messages_held_up", per_s=MESSAGES_PER_S)
         try:
-            return await self._inner.__anext__()
+            message = await self._inner.__anext__()
         except StopAsyncIteration:
             self._ended("")
             raise
+        self._pace.took()
+        return message
 
     async def receive(self) -> Incoming:
         """The next message."""
@@ -201,8 +203,9 @@ class _Counted(httpx2.AsyncByteStream):
             came += len(chunk)
             if self._limit_bytes is not None and came > self._limit_bytes:
                 raise httpx2.ReadError("its answer is too long")
-            await self._pace.took(len(chunk))
+            self._pace.took(len(chunk))
             yield chunk
+            await self._pace.turn()
 
     async def aclose(self) -> None:
         await self._inner.aclose()
