@@ -9,20 +9,19 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 import structlog
 
-from agentd.functions.call_log import CallLog
-from agentd.functions.deadline import Deadline
 from agentd.functions.files import HandlerFile
 from agentd.functions.output import Output
 from agentd.functions.pipe import Pipe
+from agentd.functions.running import Running, Serve, refusal
 from agentd.functions.spawn import how_it_ended, spawn, why_it_ended
-from agentd.functions.wire import LINE_BYTES, OPEN_REQUESTS, Reply, WorkerEnd
+from agentd.functions.wire import LINE_BYTES, Reply, WorkerEnd
 from agentd.supervise import Nursery
 
 LOAD_S: Final = 15.0
@@ -34,14 +33,7 @@ GRACE_S: Final = 1.0
 CLOSED_S: Final = 0.5
 """A process that ends has closed its socket so long before at most."""
 
-Serve = Callable[[str, dict[str, Any]], Awaitable[Any]]
-"""Runs one request of a handler; raises Refused."""
-
 _log = structlog.get_logger("agentd.functions")
-
-
-class Refused(Exception):
-    """A handler's request is not done; the text says why."""
 
 
 class WorkerGone(Exception):
@@ -55,19 +47,6 @@ class Confinement:
     memory_bytes: int
     result_bytes: int
     log_bytes: int
-
-
-@dataclass(slots=True)
-class _Running:
-    """The call in progress: ``done`` is for the caller, ``over`` for whoever needs the worker next."""
-
-    call_id: str
-    serve: Serve
-    deadline: Deadline
-    done: asyncio.Future[Reply | Exception]
-    over: asyncio.Event
-    log: CallLog
-    requests: int = 0
 
 
 class WorkerProcess:
@@ -98,7 +77,7 @@ class WorkerProcess:
         self._loop = asyncio.get_running_loop()
         self._loaded: asyncio.Future[None] = self._loop.create_future()
         self._gone = asyncio.Event()
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._pipe = Pipe(
             on_line=self._take,
             on_lost=self._lost,
@@ -180,22 +159,18 @@ class WorkerProcess:
         """
         if self._running is not None or self.exit is not None or self._output is None:
             raise WorkerGone(self.exit or "it is busy")
-        # Holds an exception as a value: nobody may be left to fetch it.
-        done: asyncio.Future[Reply | Exception] = self._loop.create_future()
-        deadline = Deadline(limit_s, lambda: _settle(done, TimeoutError()))
-        facts = {"function": call["function"], "call_id": call["id"], "session_id": call["session_id"]}
-        self._running = _Running(call["id"], serve, deadline, done, asyncio.Event(), CallLog(**facts))
+        self._running = running = Running(
+            call, limit_s=limit_s, serve=serve, send=self._pipe.send, nursery=self._nursery, file=self.file.path.name
+        )
         self.calls += 1
-        self._output.begin(**facts)
+        self._output.begin(**running.facts)
         try:
             if not self._pipe.send({"call": {**call, "limit_s": limit_s}}):
                 self._running = None
                 return Reply("invalid", f"they are too large: a call has at most {LINE_BYTES} bytes")
-            reply = await done
+            reply = await running.done
         finally:
-            deadline.stop()
-            # From here on the handler's requests are refused: its call is settled.
-            done.cancel()
+            running.close()
         if isinstance(reply, Exception):
             raise reply
         return reply
@@ -204,7 +179,7 @@ class WorkerProcess:
         """After a call that was cut short: let the handler clean up for a second, then kill the process."""
         running = self._running
         if running is not None and self.exit is None:
-            self._pipe.send({"cancel": running.call_id})
+            self._pipe.send({"cancel": running.id})
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GRACE_S):
                     await running.over.wait()
@@ -251,7 +226,7 @@ class WorkerProcess:
 
     def _finish(self, message: dict[str, Any]) -> None:
         running = self._running
-        if running is None or message["done"] != running.call_id:
+        if running is None or message["done"] != running.id:
             self._violation("the end of a call it was not given")
             return
         self._running = None
@@ -261,36 +236,17 @@ class WorkerProcess:
         running.over.set()
         if self._output is not None:
             self._output.end()
-        _settle(running.done, Reply(outcome=message["outcome"], value=message["value"]))
+        running.settle(Reply(outcome=message["outcome"], value=message["value"]))
 
     def _logged(self, message: dict[str, Any]) -> None:
-        if self._running is not None and self._running.call_id == message["log"]:
+        if self._running is not None and self._running.id == message["log"]:
             self._running.log.write(message["level"], message["text"])
 
     def _request(self, number: int, call_id: str, operation: str, arguments: dict[str, Any]) -> None:
-        running = self._running
-        if running is None or running.call_id != call_id or running.done.done():
-            self._pipe.send({"answer": number, "refused": "the call is over"})
-            return
-        if running.requests >= OPEN_REQUESTS:
-            self._pipe.send({"answer": number, "refused": f"more than {OPEN_REQUESTS} requests at once"})
-            return
-        running.requests += 1
-        running.deadline.pause()
-        self._nursery.start(self._serve(running, number, operation, arguments), name=f"functions:{self.file.name}:{operation}")
-
-    async def _serve(self, running: _Running, number: int, operation: str, arguments: dict[str, Any]) -> None:
-        try:
-            answer = {"answer": number, "value": await running.serve(operation, arguments)}
-        except Refused as refused:
-            answer = {"answer": number, "refused": str(refused)}
-        except Exception:  # noqa: BLE001 - part of the function runner's guard: a handler must get an answer
-            _log.exception("function_request_failed", file=self.file.path.name, operation=operation)
-            answer = {"answer": number, "refused": f"{operation} failed because of an internal error"}
-        finally:
-            running.requests -= 1
-            running.deadline.resume()
-        self._pipe.send(answer)
+        if self._running is not None and self._running.id == call_id:
+            self._running.request(number, operation, arguments)
+        else:
+            self._pipe.send(refusal(number, "the call is over"))
 
     def _violation(self, what: str) -> None:
         _log.error("function_worker_violation", file=self.file.path.name, pid=self.pid, what=what)
@@ -322,12 +278,6 @@ class WorkerProcess:
         running, self._running = self._running, None
         if running is not None:
             running.over.set()
-            _settle(running.done, WorkerGone(self.exit))
+            running.settle(WorkerGone(self.exit))
         self._gone.set()
         self._on_exit(self)
-
-
-def _settle(done: asyncio.Future[Reply | Exception], how: Reply | Exception) -> None:
-    """The first way to settle a call is the one that counts."""
-    if not done.done():
-        done.set_result(how)

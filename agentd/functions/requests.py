@@ -9,7 +9,7 @@ import structlog
 from agentd.errors import AgentdError
 from agentd.functions.call import CallRequest
 from agentd.functions.later import Laters, NotPlanned
-from agentd.functions.process import Refused
+from agentd.functions.running import Refused
 from agentd.functions.store import FileStore, StoreError, Stores
 
 ACTION_S: Final = 10.0

@@ -4,7 +4,7 @@
                       {"call": {id, function, arguments, …}} · {"cancel": id}
                       {"call": {…, "check": true}}                   the result is the arguments as read; nothing runs
                       {"answer": n, "value": …} · {"answer": n, "refused": text}
-    worker → daemon   {"ready": {functions, problems, missing}}               once, first
+    worker → daemon   {"ready": {functions, problems, missing}}    once, first
                       {"done": id, "outcome": "result|error|ask|invalid|failed|cancelled", "value": …,
                        "spent": "task" when something of the call still runs, "memory" when there was none left,
                        "unlogged": lines}
@@ -34,26 +34,23 @@ from typing import Any, Final
 
 import orjson
 import uvloop
-from pydantic_core import PydanticSerializationError, to_json
 
 from agentd.functions.call import InvalidArguments
 from agentd.functions.confine import allow_cpu, confine
 from agentd.functions.context import CallContext
 from agentd.functions.declare import AskUser, FunctionError
+from agentd.functions.encoding import Unanswerable, encode, encode_request
 from agentd.functions.loader import load
 from agentd.functions.logged import CallLogHandler
 from agentd.functions.schema import Handler
 from agentd.functions.wire import LINE_BYTES, OPEN_REQUESTS
 
-REQUEST_BYTES: Final = 65_536
-"""Largest request of a handler, such as a value for its store."""
+_log = logging.getLogger("functions")
+
+_HERE: Final = str(Path(__file__).parent)
 
 CPU_RESERVE_S: Final = 5.0
 """On top of a call's time limit, for native code on several cores and for what goes on between calls."""
-
-
-class Unanswerable(Exception):
-    """A handler returned something that is no answer; the text is for the model."""
 
 
 @dataclass(slots=True)
@@ -153,6 +150,8 @@ class Worker:
             return "cancelled", None
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything, SystemExit included
             traceback.print_exc()
+            # Only the place: what the error says may hold a user's words, and is printed.
+            _log.error("%s at %s", type(error).__name__, _place(error))  # noqa: TRY400
             return "failed", self._text(f"{type(error).__name__}: {error}")
 
     def _text(self, text: object) -> str:
@@ -190,7 +189,7 @@ class Worker:
 
     async def _ask(self, call_id: str, operation: str, arguments: dict[str, Any]) -> Any:
         number = next(self._numbers)
-        line = {"request": number, "call": call_id, "op": operation, "arguments": orjson.Fragment(_json(arguments))}
+        line = {"request": number, "call": call_id, "op": operation, "arguments": orjson.Fragment(encode_request(arguments))}
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         try:
             self._send(line)
@@ -213,39 +212,16 @@ class Worker:
         self._writer.write(orjson.dumps(message) + b"\n")
 
 
+def _place(error: BaseException) -> str:
+    """Where it was raised: the last line outside installed libraries."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith((sys.prefix, sys.base_prefix, _HERE, "<"))]
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}, in {own[-1].name}" if own else "a library"
+
+
 def _fail(waiting: asyncio.Future[Any], why: str) -> None:
     if not waiting.done():
         waiting.set_exception(FunctionError(why))
-
-
-def encode(result: Any, limit_bytes: int) -> bytes:
-    """A handler's result as JSON.
-
-    Raises:
-        Unanswerable: it is no JSON, or too large to be told to a model.
-    """
-    try:
-        text = to_json(result)
-    except (PydanticSerializationError, ValueError) as error:
-        raise Unanswerable(f"The function returned something that has no JSON form: {error}"[:500]) from None
-    if len(text) > limit_bytes:
-        raise Unanswerable(f"The result is too large: {len(text)} bytes, at most {limit_bytes}. Ask for less.")
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise Unanswerable("The function returned a number that is not finite.") from None
-    return text
-
-
-def _json(arguments: dict[str, Any]) -> bytes:
-    try:
-        text = to_json(arguments)
-        orjson.loads(text)
-    except (PydanticSerializationError, ValueError) as error:
-        raise TypeError(f"only JSON values can be sent to the daemon: {error}") from None
-    if len(text) > REQUEST_BYTES:
-        raise ValueError(f"{len(text)} bytes are too much for one request, at most {REQUEST_BYTES}")
-    return text
 
 
 async def _still_run(left: set[asyncio.Task[Any]]) -> bool:

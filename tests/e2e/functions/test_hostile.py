@@ -164,6 +164,15 @@ async def logs(ctx: CallContext) -> str:
         ctx.log.exception("it broke")
     return "logged"
 
+def deeper(text: str) -> Any:
+    import json
+    return json.loads(text)
+
+@function(tier="read")
+def breaks(secret: str) -> Any:
+    "Fails somewhere below."
+    return deeper(secret)
+
 @function(tier="read")
 def large(text: str) -> int:
     "Takes a large argument."
@@ -381,6 +390,16 @@ async def test_what_a_handler_logs_is_in_the_log_with_level_function_session_and
     assert "cannot be written" in third[1]
     assert last[1].startswith("it broke\nTraceback")
     assert "ZeroDivisionError" in last[1]
+
+
+async def test_where_a_handler_broke_is_in_the_log_and_what_it_said_is_not(hostile: Bench) -> None:
+    with capture_logs() as lines:
+        assert (await hostile.call("breaks", secret="a word of the user")).outcome == "error"
+    (logged,) = [line for line in lines if line["event"] == "function_log"]
+    assert (logged["log_level"], logged["function"]) == ("error", "breaks")
+    assert logged["message"].startswith("JSONDecodeError at hostile.py:")
+    assert logged["message"].endswith(", in deeper")
+    assert "a word" not in str([line for line in lines if line["event"] != "function_output"])
 
 
 async def test_a_flood_of_log_lines_is_cut_and_counted(hostile: Bench) -> None:

@@ -68,7 +68,7 @@ async def test_a_file_that_fails_while_loading_is_told_and_harms_no_other(bench:
 
 
 async def test_a_file_that_does_not_finish_loading_is_given_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentd.functions.process.LOAD_S", 1.5)
+    monkeypatch.setattr("agentd.functions.process.LOAD_S", 4.0)
     bench.write("bad.py", "while True: pass")
     bench.write("good.py", GOOD)
     await bench.start()

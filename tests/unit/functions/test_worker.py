@@ -65,7 +65,8 @@ class Daemon:
             return orjson.loads(await self._reader.readline())
 
     async def done(self) -> tuple[str, Any]:
-        message = await self.receive()
+        while "log" in (message := await self.receive()):
+            pass
         return message["outcome"], message["value"]
 
 
