@@ -151,7 +151,7 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything, SystemExit included
             traceback.print_exc()
             # Only the place: what the error says may hold a user's words, and is printed.
-            _log.error("%s at %s", type(error).__name__, _place(error))  # noqa: TRY400
+            _log.error("%s at %s", type(error).__name__, _place(error))
             return "failed", self._text(f"{type(error).__name__}: {error}")
 
     def _text(self, text: object) -> str:
