@@ -26,7 +26,9 @@ def read(reply: Reply, call: Admitted, sentences: Sentences, *, limit_bytes: int
         return content(outcome_value, limit_bytes)
 
     if reply.outcome == "result":
-        value = sentences.applied(name, call.spec.options.result, value)
+        if call.spec.options.result is not None:
+            said = sentences.applied(name, call.spec.options.result, value)
+            value = said if len(orjson.dumps(said)) <= limit_bytes else value  # cut off it would be no JSON
         return CallOutcome("ok", told(value), value, arguments), ""
     if reply.outcome == "ask":
         asked = {

@@ -82,6 +82,26 @@ async def test_results_reach_the_model_as_words_or_json(bench: Bench) -> None:
     assert shown.arguments == {"n": "5"}
 
 
+SENTENCES = """
+@function(tier="read", result="The {room} lamp is {state}.")
+def lamp(room: str, more: int = 0) -> dict[str, Any]:
+    "Tell how a lamp is."
+    return {"room": room, "state": "on", "more": "x" * more} if room != "attic" else {"room": room}
+"""
+
+
+async def test_a_result_object_gets_the_sentence_that_is_spoken_of_it(bench: Bench) -> None:
+    bench.write("lamps.py", SENTENCES)
+    await bench.start()
+    answer = await bench.call("lamp", room="kitchen")
+    assert answer.result == {"say": "The kitchen lamp is on.", "room": "kitchen", "state": "on", "more": ""}
+    assert json.loads(answer.content) == answer.result
+    assert (await bench.call("lamp", room="attic")).result == {"room": "attic"}
+    full = await bench.call("lamp", room="kitchen", more=16_330)
+    assert "say" not in full.result
+    assert json.loads(full.content) == full.result
+
+
 async def test_only_a_function_error_tells_the_model_why(bench: Bench) -> None:
     bench.write("results.py", RESULTS)
     await bench.start()
