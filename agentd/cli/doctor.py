@@ -54,6 +54,7 @@ def examine(settings: Settings, *, online: bool = False) -> list[Finding]:
         *_port(settings),
         *_models(settings),
         *_functions(settings.paths.functions_dir),
+        *_declared_functions(settings),
         *_upstream(settings, online=online),
         *_thinking(settings, online=online),
     ]
@@ -152,6 +153,13 @@ def _functions(directory: Path) -> Iterator[Finding]:
     yield Finding("ok", "functions", f"{len(registry.specs)} in {directory}")
     for problem in registry.problems:
         yield Finding("warn", "functions", f"{problem}", "the file is skipped until it is repaired")
+
+
+def _declared_functions(settings: Settings) -> Iterator[Finding]:
+    from agentd.functions.faults import declared_faults
+
+    for fault in declared_faults(settings.functions, settings.security.allowed_endpoints):
+        yield Finding("warn", "functions", f"{fault}", "the function is left out until it is repaired")
 
 
 def _upstream(settings: Settings, *, online: bool) -> Iterator[Finding]:

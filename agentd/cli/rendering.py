@@ -118,6 +118,7 @@ _LINES: Final[dict[str, Callable[[dict[str, Any]], Text | None]]] = {
     "TurnFinished": _turn,
     "SessionEnded": _ended,
     "CommandFinished": _command,
+    "FunctionCallDelegated": lambda data: Text(f"delegated: {data.get('name')}", "yellow"),
     "ConfirmationRequested": lambda data: Text(f"confirmation wanted: {data.get('name')}", "bold red"),
     "AgentChanged": lambda data: Text(f"goes on as {data.get('to')}, no longer as {data.get('from')}", "bold"),
     "DeadAir": lambda data: Text(f"dead air: {data.get('stage', '')}", "red"),

@@ -45,6 +45,12 @@ async def test_check_tells_what_keeps_declared_functions_away(tmp_path: Path) ->
     ]
 
 
+async def test_doctor_tells_them_too(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(FAULTY, encoding="utf-8")
+    ran = await agentd("doctor", cwd=tmp_path)
+    assert "[functions.mcp.files]: there is no program 'no-such-program'" in ran.out
+
+
 async def test_check_leaves_credentials_to_the_daemon(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(SOUND, encoding="utf-8")
     ran = await agentd("check", cwd=tmp_path)

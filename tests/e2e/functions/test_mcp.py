@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
 
 from agentd.errors import InvalidRequest
 from tests.support.handlers import Bench, children, eventually, is_alive, within
@@ -187,6 +189,24 @@ async def test_while_a_server_is_down_its_functions_are_gone_and_it_is_named(ben
     assert problem.reason == "the server does not run: the process ended with status 1: I will not run today"
     outcome = await bench.call("no_such_tool")
     assert outcome.outcome == "unknown"
+
+
+def waits(logs: Sequence[Mapping[str, Any]]) -> list[float]:
+    """How long was waited before each next try."""
+    return [line["retry_s"] for line in logs if line["event"] == "mcp_server_down"]
+
+
+async def test_a_server_that_ends_again_and_again_is_started_less_and_less_often(bench: Bench, tmp_path: Path) -> None:
+    bench.config["mcp"] = {"broken": Hostile(tmp_path, "ends").table}
+    with capture_logs() as logs:
+        await bench.start()
+        await eventually(
+            lambda: sum(line["event"] == "mcp_server_down" for line in logs) >= 4,
+            "it has been tried four times",
+            bound_s=STARTS_S,
+        )
+    waits = [line["retry_s"] for line in logs if line["event"] == "mcp_server_down"]
+    assert waits[:4] == [0.2, 0.4, 0.8, 1.6]
 
 
 async def test_the_daemon_waits_for_no_server(bench: Bench, tmp_path: Path) -> None:
