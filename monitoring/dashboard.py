@@ -100,7 +100,7 @@ PANELS: Final = (
     ),
     Panel(
         "Denied function calls and confirmations",
-        "Per minute: calls the gate kept from running, by reason, and what became of confirmations. Anything but a few is a model "
+        "Per minute: calls the gate kept from running, by reason, and what became of confirmations. More than a few: a model "
         "gone wrong, or somebody who tries.",
         "cpm",
         {
