@@ -66,6 +66,24 @@ class FunctionSpec:
             "defer_until_eot": self.defer_until_eot,
         }
 
+    def describe(self) -> dict[str, Any]:
+        """Everything about it as JSON values, for people and programs."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "parameters": self.parameters,
+            "tier": self.tier,
+            "timeout_s": self.timeout_s,
+            "kind": self.kind,
+            "server": self.server,
+            "file": self.place,
+            "line": self.line,
+            "sha256": self.sha256,
+            "examples": list(self.examples),
+            "options": self.options.describe(),
+            "declaration": self.declaration(),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class LoadProblem:

@@ -175,22 +175,7 @@ def _spec_of(request: web.Request) -> FunctionSpec:
 
 
 def _view(spec: FunctionSpec, counters: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": spec.name,
-        "description": spec.description,
-        "parameters": spec.parameters,
-        "tier": spec.tier,
-        "timeout_s": spec.timeout_s,
-        "kind": spec.kind,
-        "server": spec.server,
-        "file": spec.place,
-        "line": spec.line,
-        "sha256": spec.sha256,
-        "examples": list(spec.examples),
-        "options": spec.options.describe(),
-        "declaration": spec.declaration(),
-        "counters": counters.get(spec.name, {}),
-    }
+    return spec.describe() | {"counters": counters.get(spec.name, {})}
 
 
 def _problems(request: web.Request) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from agentd.cli.options import settings_from
 
 if TYPE_CHECKING:
     from agentd.config import Settings
-    from agentd.functions.registry import FunctionSpec, Registry
+    from agentd.functions.registry import Registry
     from agentd.testing.bench import Bench
 
 
@@ -37,9 +37,7 @@ def function_names(context: typer.Context, incomplete: str) -> list[str]:
         return []
 
 
-NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="Function name.", show_default=False, autocompletion=function_names)
-]
+NameArgument = Annotated[str, typer.Argument(help="Function name.", show_default=False, autocompletion=function_names)]
 DirectoryOption = Annotated[
     Path | None,
     typer.Option(
@@ -115,24 +113,6 @@ def print_off(off: Iterable[dict[str, Any]]) -> None:
 def problems_of(registry: "Registry") -> list[dict[str, Any]]:
     """As the API tells them."""
     return [{"file": problem.place, "line": problem.line, "reason": problem.reason} for problem in registry.problems]
-
-
-def shown(spec: "FunctionSpec") -> dict[str, Any]:
-    """A function as the API shows it, but for what only a daemon knows."""
-    return {
-        "name": spec.name,
-        "description": spec.description,
-        "parameters": spec.parameters,
-        "tier": spec.tier,
-        "timeout_s": spec.timeout_s,
-        "kind": spec.kind,
-        "file": spec.place,
-        "line": spec.line,
-        "sha256": spec.sha256,
-        "examples": list(spec.examples),
-        "options": spec.options.describe(),
-        "declaration": spec.declaration(),
-    }
 
 
 def place(item: dict[str, Any]) -> str:

@@ -16,7 +16,6 @@ from agentd.cli.functions.common import (
     print_off,
     print_problems,
     problems_of,
-    shown,
 )
 from agentd.cli.options import ConfigOption, JsonOption, StateDirOption
 
@@ -38,7 +37,7 @@ def list_functions(
     state_dir: StateDirOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List the functions of the running daemon, or with --directory those of a folder."""
+    """List the functions of the daemon, or of a folder."""
     from agentd.cli.output import print_json, print_table
 
     listed = _listed(directory, config, state_dir)
@@ -92,7 +91,7 @@ def check(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Load the handlers of a folder as the daemon would, and say what is wrong with them.
+    """Load a folder as the daemon would; say what is wrong.
 
     Exit status 0: all of it loads. 1: something does not.
     """
@@ -101,7 +100,9 @@ def check(
     registry = load_folder(folder_settings(config, None, directory))
     problems = problems_of(registry)
     if json:
-        print_json({"items": [shown(spec) for spec in registry.specs.values()], "problems": problems, "off": off_of(registry)})
+        print_json(
+            {"items": [spec.describe() for spec in registry.specs.values()], "problems": problems, "off": off_of(registry)}
+        )
     elif schema:
         print_json([spec.declaration() for spec in registry.specs.values()])
         for problem in registry.problems:
@@ -131,7 +132,7 @@ def _listed(directory: Path | None, config: Path | None, state_dir: Path | None)
         )
         return answer
     registry = load_folder(folder_settings(config, state_dir, directory))
-    items = [shown(spec) for spec in registry.specs.values()]
+    items = [spec.describe() for spec in registry.specs.values()]
     return {"items": items, "problems": problems_of(registry), "off": off_of(registry)}
 
 
@@ -161,7 +162,7 @@ def _one(name: str, directory: Path | None, config: Path | None, state_dir: Path
         for problem in (*registry.problems, *registry.off):
             note(f"{'off' if problem.off else 'not loaded'}: {problem}")
         raise FunctionNotFound(f"There is no function {name!r}; loaded are {', '.join(registry.specs) or 'none'}.")
-    return shown(registry.specs[name])
+    return registry.specs[name].describe()
 
 
 def _options(options: dict[str, Any]) -> list[str]:

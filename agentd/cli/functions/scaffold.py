@@ -20,9 +20,7 @@ def add_to(app: typer.Typer) -> None:
 def new(
     name: Annotated[
         str,
-        typer.Argument(
-            metavar="NAME", help="Name of the function and of its file, such as feed_cat or water_level.", show_default=False
-        ),
+        typer.Argument(help="Name of the function and of its file, such as feed_cat or water_level.", show_default=False),
     ],
     *,
     tier: Annotated[

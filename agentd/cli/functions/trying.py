@@ -28,7 +28,7 @@ def try_examples(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME|FILE]",
+            metavar="NAME|FILE",
             help="Function, or handler file; default: all.",
             show_default=False,
             autocompletion=function_names,
@@ -40,10 +40,11 @@ def try_examples(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Try the examples of functions: is each understood as a call of its function, with arguments that fit?
+    """Try whether the examples of functions are understood.
 
     The offline thinker hears each of the sentences in examples= with all functions at hand, as in a conversation without
-    a model. Nothing is called without --run, which uses an empty store and a session that only takes notes.
+    a model: each must become a call of its function, with arguments that fit. Nothing is called without --run, which uses
+    an empty store and a session that only takes notes.
     Exit status 0: every example was understood, and what was called is ok.
     """
     import asyncio

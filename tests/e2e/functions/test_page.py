@@ -4,6 +4,7 @@ A block whose first line is a comment with a path is that file; what stands befo
 a command runs. Addresses at example.org are a server of the test's.
 """
 
+import os
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,9 +15,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tests.support.daemon import ROOT, DaemonProcess, daemon_process
+from tests.support.mcp_servers import TIME_SERVER, needs_time_server
 from tests.support.shell import Shell
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(300)]
+pytestmark = [needs_time_server, pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(300)]
 
 PAGE = (ROOT / "docs/functions.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -46,7 +48,12 @@ async def site() -> AsyncIterator[str]:
 @pytest.fixture
 async def daemon(tmp_path: Path) -> AsyncIterator[DaemonProcess]:
     (tmp_path / "functions").mkdir()
-    async with daemon_process(tmp_path, "", functions=tmp_path / "functions") as running:
+    # uvx fetches a server's package and runs it; here it is installed already.
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "uvx").write_text(f'#!/bin/sh\nshift\nexec {TIME_SERVER} "$@"\n', encoding="utf-8")
+    (tmp_path / "bin" / "uvx").chmod(0o755)
+    path = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    async with daemon_process(tmp_path, "", functions=tmp_path / "functions", environment=path) as running:
         yield running
 
 
@@ -96,6 +103,7 @@ async def test_the_page_does_what_it_says(daemon: DaemonProcess, tmp_path: Path,
         '"enabled":false',
         "The display shows",
         "7 passed",
+        '"day_of_week"',
     ):
         assert words in printed, f"{words!r} is not in\n{printed}"
     listed: dict[str, Any] = (await daemon.call("GET", "/v1/functions")).json
