@@ -23,6 +23,7 @@ Subject = Annotated[str, Field(description="Words of the note, such as its subje
         "Note that the car needs oil.",
         "Write down that the code is 4711.",
     ],
+    on_duplicate="answer",
 )
 async def take_note(
     ctx: CallContext, text: Annotated[str, Field(description="The note, word by word", min_length=1, max_length=2000)]

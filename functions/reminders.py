@@ -27,6 +27,7 @@ EARLY = timedelta(seconds=2)
         "Remind me in twenty minutes to check the oven.",
         "Remind me every day at eight to water the plants.",
     ],
+    on_duplicate="answer",
 )
 async def set_reminder(
     ctx: CallContext,

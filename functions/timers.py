@@ -11,7 +11,11 @@ Name = Annotated[
 ]
 
 
-@function(tier="low", examples=["Set a timer for ten minutes.", "Set a tea timer for three and a half minutes."])
+@function(
+    tier="low",
+    examples=["Set a timer for ten minutes.", "Set a tea timer for three and a half minutes."],
+    on_duplicate="answer",
+)
 async def set_timer(
     ctx: CallContext,
     minutes: Annotated[

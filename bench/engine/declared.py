@@ -56,6 +56,18 @@ SPOKEN: Final = {
     "What is the date today?": "get_date",
     "Go back two meters.": "go",
     "How old is the Eiffel Tower?": "how_old",
+    "What time is it in Tokyo?": "get_time",
+    "How many days until Christmas?": "look_up_date",
+    "Remind me to call Anna at seven.": "set_reminder",
+    "Remind me in twenty minutes to check the oven.": "set_reminder",
+    "Which reminders do I have?": "list_reminders",
+    "Add milk and eggs to the shopping list.": "add_to_list",
+    "What is on the shopping list?": "read_list",
+    "Take a note that the car needs oil.": "take_note",
+    "Read my notes.": "read_notes",
+    "Convert five miles to kilometers.": "convert_units",
+    "How many feet are three meters?": "convert_units",
+    "Goodbye.": "end_conversation",
 }
 """Commands for a synthesised voice, and the function each means."""
 

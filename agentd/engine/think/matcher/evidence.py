@@ -18,6 +18,9 @@ from agentd.engine.think.matcher.words import Word
 FITS: Final = 0.2
 """The sentence is of the kind the function answers, and its verb asks for nothing else."""
 
+NAMED_THING: Final = 0.25
+"""Somebody asks about a thing by the very name that the function knows it by: "what is the garage temperature"."""
+
 _VERB: Final = 0.8
 _LIKE_VERB: Final = 0.6
 _COMMON_VERB: Final = 0.3
@@ -147,6 +150,14 @@ def claim_told(reading: Reading) -> None:
 
 def _takes_text(parameter: Parameter) -> bool:
     return parameter.kind is Kind.TEXT and parameter.open
+
+
+def names_a_thing(reading: Reading) -> bool:
+    """Whether a value is one of the names that the declaration gives, where others would be taken too."""
+    return any(
+        _takes_text(parameter) and any(choice.value == reading.values.get(parameter.name) for choice in parameter.choices)
+        for parameter in reading.function.parameters
+    )
 
 
 def claim_siblings(reading: Reading, functions: Sequence[Function]) -> None:

@@ -119,6 +119,8 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
     if function.reads:
         evidence.claim_siblings(reading, functions)
     score = reading.evidence + evidence.FITS
+    if function.reads and evidence.names_a_thing(reading):
+        score += evidence.NAMED_THING
     if sentence.shape in function.shapes:
         score += _SAME_EXAMPLE
     if score < ENOUGH or not _covered(reading, functions):

@@ -235,8 +235,16 @@ MQTT = [
     ("switch the garage fan on", call("send_to_device", device="garage fan", message="on")),
     ("can you turn off the garage fan", call("send_to_device", device="garage fan", message="off")),
     ("set the doorbell chime to ring", call("signal_device", device="doorbell chime", message="ring")),
+    ("send ring to the doorbell chime", call("signal_device", device="doorbell chime", message="ring")),
+    ("signal the doorbell chime to ring", call("signal_device", device="doorbell chime", message="ring")),
+    ("can you set the doorbell chime to ring", call("signal_device", device="doorbell chime", message="ring")),
+    ("please send ring to the doorbell chime", call("signal_device", device="doorbell chime", message="ring")),
     ("ask the garage temperature", call("ask_device", device="garage temperature")),
-    ("what is the garage temperature", None),
+    ("please ask for the garage temperature", call("ask_device", device="garage temperature")),
+    ("what is the garage temperature", call("ask_device", device="garage temperature")),
+    ("What's the garage temperature right now?", call("ask_device", device="garage temperature")),
+    ("tell me the garage temperature", call("ask_device", device="garage temperature")),
+    ("check the garage temperature", call("ask_device", device="garage temperature")),
 ]
 
 WEB = [
