@@ -53,7 +53,7 @@ def examine(settings: Settings, *, online: bool = False) -> list[Finding]:
         *_state_dir(settings.paths.state_dir),
         *_port(settings),
         *_models(settings),
-        *_functions(settings.paths.functions_dir),
+        *_functions(settings),
         *_declared_functions(settings),
         *_upstream(settings, online=online),
         *_thinking(settings, online=online),
@@ -138,9 +138,10 @@ def _models(settings: Settings) -> Iterator[Finding]:
             yield Finding("fail" if needed and model.required else "warn", f"model {model.name}", model.detail, model.remedy)
 
 
-def _functions(directory: Path) -> Iterator[Finding]:
+def _functions(settings: Settings) -> Iterator[Finding]:
     from agentd.functions.service import check_directory
 
+    directory = settings.paths.functions_dir
     if not directory.is_dir():
         yield Finding(
             "warn",
@@ -149,8 +150,10 @@ def _functions(directory: Path) -> Iterator[Finding]:
             "set [paths] functions_dir; agents have no functions without it",
         )
         return
-    registry = check_directory(directory)
+    registry = check_directory(directory, settings.functions, settings.paths.state_dir / "credentials")
     yield Finding("ok", "functions", f"{len(registry.specs)} in {directory}")
+    for off in registry.off:
+        yield Finding("ok", "functions", f"{Path(off.place).name} is off: {off.reason}")
     for problem in registry.problems:
         yield Finding("warn", "functions", f"{problem}", "the file is skipped until it is repaired")
 

@@ -185,11 +185,14 @@ def _off(file: HandlerFile, what: str) -> LoadProblem:
     return LoadProblem(str(file.path), None, f"set [functions.{file.name}] {what}", off=True)
 
 
-def check_directory(directory: Path, tables: Mapping[str, Mapping[str, Any]] | None = None) -> Registry:
+def check_directory(
+    directory: Path, tables: Mapping[str, Mapping[str, Any]] | None = None, credentials: Path | None = None
+) -> Registry:
     """Load the handlers of a folder as the daemon would, in workers that end at once. Blocking; for commands.
 
     Args:
         tables: ``[functions.*]`` of the configuration.
+        credentials: the folder of credentials that they name.
     """
 
     async def check() -> Registry:
@@ -199,6 +202,7 @@ def check_directory(directory: Path, tables: Mapping[str, Mapping[str, Any]] | N
                 Loading(
                     directory=directory,
                     tables=tables or {},
+                    credentials=credentials,
                     limits=LimitSettings(),
                     nursery=nursery,
                     actions=lambda _: None,

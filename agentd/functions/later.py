@@ -113,7 +113,7 @@ class Laters:
         if (say is None) == (function is None):
             raise ValueError("one of say and call")
         mine = sum(kept.plan.session_id == session_id for kept in self._plans.values())
-        if mine >= PER_SESSION or len(self._plans) >= IN_ALL:
+        if mine >= PER_SESSION or (len(self._plans) >= IN_ALL and not await self._make_room()):
             raise NotPlanned(f"too much is planned already ({mine} in this session, at most {PER_SESSION})")
         id_ = f"later-{secrets.token_hex(8)}"
         made = Plan(id_, file, session_id, self._wall() + seconds, cause, say, function, arguments, label)
@@ -177,6 +177,14 @@ class Laters:
             if kept.timer is not None:
                 kept.timer.cancel()
         self._plans.clear()
+
+    async def _make_room(self) -> bool:
+        """Drop what has waited longest for its session; it may never come. False when nothing waits."""
+        waiting = [kept for kept in self._plans.values() if kept.overdue and not kept.rings]
+        if not waiting:
+            return False
+        await self._drop(min(waiting, key=lambda kept: kept.plan.due_at), "room for others")
+        return True
 
     def _schedule(self, kept: _Kept, seconds: float) -> None:
         if kept.plan.id in self._plans:

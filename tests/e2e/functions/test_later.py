@@ -238,3 +238,15 @@ async def test_what_was_being_said_when_the_daemon_died_is_said_again(bench: Ben
     await within(5, bench.session.changed.wait())
     assert mark.read_text() == "said,"
     assert bench.session.did == [("say", "Ding.", "queue")]
+
+
+async def test_what_waits_for_a_session_gives_way_when_there_is_no_room(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentd.functions.later.IN_ALL", 2)
+    bench.write("later.py", LATER)
+    await bench.start()
+    await bench.call("plan", seconds=100, say="Far.", label="far")
+    await bench.call("plan", seconds=0.05, say="Near.", label="near", session_id="gone")
+    await eventually(lambda: any(kept.overdue for kept in bench.functions._laters._plans.values()), "it waits")
+    assert (await bench.call("plan", seconds=200, say="Farther.", label="farther")).outcome == "ok"
+    assert [item.partition(" ")[0] for item in (await bench.call("planned")).result] == ["far", "farther"]
+    assert (await bench.call("plan", seconds=300, say="Too far.")).outcome == "error"
