@@ -11,7 +11,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import orjson
@@ -140,7 +140,7 @@ class Confirmations:
         raise Rejected("denied", answer.format(name=spec.name), "confirmation")
 
     def find(self, nonce: str) -> Confirmation:
-        """The confirmation of that nonce, waiting or lately settled.
+        """The confirmation of that nonce, waiting or lately settled; then without its arguments.
 
         Raises:
             ConfirmationNotFound: there is none.
@@ -203,6 +203,7 @@ class Confirmations:
             return
         entry.ending = ending
         confirmation = entry.confirmation
+        entry.confirmation = replace(confirmation, arguments={})  # nothing of a conversation stays behind here
         del self._waiting[confirmation.nonce]
         self._settled[confirmation.nonce] = entry
         while len(self._settled) > KEPT:

@@ -21,6 +21,11 @@ class Once(Generic[T]):
         """The first call of that id; None if there was none. Wait for it shielded: it is shared."""
         return self._known.get((run_id, call_id))
 
+    def end(self, run_id: str) -> None:
+        """The run is over: nobody can ask for its calls again, and what was in them is not kept."""
+        for key in [key for key, settled in self._known.items() if key[0] == run_id and settled.done()]:
+            del self._known[key]
+
     def open(self, run_id: str | None, call_id: str) -> asyncio.Future[T]:
         """Note that the call begins; its outcome goes into the future."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()

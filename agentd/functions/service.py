@@ -235,6 +235,7 @@ class Functions:
     def run_ended(self, run_id: str) -> None:
         """The run is over: what it left in the background stops."""
         self.gate.run_ended(run_id)
+        self._once.end(run_id)
         for task in tuple(self._background.get(run_id, ())):
             task.cancel()
 

@@ -22,3 +22,12 @@ async def test_settled_ids_are_forgotten_oldest_first_and_open_ones_are_not() ->
     for number in range(5):
         once.open(None, str(number)).set_result("")
     assert [once.earlier(None, str(number)) is not None for number in range(5)] == [False, False, False, True, True]
+
+
+async def test_the_end_of_a_run_forgets_what_was_settled_in_it() -> None:
+    once: Once[str] = Once()
+    once.open("run", "1").set_result("done")
+    once.open("run", "open")
+    once.open("other", "1").set_result("done")
+    once.end("run")
+    assert [once.earlier(*key) is not None for key in (("run", "1"), ("run", "open"), ("other", "1"))] == [False, True, True]
