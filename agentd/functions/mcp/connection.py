@@ -23,6 +23,11 @@ LOOK_S: Final = 30.0
 """A server over HTTP is asked for its tools so often: nothing else tells that it is gone."""
 PAGES: Final = 20
 
+LOOK_AGAIN_S: Final = 1.0
+"""Between two lists, however often the server says that its tools have changed."""
+
+_NOT_RUN: Final = frozenset({types.PARSE_ERROR, types.INVALID_REQUEST, types.METHOD_NOT_FOUND, types.INVALID_PARAMS})
+"""Errors of JSON-RPC that come before anything is run."""
 _UNKNOWN: Final = "whether it had an effect is unknown"
 
 _log = structlog.get_logger("agentd.functions")
@@ -77,7 +82,10 @@ class Connection:
                 return Reply("error", f"The connection to the server {self._name} was lost during the call; {_UNKNOWN}.")
             if self._reach.url is not None:
                 self._look_again()
-            return Reply("error", f"The server {self._name} refused the call: {error.message[:MAX_ERROR_CHARS]}")
+            said = error.message[:MAX_ERROR_CHARS]
+            if error.code in _NOT_RUN:
+                return Reply("error", f"The server {self._name} refused the call: {said}")
+            return Reply("error", f"The server {self._name} failed: {said}; {_UNKNOWN}.")
         except ValidationError:
             return Reply("error", f"The server {self._name} answered with something that is no result; {_UNKNOWN}.")
         except OSError:
@@ -134,6 +142,7 @@ class Connection:
                 async with asyncio.timeout(self._reach.start_timeout_s):
                     tools, more = await self._list(client)
                 self._listed(tools, more)
+                await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _list(self, client: Client) -> tuple[tuple[Told, ...], bool]:
         """The tools, asked for page by page to the limit, and whether there are more."""
@@ -155,12 +164,14 @@ class Connection:
             return None
 
         async def listen() -> None:
-            try:
-                async with client.listen(tools_list_changed=True) as events:
-                    async for _ in events:
-                        self._look_again()
-            except (MCPError, RuntimeError, TimeoutError) as error:
-                _log.info("mcp_changes_not_told", server=self._name, reason=told(error))
+            while True:
+                try:
+                    async with client.listen(tools_list_changed=True) as events:
+                        async for _ in events:
+                            self._look_again()
+                except (MCPError, RuntimeError, TimeoutError) as error:
+                    _log.debug("mcp_changes_not_told", server=self._name, reason=told(error))
+                await asyncio.sleep(LOOK_S)  # what changes meanwhile is seen when the tools are looked at again
 
         return self._nursery.start(listen(), name=f"functions:mcp:{self._name}:changes")
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 MESSAGES_PER_S: Final = 200
-BYTES_PER_S: Final = 4_194_304
+BYTES_PER_S: Final = 2_097_152
 """From one server. A flood waits in the server, or in its socket."""
 BURST_S: Final = 0.05
 """What comes at once is taken at once, as much as this time has room for; more would hold up the loop for as long as it takes."""

@@ -106,6 +106,9 @@ class McpFunctions:
         if found is None:
             return Reply("error", f"{call.spec.name} is gone: its server does not run now. Nothing was done.")
         server, tool = found
+        if tool.spec != call.spec:
+            # What was judged, and perhaps confirmed, is not what would be run.
+            return Reply("error", f"{call.spec.name} has become another function meanwhile. Nothing was done.")
         try:
             tool.reader.read(call.arguments, defaults=False)
         except InvalidArguments as fault:

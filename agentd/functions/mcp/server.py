@@ -99,8 +99,9 @@ class Server:
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
     def _listed(self, tools: tuple[Told, ...], more: bool) -> None:  # noqa: FBT001 - a callback
-        self.tools, self.more, self.state, self.reason = tools, more, "up", ""
-        self._changed()
+        if (self.tools, self.more, self.state) != (tools, more, "up"):
+            self.tools, self.more, self.state, self.reason = tools, more, "up", ""
+            self._changed()
 
     def _changed(self) -> None:
         for owner in tuple(self.owners):

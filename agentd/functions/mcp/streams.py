@@ -1,5 +1,6 @@
 """The streams that the ``mcp`` package reads and writes, with bounds of ours: size and number of messages."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
@@ -105,6 +106,7 @@ class _Lines(_Closing):
                 return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
             except ValidationError:
                 _log.warning("mcp_line_is_no_message", server=self._name, bytes=len(line))
+                await asyncio.sleep(1 / MESSAGES_PER_S)
 
 
 class _Written(_Closing):

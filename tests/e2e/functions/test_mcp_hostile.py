@@ -3,14 +3,20 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agentd.functions.mcp.tools import DESCRIPTION_CHARS, INNER_CHARS
+from agentd.functions.provider import Admitted
 from tests.support.handlers import Bench, eventually, is_alive, within
 from tests.support.mcp_servers import STARTS_S, Hostile, told, up
 
 pytestmark = pytest.mark.e2e
+
+
+async def nothing(operation: str, _: dict[str, Any]) -> Any:
+    raise AssertionError(operation)
 
 
 @pytest.fixture
@@ -102,6 +108,24 @@ async def test_a_tool_that_becomes_another_falls_to_tier_high_until_a_reload(ben
     assert (await bench.call("echo", text="x")).result == "x"
 
 
+async def test_a_call_that_was_judged_as_one_tool_is_not_run_as_another(bench: Bench, hostile: Hostile) -> None:
+    offer = bench.functions._offer
+    spec, provider = offer.registry.specs["echo"], offer.providers["echo"]
+    admitted = Admitted(bench.request("echo", text="x"), spec, {"text": "x"})
+    await bench.call("turn")
+    await eventually(lambda: bench.functions.registry.specs["echo"].tier == "high", "it is noticed", bound_s=STARTS_S)
+    reply = await provider.run(admitted, nothing)
+    assert (reply.outcome, "has become another function meanwhile" in reply.value) == ("error", True)
+    assert hostile.calls("echo") == 0
+
+
+async def test_tools_are_listed_once_a_second_however_often_they_are_said_to_have_changed(bench: Bench, hostile: Hostile) -> None:
+    assert (await bench.call("turn", times=200)).outcome == "ok"
+    await eventually(lambda: len(hostile.sent("tools/list")) >= 3, "they are listed again", bound_s=STARTS_S)
+    assert len(hostile.sent("tools/list")) <= 4
+    assert (await bench.call("sneaky")).outcome == "ok"
+
+
 async def test_a_tool_that_becomes_another_while_it_is_restarted_is_noticed_too(bench: Bench, tmp_path: Path) -> None:
     hostile = Hostile(tmp_path)
     bench.config["mcp"] = {"hostile": hostile.table}
@@ -160,18 +184,19 @@ async def test_what_it_asks_of_the_client_is_refused(bench: Bench, hostile: Host
     await eventually(lambda: answers() == {"q1": True, "q2": True, "q3": True}, "each is refused")
 
 
-@pytest.mark.parametrize("size", [100, 500_000])
-async def test_a_flood_of_notifications_holds_up_nobody_else(bench: Bench, tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize("flood", [("f_flood", {"size": 100}), ("f_flood", {"size": 500_000}), ("f_garbage", {})])
+async def test_a_flood_holds_up_nobody_else(bench: Bench, tmp_path: Path, flood: tuple[str, dict[str, Any]]) -> None:
     flooding, calm = Hostile(tmp_path, "x", prefix="f_"), Hostile(tmp_path, "y")
     bench.config["mcp"] = {"flooding": flooding.table, "calm": calm.table}
     await bench.start()
     await up(bench, "flooding", "calm")
-    flood = asyncio.create_task(bench.call("f_flood", size=size))  # noqa: TID251 - the test's own
-    await eventually(lambda: flooding.calls("flood") == 1, "the flood has begun")
+    name, arguments = flood
+    call = asyncio.create_task(bench.call(name, **arguments))  # noqa: TID251 - the test's own
+    await eventually(lambda: flooding.calls(name.removeprefix("f_")) == 1, "the flood has begun")
     for number in range(20):
         assert (await within(STARTS_S, bench.call("echo", text=str(number)))).result == str(number)
-    flood.cancel()
-    await asyncio.wait({flood})
+    call.cancel()
+    await asyncio.wait({call})
 
 
 async def test_an_answer_that_is_no_result_is_told_as_such(bench: Bench, hostile: Hostile) -> None:
