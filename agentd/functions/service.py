@@ -253,6 +253,8 @@ class Functions:
             first, outcome = await asyncio.shield(earlier)
             if (first.name, first.arguments) == (request.name, request.arguments):
                 return outcome
+            self._audit.denied(request, self.registry.specs.get(request.name), outcome="denied", reason="call_id")
+            self._metrics.function_denied("call_id")
             return CallOutcome("denied", f"The call id {request.call_id[:64]!r} was used for another call.")
         settled = self._once.open(request.run_id, request.call_id)
         started = time.monotonic()
@@ -303,7 +305,10 @@ class Functions:
 
     async def _perform(self, provider: Provider, call: Admitted) -> tuple[CallOutcome, str]:
         """Run what the gate has let pass."""
-        return await self.gate.perform(call, lambda: self._recorded(provider, call))
+        outcome, kind = await self.gate.perform(call, lambda: self._recorded(provider, call))
+        if kind == "busy" or (outcome.outcome == "denied" and kind != "audit"):  # after all: of that there is no intent
+            self._audit.denied(call.request, call.spec, outcome=outcome.outcome, reason=kind)
+        return outcome, kind
 
     async def _recorded(self, provider: Provider, call: Admitted) -> tuple[CallOutcome, str]:
         """Run it; that something is to act is on record before it does, and how it came out after."""
@@ -411,6 +416,8 @@ class Functions:
         self._retired = [provider for provider in (*self._retired, *(self._providers or ())) if provider.busy]
         self._providers = providers
         self._compose()
+        files = {Path(spec.place).name: spec.sha256 for spec in self.registry.specs.values() if spec.sha256 is not None}
+        self._audit.put("reload", functions=sorted(self.registry.specs), files=files)
         _log.info("functions_loaded", functions=sorted(self.registry.specs), problems=len(self.registry.problems))
 
     def _compose(self) -> None:

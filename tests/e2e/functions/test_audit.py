@@ -178,3 +178,21 @@ async def test_the_file_is_followed(tmp_path: Path) -> None:
         finally:
             process.terminate()
             await process.wait()
+
+
+async def test_what_was_loaded_and_what_was_turned_away_is_told(tmp_path: Path) -> None:
+    async with daemon_process(tmp_path, CONFIG, functions=handlers(tmp_path)) as daemon:
+        assert (await daemon.call("POST", "/v1/actions/disable")).status == 200
+        assert "switched off" in await invoke(daemon, "heat")
+        assert await invoke(daemon, "lamp") == "ok"
+        (tmp_path / "functions" / "acting.py").write_text(HANDLERS + "\n# changed\n", encoding="utf-8")
+        assert (await daemon.call("POST", "/v1/functions/reload")).status == 200
+    told = await lines(tmp_path)
+    first, second = (line["files"]["acting.py"] for line in told if line["kind"] == "reload")
+    (intent,) = (line for line in told if line["kind"] == "intent")
+    assert (intent["handler_sha256"], intent["started_by"]) == (first, "first")
+    assert first != second
+    (denied,) = (line for line in told if line["kind"] == "denied")
+    assert (denied["function"], denied["outcome"], denied["reason"]) == ("heat", "denied", "actions_disabled")
+    (switch,) = (line for line in told if line["kind"] == "switch")
+    assert (switch["outcome"], switch["by"]) == ("disabled", "first")
