@@ -110,6 +110,7 @@ async def world(
             config={},
             actions=lambda session_id: managers[0].actions(session_id),  # noqa: PLW0108 - made after this
             metrics=metrics,
+            policy_of=Profiles(settings).policy,
         )
         await functions.start()
         manager = Manager(
