@@ -26,12 +26,16 @@ class Credentials:
     Args:
         ours: a folder of the daemon's, whose files nobody else may read; None if there is none.
         environ: for ``$CREDENTIALS_DIRECTORY``, which the service manager guards.
+
+    Attributes:
+        seen: every value that was read.
     """
 
     def __init__(self, ours: Path | None, environ: Mapping[str, str] = os.environ) -> None:
         given = environ.get("CREDENTIALS_DIRECTORY")
         self._given = Path(given) if given else None
         self._ours = ours
+        self.seen: set[str] = set()
 
     def read(self, wanted: Credential) -> str:
         """The value, with its prefix. Blocking: a small file.
@@ -41,6 +45,7 @@ class Credentials:
         """
         value = self._value(wanted.credential)
         log.add_secret(value)
+        self.seen.add(value)
         return wanted.prefix + value
 
     def resolve(self, value: Any) -> Any:
@@ -88,6 +93,17 @@ def resolved(
         except CredentialMissing as fault:
             missing[name] = f"[functions.{name}]: {fault}"
     return good, missing
+
+
+def without(value: Any, secrets: Collection[str]) -> Any:
+    """A JSON value in which the secrets are masked: some services send back what they are sent."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, log.MASK)
+        return value
+    if isinstance(value, dict):
+        return {without(key, secrets): without(item, secrets) for key, item in value.items()}
+    return [without(item, secrets) for item in value] if isinstance(value, list) else value
 
 
 def _bytes(path: Path, *, private: bool = False) -> bytes:

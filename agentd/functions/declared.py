@@ -1,12 +1,15 @@
 """What the tables of the configuration that declare functions have in common."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from agentd.config.functions import DeclaredTable, OptionTable, Text
-from agentd.functions.credentials import CredentialMissing, Credentials
+from agentd.functions.credentials import CredentialMissing, Credentials, without
 from agentd.functions.options import Options
 from agentd.functions.references import SchemaFault
 from agentd.functions.registry import FunctionSpec, Kind
+from agentd.functions.results import content
+from agentd.functions.wire import Reply
 from agentd.protocol.origins import CONFIG_KEY, origin_of
 
 
@@ -81,3 +84,15 @@ def headers_of(table: Mapping[str, Text], credentials: Credentials) -> dict[str,
         if not (value.isascii() and value.isprintable()):
             raise Unusable(f"the credential of the header {name} holds characters that no header has")
     return headers
+
+
+def delivered(reply: Reply, secrets: Collection[str], *, limit_bytes: int) -> Reply:
+    """What somebody else answered, as a result: without our credentials, and as text that is cut where it is too large.
+
+    Args:
+        secrets: what they were given.
+        limit_bytes: of a result (``limits.function_result_bytes``).
+    """
+    value: Any = without(reply.value, secrets) if secrets else reply.value
+    text = content(value, limit_bytes + 1)
+    return Reply(reply.outcome, value if len(text.encode()) <= limit_bytes else content(value, limit_bytes))

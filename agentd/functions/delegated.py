@@ -12,7 +12,7 @@ from agentd.clock import rfc3339
 from agentd.config.functions import declared
 from agentd.functions.arguments import Arguments, from_table
 from agentd.functions.call import InvalidArguments
-from agentd.functions.declared import place_of, spec_of
+from agentd.functions.declared import delivered, place_of, spec_of
 from agentd.functions.delegations import Delegations
 from agentd.functions.provider import Admitted, Loading, Serve
 from agentd.functions.references import SchemaFault
@@ -32,12 +32,14 @@ class DelegatedFunctions:
         *,
         delegations: Delegations,
         actions: Actions,
+        result_bytes: int,
     ) -> None:
         self.specs = tuple(specs)
         self.problems = tuple(problems)
         self._readers = readers
         self._delegations = delegations
         self._actions = actions
+        self._result_bytes = result_bytes
         self._running: set[asyncio.Task[Any]] = set()
 
     @property
@@ -76,7 +78,7 @@ class DelegatedFunctions:
                 },
             )
             async with asyncio.timeout(call.spec.timeout_s):
-                return await answer
+                return delivered(await answer, (), limit_bytes=self._result_bytes)
         except TimeoutError:
             how = f"nobody answered within {call.spec.timeout_s:g} s"
             raise
@@ -105,4 +107,11 @@ async def load_delegated(loading: Loading) -> DelegatedFunctions:
             problems.append(LoadProblem(place_of("delegated", name), None, f"parameters: {fault}"))
         else:
             specs.append(spec_of("delegated", name, table, readers[name].parameters))
-    return DelegatedFunctions(readers, specs, problems, delegations=loading.delegations, actions=loading.actions)
+    return DelegatedFunctions(
+        readers,
+        specs,
+        problems,
+        delegations=loading.delegations,
+        actions=loading.actions,
+        result_bytes=loading.limits.function_result_bytes,
+    )

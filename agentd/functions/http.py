@@ -17,12 +17,13 @@ import orjson
 import structlog
 from yarl import URL
 
+from agentd.config import LimitSettings
 from agentd.config.functions import HttpTable, declared
 from agentd.functions import pointer
 from agentd.functions.arguments import Arguments, from_table
 from agentd.functions.call import InvalidArguments
 from agentd.functions.credentials import Credentials
-from agentd.functions.declared import FAULTS, Unusable, headers_of, place_of, require_allowed, spec_of
+from agentd.functions.declared import FAULTS, Unusable, delivered, headers_of, place_of, require_allowed, spec_of
 from agentd.functions.places import UrlTemplate, as_text
 from agentd.functions.provider import Admitted, Loading, Serve
 from agentd.functions.registry import FunctionSpec, LoadProblem
@@ -49,6 +50,7 @@ class _Request:
 
     Attributes:
         headers, query, body: with their credentials.
+        secrets: these, by themselves.
     """
 
     method: str
@@ -59,14 +61,11 @@ class _Request:
     arguments: str
     result: str | None
     reader: Arguments
+    secrets: frozenset[str]
 
 
 class HttpFunctions:
-    """The functions of all tables as a ``Provider``.
-
-    Args:
-        answer_bytes: most that is read of an answer.
-    """
+    """The functions of all tables as a ``Provider``."""
 
     def __init__(
         self,
@@ -74,13 +73,13 @@ class HttpFunctions:
         specs: Sequence[FunctionSpec],
         problems: Sequence[LoadProblem],
         *,
-        answer_bytes: int,
+        limits: LimitSettings,
         nursery: Nursery,
     ) -> None:
         self.specs = tuple(specs)
         self.problems = tuple(problems)
         self._requests = requests
-        self._answer_bytes = answer_bytes
+        self._limits = limits
         self._nursery = nursery
         self._running: set[asyncio.Task[Any]] = set()
         self._retired = False
@@ -112,7 +111,8 @@ class HttpFunctions:
         self._running.add(task)
         try:
             async with asyncio.timeout(call.spec.timeout_s):
-                return Reply("result", await self._exchange(request, arguments))
+                result = Reply("result", await self._exchange(request, arguments))
+                return delivered(result, request.secrets, limit_bytes=self._limits.function_result_bytes)
         except _Failed as failed:
             return Reply("error", f"{call.spec.name}: {failed}")
         finally:
@@ -169,8 +169,9 @@ class HttpFunctions:
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk
-            if len(body) > self._answer_bytes:
-                raise _Failed(f"the answer is longer than {self._answer_bytes} bytes; it was not read to its end.")
+            if len(body) > self._limits.function_answer_bytes:
+                limit = self._limits.function_answer_bytes
+                raise _Failed(f"the answer is longer than {limit} bytes; it was not read to its end.")
         return bytes(body)
 
     async def _close_sessions(self) -> None:
@@ -181,18 +182,19 @@ class HttpFunctions:
 
 async def load_http(loading: Loading) -> HttpFunctions:
     """Make the functions of ``[functions.http.*]``; nothing is connected yet."""
-    credentials = Credentials(loading.credentials)
     requests: dict[str, _Request] = {}
     specs: list[FunctionSpec] = []
     problems: list[LoadProblem] = []
     for name, table in declared(loading.tables).http.items():
         try:
-            requests[name] = await asyncio.to_thread(request_of, table, loading.allowed_endpoints, credentials)
+            requests[name] = await asyncio.to_thread(
+                request_of, table, loading.allowed_endpoints, Credentials(loading.credentials)
+            )
         except FAULTS as fault:
             problems.append(LoadProblem(place_of("http", name), None, str(fault)))
         else:
             specs.append(spec_of("http", name, table, requests[name].reader.parameters))
-    return HttpFunctions(requests, specs, problems, answer_bytes=loading.limits.function_answer_bytes, nursery=loading.nursery)
+    return HttpFunctions(requests, specs, problems, limits=loading.limits, nursery=loading.nursery)
 
 
 def request_of(table: HttpTable, allowed_endpoints: Collection[str], credentials: Credentials) -> _Request:
@@ -223,6 +225,7 @@ def request_of(table: HttpTable, allowed_endpoints: Collection[str], credentials
         arguments=table.arguments or ("query" if table.method in {"GET", "DELETE"} else "json"),
         result=table.result,
         reader=reader,
+        secrets=frozenset(credentials.seen),
     )
 
 

@@ -14,7 +14,7 @@ import structlog
 from agentd.config import LimitSettings
 from agentd.config.functions import McpTable, ToolTable
 from agentd.functions.call import InvalidArguments
-from agentd.functions.declared import place_of
+from agentd.functions.declared import delivered, place_of
 from agentd.functions.mcp.process import Command
 from agentd.functions.mcp.reach import Access, Reach
 from agentd.functions.mcp.server import Server
@@ -38,6 +38,7 @@ class _Configured:
 
     table: McpTable
     server: Server
+    secrets: frozenset[str]
     first: dict[str, str] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
 
@@ -76,7 +77,7 @@ class McpFunctions:
                 server = Server(name, reach, nursery=loading.nursery)
                 server.begin()
             server.owners.add(self._look)
-            self._configured[name] = _Configured(tables[name], server)
+            self._configured[name] = _Configured(tables[name], server, access.secrets)
         self._compose()
 
     @property
@@ -115,7 +116,9 @@ class McpFunctions:
             return Reply("invalid", str(fault))
         self._running += 1
         try:
-            return await server.call(tool.name, call.arguments, call.spec.timeout_s)
+            reply = await server.call(tool.name, call.arguments, call.spec.timeout_s)
+            secrets = self._configured[server.name].secrets
+            return delivered(reply, secrets, limit_bytes=self._loading.limits.function_result_bytes)
         finally:
             self._running -= 1
             if self._retired and not self._running:

@@ -40,7 +40,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a server is given: headers, or variables."""
+    """What a server is given: headers, or variables; and what of them is secret."""
 
     headers: tuple[tuple[str, str], ...]
     env: tuple[tuple[str, str], ...]
+    secrets: frozenset[str]

@@ -19,12 +19,11 @@ from agentd.functions.registry import LoadProblem
 async def load_mcp(loading: Loading) -> McpFunctions:
     """The functions of ``[functions.mcp.*]``. Waits for no server: its tools are there once they have been listed."""
     tables = declared(loading.tables).mcp
-    credentials = Credentials(loading.credentials)
     usable: dict[str, Access] = {}
     problems: list[LoadProblem] = []
     for name, table in tables.items():
         try:
-            usable[name] = await asyncio.to_thread(access_of, table, loading.allowed_endpoints, credentials)
+            usable[name] = await asyncio.to_thread(access_of, table, loading.allowed_endpoints, Credentials(loading.credentials))
         except FAULTS as fault:
             problems.append(LoadProblem(place_of("mcp", name), None, str(fault)))
     return McpFunctions(tables, usable, problems, loading)
@@ -46,4 +45,5 @@ def access_of(table: McpTable, allowed_endpoints: Collection[str], credentials: 
         raise Unusable(f"cwd: there is no folder {table.cwd!r}")
     own = {name: os.environ[name] for name in table.pass_env if name in os.environ}
     env: dict[str, str] = own | credentials.resolve(table.env)
-    return Access(headers=tuple(headers_of(table.headers, credentials).items()), env=tuple(env.items()))
+    headers = headers_of(table.headers, credentials)
+    return Access(headers=tuple(headers.items()), env=tuple(env.items()), secrets=frozenset(credentials.seen))

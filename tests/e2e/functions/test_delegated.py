@@ -61,6 +61,14 @@ async def test_an_error_is_told_to_the_model_in_the_clients_words(bench: Bench) 
     assert (outcome.outcome, outcome.content) == ("error", "The beamer has no power.")
 
 
+async def test_a_large_answer_is_kept_to_what_a_result_may_have(bench: Bench) -> None:
+    await start(bench)
+    call = await asked(bench)
+    bench.functions.answer_delegated("run", "d1", result=["x" * 100] * 2_000)
+    outcome = await within(5, call)
+    assert (outcome.outcome, len(outcome.result)) == ("ok", 16_384)
+
+
 async def test_the_first_answer_counts(bench: Bench) -> None:
     await start(bench)
     call = await asked(bench)

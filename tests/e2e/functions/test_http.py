@@ -102,6 +102,25 @@ async def test_an_answer_is_data_from_outside_unless_the_operator_trusts_it(benc
     assert '"data_from_outside":{"temperature_c":21}' in (await bench.call("look")).content
 
 
+async def test_a_credential_that_comes_back_is_masked(bench: Bench, server: FunctionServer) -> None:
+    folder = bench.state_dir / "credentials"
+    folder.mkdir(parents=True)
+    (folder / "key").write_text("s3cret-value", encoding="utf-8")
+    (folder / "key").chmod(0o600)
+    server.body = b'{"you sent": ["Bearer s3cret-value", {"s3cret-value": 1}]}'
+    await start(bench, server, mail={"url": "/mail", "headers": {"Authorization": {"credential": "key"}}})
+    assert (await bench.call("mail")).result == {"you sent": ["Bearer ***", {"***": 1}]}
+
+
+async def test_a_large_answer_is_kept_to_what_a_result_may_have(bench: Bench, server: FunctionServer) -> None:
+    server.body = json.dumps(["x" * 100] * 5_000).encode()
+    await start(bench, server, look={"url": "/"})
+    outcome = await bench.call("look")
+    assert outcome.outcome == "ok"
+    assert isinstance(outcome.result, str)
+    assert len(outcome.result) == len(outcome.content) == 16_384
+
+
 async def test_a_table_without_its_credential_is_left_out_alone(bench: Bench, server: FunctionServer) -> None:
     await start(
         bench, server, mail={"url": "/mail", "headers": {"Authorization": {"credential": "key"}}}, weather={"url": "/weather"}
