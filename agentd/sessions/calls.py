@@ -176,6 +176,8 @@ class Calls:
         What has not begun (it waits for its turn, or for a confirmation) is stopped whatever is declared.
         """
         self._awaited.pop((opened.link.n, opened.call.id), None)
+        if opened.record.outcome is not None:  # it has just come to its end
+            return
         opened.record.awaited = False
         runs = None if opened.by_client is not None else self._functions.at_work(self.caller.run_id, opened.call.id)
         if opened.task is not None and (runs is None or runs.cancel_on_barge_in):
