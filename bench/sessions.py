@@ -154,7 +154,7 @@ async def cycle(sessions: int, seconds: float, warm_up: float, *, record: bool) 
                     "paths": {"state_dir": folder / "state", "functions_dir": folder / "functions"},
                     "deepgram": {"api_key": key, "agent_url": url, "rest_url": url.replace("ws", "http", 1)},
                     "agents": {"home": {"prompt": "Count."}},
-                    "limits": {"sessions": sessions} | SMALL_RINGS,
+                    "limits": {"sessions": sessions, "function_calls_per_minute": 1000} | SMALL_RINGS,
                     "store": {"record_audio": record, "recording_bytes_per_day": 2**40},
                 }
             )
