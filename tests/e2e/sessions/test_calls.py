@@ -50,6 +50,12 @@ async def slow(ctx: CallContext) -> str:
     await asyncio.sleep(60)
     return "never"
 
+@function(tier="high")
+async def unlock(ctx: CallContext, name: str) -> str:
+    "Needs a confirmation."
+    await mark(name, "begun")
+    return "unlocked"
+
 async def open_(name: str) -> None:
     while not (FOLDER / name).exists():
         await asyncio.sleep(0.005)
@@ -197,6 +203,21 @@ async def test_a_call_that_has_not_begun_is_withdrawn_whatever_it_is_declared_as
         (tmp_path / "first").touch()
         assert await settled(session, "a") == "ok"
         assert not (tmp_path / "second.begun").exists()
+
+
+async def test_over_a_call_that_waits_for_its_confirmation_the_user_speaks_and_it_is_withdrawn(tmp_path: Path) -> None:
+    agent = {"functions": ["unlock"], "allow_high": ["unlock"]}
+    script = {"default": [request(call("unlock", "a", name="door"), wait=False)]}
+    async with world(tmp_path, script, handlers=handlers(tmp_path), agent=agent) as here:
+        session = await here.session()
+        await session.inject_user("unlock it")
+        await session.conversation.changes.until(lambda: events(session, "ConfirmationRequested") or None, timeout_s=5)
+        await session.inject_audio(chunks(loud(0.6)))
+        assert await settled(session, "a") == "cancelled"
+        ((_, told),) = events(session, "ConfirmationSettled")
+        assert (told["call_id"], told["outcome"]) == ("a", "withdrawn")
+        assert here.functions.gate.confirmations.waiting() == []
+        assert not (tmp_path / "door.begun").exists()
 
 
 async def test_the_end_of_the_session_stops_what_a_barge_in_let_run(tmp_path: Path) -> None:
