@@ -6,10 +6,8 @@ stopping or HTTP.
 
 import asyncio
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -50,6 +48,7 @@ from agentd.sessions.link import Link
 from agentd.sessions.listeners import Listeners
 from agentd.sessions.playback import Playback
 from agentd.sessions.records import Turn
+from agentd.sessions.remarks import Remarks
 from agentd.sessions.spec import PassthroughClient
 from agentd.sessions.turns import TurnTracker
 from agentd.sessions.views import turn_audio_link
@@ -67,16 +66,6 @@ ACKNOWLEDGEMENTS: Final = {
 
 MAX_RATE: Final = 192_000
 """Hz; the protocol has no higher one."""
-ROUND_TRIP_S: Final = 2.0
-_COMPLAINTS: Final = 16
-
-
-@dataclass(slots=True, eq=False)
-class Injected:
-    """A text that was sent; ``refusal`` is what the upstream said against it."""
-
-    sent_at: float
-    refusal: str | None = None
 
 
 class Conversation:
@@ -85,8 +74,7 @@ class Conversation:
     Attributes:
         document: the effective Settings: with every update, as a renewed connection gets them.
         acknowledged: how often each kind of update was acknowledged that was not the client's.
-        complaint_count: Warnings and Errors of the upstream.
-        injections: texts that were sent, whose effect is awaited.
+        remarks: Warnings, Errors and refusals of the upstream.
         turns_ended: how often the upstream said that the user's turn was over; it may say so twice.
         over: whether the run is over, and with it every turn.
         view: what a client of the compatible endpoint is shown; None when there is none.
@@ -114,9 +102,7 @@ class Conversation:
         self.lost: Closed | None = None
         self.changes = Changes()
         self.acknowledged: Counter[str] = Counter()
-        self._complaints: deque[Warn | Error] = deque(maxlen=_COMPLAINTS)
-        self.complaint_count = 0
-        self.injections: list[Injected] = []
+        self.remarks = Remarks()
         self.turns_ended = 0
         self.over = False
         self.audio_out_bytes = 0
@@ -246,21 +232,6 @@ class Conversation:
                 "DeadAir", {"turn": turn.n if turn is not None else None, "stage": stage, "waited_s": round(waited_s, 3)}
             )
 
-    def complaints_since(self, count: int) -> list[Warn | Error]:
-        """The Warnings and Errors that came since ``complaint_count`` was ``count``; only the latest are kept."""
-        new = self.complaint_count - count
-        return list(self._complaints)[-new:] if new else []
-
-    @contextmanager
-    def injecting(self) -> Iterator["Injected"]:
-        """From the moment before a text is sent until its effect is known: a refusal that comes may be for it."""
-        injected = Injected(self._loop.time())
-        self.injections.append(injected)
-        try:
-            yield injected
-        finally:
-            self.injections.remove(injected)
-
     def recording_stopped(self, reason: str) -> None:
         """Tell that nothing more is recorded, although the session goes on."""
         self._metrics.recording_stopped(reason)
@@ -326,18 +297,18 @@ class Conversation:
             case LatencyReport() | AgentStartedSpeaking():
                 self.tracker.report(message.wire())
             case InjectionRefused() if not by_client:
-                self._refused(message.message, now)
+                self.remarks.refused(message.message, now)
             case Error():
-                self._complained(message)
+                self.remarks.complained(message)
                 self._metrics.upstream_error(self.upstream, message.code)
                 self.tracker.failed(now)
             case Warn(code=code) if code in INFORMING:
-                self._complained(message)
+                self.remarks.complained(message)
                 _log.info("upstream_uses_its_own", code=code, description=message.description)
             case Warn():
-                self._complained(message)
+                self.remarks.complained(message)
                 if message.code in REFUSALS and not by_client:
-                    self._refused(message.description, now)
+                    self.remarks.refused(message.description, now)
                 self._metrics.upstream_error(self.upstream, message.code)
                 _log.warning("upstream_warning", code=message.code, description=message.description)
             case _:
@@ -388,17 +359,6 @@ class Conversation:
     def _silence(self, now: float) -> None:
         self.playback.cut(now)
         self.listeners.cut()
-
-    def _complained(self, message: Warn | Error) -> None:
-        self._complaints.append(message)
-        self.complaint_count += 1
-
-    def _refused(self, reason: str, now: float) -> None:
-        """InjectionRefused names nobody: it is for the oldest of those sent within a round trip, else for the oldest."""
-        waiting = [one for one in self.injections if one.refusal is None]
-        recent = [one for one in waiting if now - one.sent_at <= ROUND_TRIP_S]
-        if waiting:
-            (recent or waiting)[0].refusal = reason or "somebody is speaking"
 
     def _pass_on(self, link: Link, message: Message, frame: bytes, *, by_client: bool) -> None:
         if isinstance(message, AgentAudioDone):

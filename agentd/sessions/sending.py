@@ -61,11 +61,11 @@ class Sending:
     def noting(self, command: Command) -> Iterator[None]:
         """Tell in the command's detail what the upstream warns of meanwhile."""
         conversation = self.conversation
-        before = conversation.complaint_count
+        before = conversation.remarks.count
         try:
             yield
         finally:
-            text = " ".join(f"{complaint.code}: {complaint.description}" for complaint in conversation.complaints_since(before))
+            text = " ".join(f"{complaint.code}: {complaint.description}" for complaint in conversation.remarks.since(before))
             if text:
                 command.detail = " ".join(filter(None, (command.detail, text)))[:_MAX_DETAIL]
 

@@ -13,10 +13,10 @@ from agentd.errors import FieldError, InjectionRefused, InvalidRequest, Upstream
 from agentd.functions.requests import Moment
 from agentd.protocol.messages import InjectAgentMessage
 from agentd.sessions.commands import Command, CommandKind, Outcome, Place
-from agentd.sessions.conversation import Injected
 from agentd.sessions.injected import OwnText, Question
 from agentd.sessions.link import Link
 from agentd.sessions.profiles import too_long
+from agentd.sessions.remarks import Injected
 from agentd.sessions.sending import Sending
 
 Behavior = Literal["default", "queue", "interrupt"]
@@ -225,7 +225,7 @@ class Speaking:
         if question is not None:
             question.own = own
         try:
-            with conversation.injecting() as injected:
+            with conversation.remarks.injecting() as injected:
                 self._out.send(InjectAgentMessage(message=text, behavior=behavior), command)
                 fate = await self._until_decided(link, own, injected, quiet=quiet)
         finally:
@@ -241,7 +241,7 @@ class Speaking:
 
         def heard() -> bool:
             """Sound in silence, for which there is no other reason: some upstreams tell no text."""
-            alone = quiet and conversation.injections == [injected] and texts == (tracker.user_turns, tracker.agent_texts)
+            alone = quiet and conversation.remarks.injections == [injected] and texts == (tracker.user_turns, tracker.agent_texts)
             return alone and conversation.audio_out_bytes > audio
 
         def probe() -> _Fate | None:

@@ -90,7 +90,7 @@ class Texts:
         """See whether the upstream took the text: by its echo, or by answering it. None when that is not known yet."""
         conversation = self._out.conversation
         tracker = conversation.tracker
-        with conversation.injecting() as injected:
+        with conversation.remarks.injecting() as injected:
 
             def probe() -> Outcome | None:
                 if injected.refusal is not None:
@@ -154,11 +154,11 @@ class Texts:
     async def _turn_ended(self, command: Command) -> Outcome:
         conversation = self._out.conversation
         link = await self._out.until_ready()
-        speaking, before, complaints = conversation.user_speaking, conversation.turns_ended, conversation.complaint_count
+        speaking, before, complaints = conversation.user_speaking, conversation.turns_ended, conversation.remarks.count
         self._out.send(ForceEndTurn(), command)
 
         def probe() -> Outcome | None:
-            if any(complaint.code == UNSUPPORTED for complaint in conversation.complaints_since(complaints)):
+            if any(complaint.code == UNSUPPORTED for complaint in conversation.remarks.since(complaints)):
                 return "no_effect"
             if conversation.turns_ended > before:
                 return "applied"
