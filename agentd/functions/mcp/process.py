@@ -151,27 +151,31 @@ class ServerProcess:
             self._output.begin(server=self._name)
 
     async def stop(self) -> None:
-        """End it as the standard says: close its input, then SIGTERM, then SIGKILL for all it started."""
-        if self._reader.at_eof() and self._process is not None:
-            # It is ending by itself: how, is known in a moment.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_DRAIN_S):
-                    await self._gone.wait()
-        self._stopping = True
-        if self._writer is not None:
-            self._writer.close()
-        if self._process is not None:
+        """End it as the standard says: close its input, then SIGTERM, then SIGKILL for all it started.
+
+        Cancelling this is SIGKILL at once.
+        """
+        try:
+            if self._reader.at_eof():
+                await self._until_gone(_DRAIN_S)  # it is ending by itself: how, is known in a moment
+            self._stopping = True
+            if self._writer is not None:
+                self._writer.close()
             for number in (signal.SIGTERM, signal.SIGKILL):
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(GRACE_S):
-                        await self._gone.wait()
-                        break
+                await self._until_gone(GRACE_S)
                 self._kill(number)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GRACE_S):
-                    await self._gone.wait()
-        if self._receiving is not None:
-            self._receiving.close()
+            await self._until_gone(GRACE_S)
+        finally:
+            self._kill()
+            if self._receiving is not None:
+                self._receiving.close()
+
+    async def _until_gone(self, bound_s: float) -> None:
+        if self._process is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(bound_s):
+                await self._gone.wait()
 
     def _kill(self, number: int = signal.SIGKILL) -> None:
         if self._process is not None and self._process.returncode is None:

@@ -223,3 +223,14 @@ async def test_one_that_does_not_end_when_it_is_asked_to_is_ended(bench: Bench, 
     await bench.close()
     del bench.functions
     assert not is_alive(pid)
+
+
+async def test_one_that_is_being_stopped_when_the_daemon_closes_is_ended_too(bench: Bench, tmp_path: Path) -> None:
+    bench.config["mcp"] = {"stubborn": Hostile(tmp_path, "stubborn").table}
+    await bench.start()
+    await up(bench, "stubborn")
+    (pid,) = bench.workers()
+    await bench.functions.reload(config={})
+    await bench.close()
+    del bench.functions
+    await eventually(lambda: not is_alive(pid), "it is gone")
