@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from agentd.config import Settings
-from agentd.functions.audit import Audit
 from agentd.functions.call import CallOutcome, CallRequest
 from agentd.functions.policy import AgentPolicy
 from agentd.functions.registry import FunctionSpec, Registry
 from agentd.functions.service import Functions
-from agentd.store import Store
 from agentd.testing.confirming import Confirmer
 from agentd.testing.sessions import RecordedSession
+from agentd.testing.wiring import wired
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +132,6 @@ async def bench(settings: Settings, *, credentials: Path | None = None) -> Async
             ``limits`` and ``security`` count too. An agent without a profile may ask for everything.
         credentials: the folder of credentials; by default where the state is.
     """
-    store = Store(settings.paths.state_dir, settings.store)
-    audit = Audit(settings.paths.state_dir, store, settings.store)
-    await store.start()
-    await audit.start()
     made: list[Bench] = []
 
     def policy(agent: str | None) -> AgentPolicy:
@@ -144,29 +139,13 @@ async def bench(settings: Settings, *, credentials: Path | None = None) -> Async
             return AgentPolicy.of(settings.agents[agent])
         return AgentPolicy(allow_high=frozenset(made[0].registry.specs))
 
-    try:
-        functions = Functions(
-            directory=settings.paths.functions_dir,
-            store=store,
-            audit=audit,
-            older_values=settings.paths.state_dir / "functions",
-            limits=settings.limits,
-            config=settings.functions,
-            actions=lambda name: made[0].sessions.get(name) if made else None,
-            allowed_endpoints=settings.security.allowed_endpoints,
-            credentials=credentials or settings.paths.state_dir / "credentials",
-            policy_of=policy,
-        )
-        made.append(Bench(functions))
-        made[0].confirmer.watch(functions.gate.confirmations)
-        functions.requests.watch = lambda call, operation, arguments: made[0].effects.append(
+    def session(name: str) -> RecordedSession | None:
+        return made[0].sessions.get(name) if made else None
+
+    async with wired(settings, actions=session, policy_of=policy, credentials=credentials) as parts:
+        made.append(Bench(parts.functions))
+        made[0].confirmer.watch(parts.functions.gate.confirmations)
+        parts.functions.requests.watch = lambda call, operation, arguments: made[0].effects.append(
             Effect(call.call_id, operation, dict(arguments))
         )
-        try:
-            await functions.start()
-            yield made[0]
-        finally:
-            await functions.close()
-    finally:
-        await audit.close()
-        await store.stop()
+        yield made[0]

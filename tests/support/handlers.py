@@ -5,6 +5,7 @@ import itertools
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
@@ -12,13 +13,13 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from agentd.config import LimitSettings
-from agentd.config.sections import StoreSettings
+from agentd.config import Settings
 from agentd.functions.audit import Audit
 from agentd.functions.requests import Moment
 from agentd.functions.service import CallOutcome, CallRequest, Functions
 from agentd.metrics import WORKER_ENDS, Metrics
 from agentd.store import Store
+from agentd.testing.wiring import wired
 
 IMPORTS = "import asyncio, os, sys, time\nfrom typing import Any\nfrom agentd.functions import *\n"
 """The first three lines of every handler file made by ``Bench.write``."""
@@ -75,6 +76,7 @@ class Bench:
     others: frozenset[int] = field(default_factory=lambda: frozenset(children()))
     """Child processes that were there before: servers of other tests."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _exits: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def write(self, name: str, source: str, *, imports: bool = True) -> Path:
         path = self.directory / name
@@ -95,29 +97,24 @@ class Bench:
         return [why for why, count in counts.items() for _ in range(int(count or 0))]
 
     async def start(self) -> None:
-        self.store = Store(self.state_dir, StoreSettings())
-        await self.store.start()
-        self.audit = Audit(self.state_dir, self.store, self.store.settings)
-        await self.audit.start()
-        self.functions = Functions(
-            directory=self.directory,
-            store=self.store,
-            audit=self.audit,
-            older_values=self.state_dir / "functions",
-            limits=LimitSettings(**{"function_calls_per_minute": 1000} | self.limits),
-            config=self.config,
-            metrics=self.metrics,
-            actions=lambda name: self.session if name == "s" and self.live else None,
-            allowed_endpoints=self.allowed_endpoints,
-            credentials=self.state_dir / "credentials",
+        settings = Settings.model_validate(
+            {
+                "paths": {"functions_dir": self.directory, "state_dir": self.state_dir},
+                "limits": {"function_calls_per_minute": 1000} | self.limits,
+                "functions": self.config,
+                "security": {"allowed_endpoints": self.allowed_endpoints},
+            }
         )
-        await self.functions.start()
+
+        def session(name: str) -> RecordedSession | None:
+            return self.session if name == "s" and self.live else None
+
+        parts = await self._exits.enter_async_context(wired(settings, actions=session, metrics=self.metrics))
+        self.functions, self.store, self.audit = parts.functions, parts.store, parts.audit
 
     async def close(self) -> None:
         """Nothing of it is left."""
-        await self.functions.close()
-        await self.audit.close()
-        await self.store.stop()
+        await self._exits.aclose()
 
     async def call(
         self, name: str, /, *, call_id: str | None = None, session_id: str | None = "s", **arguments: Any

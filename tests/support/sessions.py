@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from agentd.audio.tapes import Tapes
 from agentd.config import Settings
 from agentd.engine.line import Hangup
-from agentd.functions.audit import Audit
 from agentd.functions.service import Functions
 from agentd.hub import Hub
 from agentd.metrics import Metrics
@@ -21,6 +20,7 @@ from agentd.sessions.profiles import Profiles
 from agentd.sessions.session import Session, SessionDeps
 from agentd.sessions.spec import StartSpec
 from agentd.store import Store
+from agentd.testing.wiring import wired
 from agentd.upstream.deepgram import UpstreamClient, UpstreamTarget
 from agentd.upstream.transport import install_transport
 from tests.support.scripted import ScriptedEngine, scripted_engine
@@ -97,45 +97,32 @@ async def world(
         metrics = Metrics(registry)
         tapes = Tapes(folder / "state" / "recordings", settings.store)
         managers: list[Manager] = []
-        store = Store(folder / "state", settings.store)
-        await store.start()
-        audit = Audit(folder / "state", store, settings.store)
-        await audit.start()
-        functions = Functions(
-            directory=directory,
-            store=store,
-            audit=audit,
-            older_values=folder / "state" / "functions",
-            limits=settings.limits,
-            config={},
+        async with wired(
+            settings,
             actions=lambda session_id: managers[0].actions(session_id),  # noqa: PLW0108 - made after this
             metrics=metrics,
             policy_of=Profiles(settings).policy,
-        )
-        await functions.start()
-        manager = Manager(
-            settings,
-            SessionDeps(
-                target=lambda _: target,
-                client=client,
-                functions=functions,
-                hub=hub,
-                metrics=metrics,
-                limits=settings.limits,
-                profiles=Profiles(settings),
-                tapes=tapes,
-            ),
-            store,
-        )
-        managers.append(manager)
-        await manager.recover()
-        manager.begin()
-        try:
-            yield World(manager, peer, functions, hub, registry, store, tapes)
-        finally:
-            await manager.close(bound_s=5)
-            await tapes.close()
-            await functions.close()
-            await audit.close()
-            await store.stop()
-            await client.close()
+        ) as parts:
+            manager = Manager(
+                settings,
+                SessionDeps(
+                    target=lambda _: target,
+                    client=client,
+                    functions=parts.functions,
+                    hub=hub,
+                    metrics=metrics,
+                    limits=settings.limits,
+                    profiles=Profiles(settings),
+                    tapes=tapes,
+                ),
+                parts.store,
+            )
+            managers.append(manager)
+            await manager.recover()
+            manager.begin()
+            try:
+                yield World(manager, peer, parts.functions, hub, registry, parts.store, tapes)
+            finally:
+                await manager.close(bound_s=5)
+                await tapes.close()
+                await client.close()
