@@ -36,7 +36,7 @@ class Rates:
         self._hours: dict[Hashable, deque[float]] = {}
 
     def call(self, request: CallRequest, spec: FunctionSpec, per_minute: int) -> None:
-        """Count a call; outside a session nothing is counted.
+        """Count a call in its run; outside a session nothing is counted.
 
         Args:
             per_minute: where the function declares none of its own.
@@ -44,10 +44,10 @@ class Rates:
         Raises:
             Rejected: too many within a minute.
         """
-        if request.session_id is None:
+        if request.run_id is None:
             return
         most = per_minute if spec.options.per_minute is None else spec.options.per_minute
-        now, key = self._clock(), (request.session_id, spec.name)
+        now, key = self._clock(), (request.run_id, spec.name)
         window = _recent(self._minutes, key, now - MINUTE_S)
         if len(window) >= most:
             wait = int(window[0] + MINUTE_S - now) + 1

@@ -19,8 +19,8 @@ def spec(name: str = "f", per_minute: int | None = None) -> FunctionSpec:
     return FunctionSpec(name, "Do it.", {"type": "object"}, "low", 10.0, "a.py", options=Options(per_minute=per_minute))
 
 
-def passes(rates: Rates, *, function: FunctionSpec | None = None, session: str | None = "s", per_minute: int = 3) -> bool:
-    call = CallRequest("1", "f", {}, session_id=session)
+def passes(rates: Rates, *, function: FunctionSpec | None = None, run: str | None = "r", per_minute: int = 3) -> bool:
+    call = CallRequest("1", "f", {}, session_id="s", run_id=run)
     rejected = refusal(lambda: rates.call(call, function or spec(), per_minute))
     assert rejected is None or (rejected.outcome, rejected.reason) == ("denied", "rate")
     return rejected is None
@@ -36,11 +36,11 @@ def test_so_many_calls_a_minute_and_no_more() -> None:
     assert [passes(rates) for _ in range(4)] == [True, True, True, False]
 
 
-def test_each_function_and_each_session_has_its_own_minute() -> None:
+def test_each_function_and_each_run_has_its_own_minute() -> None:
     rates = Rates(Clock())
     assert [passes(rates) for _ in range(4)][-1] is False
     assert passes(rates, function=spec("g"))
-    assert passes(rates, session="t")
+    assert passes(rates, run="t")
 
 
 def test_a_function_may_declare_its_own_number() -> None:
@@ -51,7 +51,7 @@ def test_a_function_may_declare_its_own_number() -> None:
 
 def test_outside_a_session_nothing_is_counted() -> None:
     rates = Rates(Clock())
-    assert all(passes(rates, session=None) for _ in range(10))
+    assert all(passes(rates, run=None) for _ in range(10))
 
 
 def test_the_model_is_told_how_long_to_wait() -> None:
@@ -60,7 +60,7 @@ def test_the_model_is_told_how_long_to_wait() -> None:
     assert passes(rates, per_minute=1)
     clock.s += 20
     with pytest.raises(Rejected, match="in the next 41 seconds"):
-        rates.call(CallRequest("1", "f", {}, session_id="s"), spec(), 1)
+        rates.call(CallRequest("1", "f", {}, session_id="s", run_id="r"), spec(), 1)
 
 
 def test_an_agent_asks_for_so_many_high_calls_an_hour() -> None:
@@ -89,7 +89,7 @@ def test_sessions_that_are_over_leave_nothing_behind() -> None:
     clock = Clock()
     rates = Rates(clock)
     for n in range(SWEEP_AT):
-        assert passes(rates, session=f"s{n}")
+        assert passes(rates, run=f"r{n}")
     clock.s += 61
-    assert passes(rates, session="new")
+    assert passes(rates, run="new")
     assert len(rates._minutes) == 1
