@@ -9,12 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from agentd.sessions.injected import OwnText, Question
+from agentd.sessions.expected import OWN_TEXTS, Expected
 from agentd.sessions.kept import KeptTurns
 from agentd.sessions.records import CallRecord, Said, Turn, TurnCause, TurnOutcome
-
-_OWN_TEXTS: Final = 32
-"""Injected texts whose ConversationText is awaited; the oldest is forgotten beyond that."""
 
 REPORT_S: Final = 0.25
 """How long an ended turn waits for its LatencyReport, from upstreams that send one: it may come behind the last audio."""
@@ -41,12 +38,15 @@ class TurnTracker:
         self.user_turns = 0
         self.agent_texts = 0
         self._finished = finished
-        self._own_texts: deque[OwnText] = deque(maxlen=_OWN_TEXTS)
-        self._questions: list[Question] = []
+        self._expected = expected = Expected()
+        # what is awaited, as callers know it
+        self.expect_own, self.forget_own = expected.expect_own, expected.forget_own
+        self.ask, self.drop_question = expected.ask, expected.drop_question
+        self.expect_echo, self.forget_echo, self.awaits_echo = expected.expect_echo, expected.forget_echo, expected.awaits_echo
+        self.expect_greeting = expected.expect_greeting
         self._abandoned: Turn | None = None
         self._abandoned_owes = False
         self._abandoned_at = 0.0
-        self._echoes: deque[tuple[str, Turn | None]] = deque(maxlen=_OWN_TEXTS)
         self._waiting: deque[Turn] = deque()
         self._beside: Turn | None = None
         self._since = 0.0
@@ -55,7 +55,6 @@ class TurnTracker:
         self._reports = True
         self._mid_utterance = False
         self._utterance_at = 0.0
-        self._greeting = ""
 
     @property
     def turns(self) -> deque[Turn]:
@@ -70,7 +69,7 @@ class TurnTracker:
     @property
     def greeting_due(self) -> bool:
         """The agent has not begun to greet yet, and will."""
-        return bool(self._greeting)
+        return self._expected.greeting_due
 
     @property
     def unheard(self) -> bool:
@@ -142,7 +141,7 @@ class TurnTracker:
     def _cut_beside(self, now: float, played_bytes_left: int) -> Turn | None:
         turn = self._beside
         if turn is not None:
-            self._forget_begun()
+            self._expected.forget_begun()
             turn.interrupted = True
             turn.played_bytes = max(0, turn.audio_bytes - played_bytes_left)
             self._end_beside("interrupted", now)
@@ -152,7 +151,7 @@ class TurnTracker:
         self._settle()
         if self._cut_beside(now, played_bytes_left) is not None:
             played_bytes_left = 0
-        self._forget_begun()
+        self._expected.forget_begun()
         turn = self.current or next((turn for turn in reversed(self.turns) if turn.outcome is not None), None)
         if turn is None or (self.current is None and played_bytes_left <= 0):
             return None
@@ -170,15 +169,13 @@ class TurnTracker:
         if injected:
             turn = self._typed(text, now)
         else:
-            echo = next((echo for echo in self._echoes if echo[0] == text), None)
+            echo = self._expected.take_echo(text)
             if echo is not None:
-                self._echoes.remove(echo)
                 self._taken_up(echo[1], now)
                 return None
             self._mid_utterance, self._abandoned = False, None
             turn = self._uttered(text, now)
-        for question in self._questions:
-            question.offer(turn, text, typed=injected, began_at=now if injected else self._utterance_at)
+        self._expected.offer(turn, text, typed=injected, began_at=now if injected else self._utterance_at)
         return turn
 
     def _uttered(self, text: str, now: float) -> Turn:
@@ -210,14 +207,14 @@ class TurnTracker:
 
     def _typed(self, text: str, now: float) -> Turn:
         """A typed text is answered after what the agent is saying, its greeting included: nobody spoke, so nothing was cut."""
-        idle = self.current is None and not self._waiting and not self._greeting
+        idle = self.current is None and not self._waiting and not self.greeting_due
         turn = self._open("text", now) if idle else self.kept.new("text", now)
         turn.heard = text
         self.user_turns += 1
-        self._echoes.append((text, turn))
+        self._expected.typed(text, turn)
         if not idle:
             self._waiting.append(turn)
-            if len(self._waiting) > _OWN_TEXTS:
+            if len(self._waiting) > OWN_TEXTS:
                 self._close(self._waiting.popleft(), "error", now)
         return turn
 
@@ -240,58 +237,22 @@ class TurnTracker:
         if self.current is None and self._waiting:
             self.current, self._since, self._model_must_speak = self._waiting.popleft(), now, True
 
-    def forget_echo(self, turn: Turn) -> None:
-        """The upstream did not take the text of this turn."""
-        self._echoes = deque((echo for echo in self._echoes if echo[1] is not turn), maxlen=_OWN_TEXTS)
-
-    def expect_echo(self, text: str) -> None:
-        """``text`` is sent once more for a turn that is open: its echo opens no new one."""
-        if not any(awaited == text for awaited, _ in self._echoes):
-            self._echoes.append((text, None))
-
-    def awaits_echo(self, turn: Turn) -> bool:
-        """True until the upstream has echoed the injected text of this turn."""
-        return any(awaited is turn for _, awaited in self._echoes)
-
     # what the agent does
-
-    def expect_greeting(self, text: str) -> None:
-        """The agent will say ``text`` first, even if a text of the user's is sent before it has begun."""
-        self._greeting = text
-
-    def expect_own(self, text: str) -> OwnText:
-        """We inject ``text`` for the agent to say; its ConversationText is ours, not the model's."""
-        own = OwnText(text)
-        self._own_texts.append(own)
-        return own
-
-    def forget_own(self, own: OwnText) -> None:
-        """It is not awaited any more."""
-        if own in self._own_texts:
-            self._own_texts.remove(own)
-
-    def ask(self, question: Question) -> None:
-        """From now on look for its answer."""
-        self._questions.append(question)
-
-    def drop_question(self, question: Question) -> None:
-        """Nobody waits for its answer."""
-        self._questions.remove(question)
 
     def agent_said(self, text: str, now: float) -> bool:
         """ConversationText of the agent; True when it is one of our own injections."""
         self.agent_texts += 1
-        own = next((pending for pending in self._own_texts if pending.take(text)), None)
+        own = self._expected.take_own(text)
         if own is not None:
             self._abandoned = None
             if own.complete:
-                self._own_texts.remove(own)
+                self.forget_own(own)
         elif self._abandoned is not None:
             self._abandoned_owes = False
             if self.current is None or not self._model_must_speak or self.awaits_echo(self.current):
                 return False
             self._abandoned = None  # the upstream has taken up what was typed since
-        greets = own is None and self._greets(text)
+        greets = own is None and self._expected.greets(text)
         if greets and self._greet_beside(text, now):
             return False
         self._end_beside("completed", now)
@@ -307,19 +268,6 @@ class TurnTracker:
             self._model_must_speak = False
             turn.first_text_at = turn.first_text_at or now
         return own is not None
-
-    def _forget_begun(self) -> None:
-        """What was being said is over, said to its end or not."""
-        for own in [own for own in self._own_texts if own.begun_at is not None]:
-            self._own_texts.remove(own)
-
-    def _greets(self, text: str) -> bool:
-        """True when ``text`` is the next piece of the greeting."""
-        before, found, after = self._greeting.partition(text)
-        if not found or before.strip():
-            return False
-        self._greeting = after or " "  # until its AgentAudioDone
-        return True
 
     def _greet_beside(self, text: str, now: float) -> bool:
         """Greet in a turn beside the typed text that the upstream has already taken up; False when there is none."""
@@ -340,17 +288,17 @@ class TurnTracker:
         turn.delivered = turn.delivered or delivered
         turn.audio_bytes += len(frame)
         self.kept.keep_audio(turn, frame)
-        if turn is self.current and not turn.said and not self._own_texts and not turn.calls:
+        if turn is self.current and not turn.said and not self._expected.own and not turn.calls:
             self._model_must_speak = False  # an upstream that sends no text for what it says
 
     def agent_done(self, now: float) -> Turn | None:
         """AgentAudioDone. Returns the turn when this ends it, and no other follows at once."""
-        self._greeting = ""
+        self._expected.greeted()
         if self._abandoned is not None:
             if not self._abandoned_owes and not _calling(self._abandoned):
                 self._abandoned = None
             return None
-        self._forget_begun()
+        self._expected.forget_begun()
         turn = self.current
         if self._beside is not None:
             self._end_beside("completed", now)

@@ -505,8 +505,8 @@ def test_reading_a_turn_without_words_shows_none_of_them(tracker: TurnTracker) -
 
 
 def _echo(tracker: TurnTracker, now: float) -> None:
-    if tracker._echoes:
-        tracker.user_said(tracker._echoes[0][0], now)
+    if tracker._expected._echoes:
+        tracker.user_said(tracker._expected._echoes[0][0], now)
 
 
 def _refuse(tracker: TurnTracker, _: float) -> None:
