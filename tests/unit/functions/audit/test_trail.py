@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry
 
 from agentd.config import LimitSettings
 from agentd.config.sections import StoreSettings
-from agentd.functions.audit import Audit, record_gate
+from agentd.functions.audit import Audit, record_gate, trail
 from agentd.functions.audit.chain import NOTE, Seal
 from agentd.functions.audit.entries import arguments_sha256
-from agentd.functions.audit.file import FILE
+from agentd.functions.audit.file import FILE, AuditFile
 from agentd.functions.audit.verify import entries, files, verify
 from agentd.functions.call import CallOutcome, CallRequest
 from agentd.functions.declare import TIERS, Tier
@@ -164,6 +164,35 @@ async def test_without_the_file_what_may_do_harm_does_not_run_and_the_rest_does(
     await audit.close()
     assert {line.get("call_id") for line in told(tmp_path)} >= {"c1", *TIERS, "after"}
     assert [line for line in told(tmp_path) if line["kind"] == "interrupted"]
+    assert verify(files(tmp_path), None).ok
+
+
+class Hanging(AuditFile):
+    """A file on a disk that takes its time."""
+
+    def __init__(self, state_dir: Path) -> None:
+        super().__init__(state_dir)
+        self.goes_on = threading.Event()
+
+    def sync(self) -> None:
+        self.goes_on.wait()
+        super().sync()
+
+
+async def test_a_disk_that_hangs_holds_nobody_up_for_long(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trail, "PATIENCE_S", 0.2)
+    audit, disk = Audit(tmp_path, store, store.settings), Hanging(tmp_path)
+    audit._file = disk
+    await audit.start()
+    assert not await audit.intent(call("high"))
+    assert audit.status()["state"] == "degraded"
+    assert await audit.intent(call("low", call_id="c2"))
+    assert not audit.intent(call("medium", call_id="c3")).result()
+    disk.goes_on.set()
+    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=10)
+    assert await audit.intent(call("high", call_id="after"))
+    await audit.close()
+    assert [line.get("call_id") for line in told(tmp_path) if line["kind"] == "intent"] == ["c1", "c2", "c3", "after"]
     assert verify(files(tmp_path), None).ok
 
 
