@@ -46,6 +46,7 @@ class Function:
         summary: the first sentence of the description, without its full stop.
         parameters: in the order declared.
         reads: it only tells something, so questions fit; otherwise it does something, and commands fit.
+        answers: questions fit: it reads, or works something out ("convert"), which its declaration lets be done in vain.
         ends: it does away with something, so that wishing for that thing does not call it.
         verbs: stems of the verbs in its name.
         told_verbs: stems of the verbs its description and examples begin with.
@@ -64,6 +65,7 @@ class Function:
     summary: str
     parameters: tuple[Parameter, ...]
     reads: bool
+    answers: bool
     ends: bool
     verbs: frozenset[str]
     told_verbs: frozenset[str]
@@ -104,8 +106,8 @@ def _compile(encoded: str) -> Function:
     families = {VERBS[verb] for verb in verbs | told | {word.text for word in split(summary)} if verb in VERBS}
     states = {sense for word in named if (sense := _state(word)) is not None and sense in STATES}
     topic = _content(description).union(*(parameter.words for parameter in parameters))
-    # Only what may be done in vain is called before the turn is certain.
-    reads = declaration.get("defer_until_eot") is False or _reads(named, summary, states=bool(states))
+    reads = _reads(named, summary, states=bool(states))
+    acts = named[:1] == () or named[0] in VERBS or summary.split(" ", 1)[0].lower() in VERBS
     said = [tuple(word.stem for word in split(text)) for text in examples]
     shapes = [read_sentence(text, today=_SOME_DAY, verbs=()).shape for text in examples]
     return Function(
@@ -113,6 +115,7 @@ def _compile(encoded: str) -> Function:
         summary=summary,
         parameters=parameters,
         reads=reads,
+        answers=reads or (declaration.get("defer_until_eot") is False and not acts),
         ends=any(VERBS.get(verb) is Sense.END for verb in (*verbs, *named[:1])),
         verbs=frozenset(map(stem, verbs)),
         told_verbs=frozenset(

@@ -119,7 +119,7 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
     if function.reads:
         evidence.claim_siblings(reading, functions)
     score = reading.evidence + evidence.FITS
-    if function.reads and evidence.names_a_thing(reading):
+    if function.answers and evidence.names_a_thing(reading):
         score += evidence.NAMED_THING
     if sentence.shape in function.shapes:
         score += _SAME_EXAMPLE
@@ -152,7 +152,7 @@ def _form_fits(function: Function, sentence: Sentence) -> bool:
             return False
         case Form.QUESTION:
             texts = [word.text for word in sentence.words[:3]]
-            return function.reads and not (_ASKS_FOR_MEANING & {tuple(texts[:2]), tuple(texts)} or texts[0] in _NOT_FOR_A_LOOK)
+            return function.answers and not (_ASKS_FOR_MEANING & {tuple(texts[:2]), tuple(texts)} or texts[0] in _NOT_FOR_A_LOOK)
         case Form.WISH | Form.FRAGMENT:
             if "new" in {word.text for word in sentence.words} and (function.reads or _sets_a_state(function)):
                 return False  # a new lamp is not one that is switched on
@@ -161,7 +161,7 @@ def _form_fits(function: Function, sentence: Sentence) -> bool:
             verb = sentence.words[sentence.verb or 0]
             asks = VERBS.get(verb.text) is Sense.GET
             own = verb.stem in function.verbs or verb.stem in function.told_verbs
-            return own or asks == function.reads
+            return own or asks == function.answers
 
 
 def _sets_a_state(function: Function) -> bool:

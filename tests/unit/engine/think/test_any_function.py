@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.engine.think.conftest import Declaration, Made, MakeTalk
+from tests.unit.engine.think.conftest import TEXT, Declaration, Made, MakeTalk, declare
 
 LIBRARY = [
     (
@@ -175,3 +175,16 @@ def test_example_sentences_of_a_function_count(talk: MakeTalk) -> None:
     assert talk([plain]).calls("see you tonight house") == []
     with_examples = {**plain, "examples": ["See you tonight, house."]}
     assert talk([with_examples]).calls("see you tonight house") == [("away_mode", {})]
+
+
+def test_a_client_that_calls_everything_before_the_turn_is_certain_gets_no_act_for_a_question(talk: MakeTalk) -> None:
+    lamp = {**TEXT, "enum": ["desk lamp", "floor lamp"]}
+    functions = [
+        declare("set_lamp", "Set a lamp.", ("lamp", "on"), lamp=lamp, on={"type": "boolean"}) | {"defer_until_eot": False},
+        declare("convert_length", "Convert feet to meters.", ("feet",), feet={"type": "number"})
+        | {"defer_until_eot": False, "examples": ["How many meters are ten feet?"]},
+    ]
+
+    assert talk(functions).calls("is the desk lamp on") == []
+    assert talk(functions).calls("turn the desk lamp on") == [("set_lamp", {"lamp": "desk lamp", "on": True})]
+    assert talk(functions).calls("how many meters are three feet") == [("convert_length", {"feet": 3})]
