@@ -98,7 +98,8 @@ class Worker:
 
     def _take(self, message: dict[str, Any]) -> None:
         if "call" in message:
-            self._running = _Running(message["call"]["id"])
+            handler = self._handlers.get(message["call"]["function"])
+            self._running = _Running(message["call"]["id"], in_thread=handler is not None and not handler.is_async)
             self._running.task = _start(self._run(message["call"]))
         elif "cancel" in message and message["cancel"] == self._running.id:
             self._cancel(self._running)
@@ -162,7 +163,8 @@ class Worker:
         if handler.is_async:
             return await handler.call(**arguments)
         # A plain function may block, so it gets a thread; it cannot be cancelled there, only told.
-        self._running.in_thread = True
+        if self._running.cancelled.is_set():
+            raise asyncio.CancelledError
         inside = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: inside.run(handler.call, **arguments))
 

@@ -140,7 +140,7 @@ async def chatters(ctx: CallContext) -> int:
     "Thousands of requests, many at once."
     async def one(n: int) -> None:
         await ctx.store.set(f"k{n % 50}", n)
-    for _ in range(40):
+    for _ in range(20):
         await asyncio.gather(*(one(n) for n in range(100)))
     return len(await ctx.store.items())
 

@@ -121,6 +121,19 @@ async def test_a_cancelled_call_ends_and_the_next_one_runs(daemon: Daemon) -> No
     assert await daemon.done() == ("ask", {"question": "Which?", "argument": "room"})
 
 
+async def test_a_plain_function_that_is_cancelled_before_it_began_does_not_begin(daemon: Daemon) -> None:
+    daemon.call("plain")
+    daemon.send(cancel="1")
+    assert await daemon.done() == ("cancelled", None)
+
+
+async def test_a_plain_function_that_is_cancelled_is_not_over_before_its_thread_is(daemon: Daemon) -> None:
+    daemon.call("plain")
+    assert (await daemon.receive())["op"] == "say"
+    daemon.send(cancel="1")
+    assert await daemon.done() == ("error", "the call is over")
+
+
 async def test_every_way_to_fail_is_told_apart(daemon: Daemon) -> None:
     daemon.call("fail", how="in words")
     assert await daemon.done() == ("error", "no")
