@@ -38,12 +38,14 @@ class Bench:
         sessions: the live ones by name.
         effects: of all calls, in order.
         confirmer: answers for a person.
+        answers: results of delegated functions, by name, for the client that would run them.
     """
 
     functions: Functions
     sessions: dict[str, RecordedSession] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     confirmer: Confirmer = field(default_factory=Confirmer)
+    answers: dict[str, Any] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -54,7 +56,7 @@ class Bench:
     def open_session(self) -> tuple[str, RecordedSession]:
         """A new session and its name."""
         name = f"test-{next(self._numbers)}"
-        self.sessions[name] = RecordedSession()
+        self.sessions[name] = RecordedSession(published=lambda type_, data: self._published(name, type_, data))
         return name, self.sessions[name]
 
     async def call(
@@ -84,6 +86,10 @@ class Bench:
         outcome = await self.functions.call(request)
         return outcome, [effect for effect in self.effects if effect.call_id == call_id]
 
+    def _published(self, run_id: str, type_: str, data: dict[str, Any]) -> None:
+        if type_ == "FunctionCallDelegated" and data["name"] in self.answers:
+            self.functions.answer_delegated(run_id, data["call_id"], result=self.answers[data["name"]])
+
     async def check(self, spec: FunctionSpec, arguments: dict[str, Any]) -> dict[str, Any]:
         """The arguments as the function would get them; nothing is called.
 
@@ -105,6 +111,7 @@ class Bench:
         self.sessions.clear()
         self.effects.clear()
         self.confirmer.reset()
+        self.answers.clear()
 
 
 async def forget(functions: Functions, sessions: Iterable[str]) -> None:

@@ -79,6 +79,7 @@ class FunctionTester:
     Attributes:
         metadata: of the session, as ``ctx.metadata``.
         agent: the name of its profile. One that ``agentd_settings`` has no profile for may ask for everything.
+        answers: results of delegated functions, by name: what the client would answer that runs them.
     """
 
     def __init__(self, bench: Bench, portal: Portal) -> None:
@@ -87,6 +88,7 @@ class FunctionTester:
         self._session_id, self._session = portal.run(_open(bench))
         self.metadata: dict[str, str] = {}
         self.agent = "home"
+        self.answers = bench.answers
         self._turns = itertools.count(1)
         self._turn: int | None = None
 

@@ -1,6 +1,7 @@
 """A session that notes what functions do to it, in place of one with an upstream."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ class RecordedSession:
         ended: whether it was to end.
         agent: whom it was handed over to.
         events: what was published in it: type and data, in order.
+        published: is told of each event.
     """
 
     said: list[str] = field(default_factory=list)
@@ -22,6 +24,7 @@ class RecordedSession:
     ended: bool = False
     agent: str | None = None
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    published: Callable[[str, dict[str, Any]], None] = lambda _type, _data: None
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def say(self, text: str, *, behavior: str = "queue", moment: str = "quiet") -> None:
@@ -45,6 +48,7 @@ class RecordedSession:
     def publish(self, type_: str, data: dict[str, Any]) -> None:
         """Note an event."""
         self.events.append((type_, data))
+        self.published(type_, data)
 
     async def until_said(self, number: int) -> None:
         """Wait until so many texts were said."""

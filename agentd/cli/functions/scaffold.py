@@ -61,7 +61,7 @@ def new(
     print(f"  edit {folder / f'{name}.py'}")
     print(f"  agentd functions check{f' {folder}' if directory is not None else ''}")
     print(f"  agentd functions test {name}{elsewhere}")
-    print(f"  agentd functions call {name} --local{elsewhere}")
+    print(f"  agentd functions call {name} --local{elsewhere}{' --yes' if chosen == 'high' else ''}")
     if with_test:
         print(f"  pytest {folder / 'tests'}")
     print("  agentd functions reload          (when a daemon runs: now agents can call it)")

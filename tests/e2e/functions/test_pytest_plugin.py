@@ -55,6 +55,19 @@ def sell_cat(price: int = 10) -> str:
     return "Sold."
 
 
+@function(tier="low", examples=["Brush the cat."], background=True)
+async def brush_cat() -> str:
+    """Brush the cat."""
+    return "The cat is brushed."
+
+
+@function(tier="low")
+async def lend_cat(ctx: CallContext) -> str:
+    """Lend the cat."""
+    await ctx.hand_over("neighbour")
+    return "It is lent."
+
+
 @function(tier="read")
 def vanish() -> str:
     """Vanish."""
@@ -114,11 +127,28 @@ def test_what_is_dangerous_is_confirmed_by_a_person(functions):
     assert functions.call("sell_cat").outcome == "denied"
 
 
+def test_what_comes_later_is_waited_for(functions):
+    assert functions.call("brush_cat").outcome == "ok"
+    assert functions.wait_said(1) == ["The cat is brushed."]
+    assert functions.call("lend_cat").handed_over == "neighbour"
+
+
 def test_calls_of_one_turn_are_a_turn(functions):
     with functions.one_turn():
         outcomes = [functions.call("count_meals").outcome for _ in range(4)]
     assert outcomes == ["ok", "ok", "ok", "denied"]
     assert functions.call("count_meals").outcome == "ok"
+
+
+class TestWithADelegatedFunction:
+    @pytest.fixture
+    def agentd_settings(self):
+        table = {"description": "Show the cat.", "tier": "low", "parameters": {"where": "string"}}
+        return {"functions": {"delegated": {"show_cat": table}}}
+
+    def test_its_client_answers(self, functions):
+        functions.answers["show_cat"] = "The cat is shown."
+        assert functions.call("show_cat", where="wall").content == "The cat is shown."
 
 
 class TestWithConfiguration:
@@ -264,7 +294,7 @@ def run(fresh: pytest.Pytester, *options: str, **files: str) -> pytest.RunResult
 def test_handlers_are_tested_in_a_fresh_folder(fresh: pytest.Pytester) -> None:
     without_asyncio = ("-p", "no:asyncio", "-p", "no:aiohttp")
     fresh.makeini("[pytest]\nfilterwarnings = error\n")
-    run(fresh, *without_asyncio, test_cat=HANDLER_TESTS).assert_outcomes(passed=8)
+    run(fresh, *without_asyncio, test_cat=HANDLER_TESTS).assert_outcomes(passed=10)
 
 
 def test_conversations_are_tested_in_a_fresh_folder(fresh: pytest.Pytester) -> None:
