@@ -272,7 +272,7 @@ def _print_document(report: "Report") -> None:
 def _print_line(line: dict[str, Any]) -> None:
     """One line for people: what most lines have in columns, the rest by name."""
     shown = {"seq", "time", "kind", "function", "tier", "outcome", "session_id", "call_id", "prev"}
-    hidden = {"handler_sha256", "arguments_sha256", "provider", "run_id", "agent"}
+    hidden = {"handler_sha256", "arguments_sha256", "provider", "run_id", "agent", "files"}
     rest = " ".join(f"{name}={_short(value)}" for name, value in line.items() if name not in shown | hidden)
     columns = (
         (str(line.get("time", "")), 24), (line["kind"], 12), (line.get("function", "-"), 20), (line.get("tier", "-"), 6),
@@ -284,6 +284,8 @@ def _print_line(line: dict[str, Any]) -> None:
 def _short(value: Any) -> str:
     import orjson
 
+    if isinstance(value, list):
+        return ",".join(map(str, value))
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
