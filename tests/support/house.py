@@ -336,6 +336,11 @@ class House:
         """End a session."""
         assert (await self.daemon.call("DELETE", f"/v1/sessions/{model.run_id}")).status == 200
 
+    async def empty(self) -> None:
+        """End every session."""
+        for live in (await self.daemon.call("GET", "/v1/sessions?state=active")).json["items"]:
+            await self.daemon.call("DELETE", f"/v1/sessions/{live['run_id']}")
+
     async def waiting(self) -> list[dict[str, Any]]:
         """What waits for a confirmation."""
         return (await self.confirming("GET", "/v1/confirmations")).json["items"]  # type: ignore[no-any-return] # as its schema says
@@ -376,4 +381,7 @@ async def house(folder: Path, *, alarm: bool = True) -> AsyncIterator[House]:
                 return not alarm or (await daemon.call("GET", "/v1/functions/disarm")).status == 200
 
             await until(armed)
-            yield House(daemon, peer, log, devices, tokens, phone)
+            made = House(daemon, peer, log, devices, tokens, phone)
+            yield made
+            if daemon.process.returncode is None:
+                await made.empty()  # the daemon would wait for whoever talks

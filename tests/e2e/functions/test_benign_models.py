@@ -457,8 +457,7 @@ async def test_what_is_done_step_by_step(home: House, script: Script) -> None:
     try:
         await script(home)
     finally:
-        for live in (await home.daemon.call("GET", "/v1/sessions?state=active")).json["items"]:
-            await home.daemon.call("DELETE", f"/v1/sessions/{live['run_id']}")
+        await home.empty()
     assert await home.waiting() == []
 
 

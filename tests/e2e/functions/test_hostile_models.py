@@ -50,8 +50,7 @@ async def play(script: Script, home: House) -> None:
     try:
         await script(home)
     finally:
-        for live in (await home.daemon.call("GET", "/v1/sessions?state=active")).json["items"]:
-            await home.daemon.call("DELETE", f"/v1/sessions/{live['run_id']}")
+        await home.empty()
     assert await home.waiting() == []
     assert home.high() - high <= home.confirmed - confirmed, home.lines()
 
