@@ -3,7 +3,7 @@
 from agentd.functions import CallContext, function
 
 
-@function(tier="low", examples=["Goodbye.", "End the conversation.", "That is all for today, bye."], on_duplicate="answer")
+@function(tier="low", examples=["Goodbye.", "End the conversation.", "Hang up.", "End the call."], on_duplicate="answer")
 async def end_conversation(ctx: CallContext) -> str:
     """End the conversation, when the user says goodbye or has no further wish."""
     await ctx.end_session(after_speech=True)

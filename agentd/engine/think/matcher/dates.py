@@ -47,7 +47,7 @@ class Date:
 def read_date(words: Sequence[Word], at: int, today: date) -> Date | None:
     """The date that begins at ``words[at]``, seen from ``today``; a day of the year gone by means the next one."""
     index = at
-    while index < len(words) and words[index].text in {"on", "the", "by", "until", "for"} and index - at < 2:
+    while index < len(words) and words[index].text in {"on", "the", "by", "until", "till", "for"} and index - at < 2:
         index += 1
     if index >= len(words):
         return None

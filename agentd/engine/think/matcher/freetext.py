@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from agentd.engine.think.matcher.lexicon import EVERYTHING, NEGATIONS, STOP_WORDS
+from agentd.engine.think.matcher.lexicon import EVERYTHING, NEGATIONS, STOP_WORDS, WISHES
 from agentd.engine.think.matcher.parameters import Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
 from agentd.engine.think.matcher.sentence import Form
@@ -122,6 +122,9 @@ def _until_claimed(reading: Reading, piece: _Piece) -> _Piece:
 
 def _trim(reading: Reading, piece: _Piece) -> _Piece | None:
     words, first, last = reading.sentence.words, piece.first, piece.last
+    if first == 0 and reading.sentence.form is Form.WISH:  # "we need milk on the list"
+        texts = tuple(word.text for word in words)
+        first = max(len(wish) for wish in WISHES if texts[: len(wish)] == wish)
     while first <= last and words[first].text in _ARTICLES | _EDGES | _PREPOSITIONS and not _begins_title(reading, first, last):
         first += 1
     if first <= last and first - 1 == reading.sentence.verb and words[first].text in {"up", "down"}:

@@ -108,7 +108,8 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
         return None
     claim_difference(reading)
     evidence.claim_subject(reading)
-    if not _states_fit(reading) or (reading.stood_in and not reading.about):
+    shown = sentence.shape in function.shapes
+    if not shown and (not _states_fit(reading) or (reading.stood_in and not reading.about)):
         return None
     choices.fill_near(reading)
     evidence.claim_near_subject(reading)
@@ -121,7 +122,7 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
     score = reading.evidence + evidence.FITS
     if function.answers and evidence.names_a_thing(reading):
         score += evidence.NAMED_THING
-    if sentence.shape in function.shapes:
+    if shown:
         score += _SAME_EXAMPLE
     if score < ENOUGH or not _covered(reading, functions):
         return None

@@ -92,7 +92,8 @@ _ROLES: Final = (
         "location city place address destination country where region town store shop pharmacy station",
         ("in", "at", "to", "for", "near", "from"),
     ),
-    ("topic subject about query question reason", ("about", "on", "regarding", "for")),
+    ("subject", ("about", "on", "regarding", "for", "to")),
+    ("topic about query question reason", ("about", "on", "regarding", "for")),
     ("text message content body note", ("saying", "that", "to")),
     ("name label", ("called", "named", "for")),
 )

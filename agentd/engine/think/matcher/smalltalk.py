@@ -160,7 +160,8 @@ def _recognise(text: str) -> _Talk | None:
     if (talk := _PHRASES.get(" ".join(words))) is not None:
         return talk
     *before, last = map(str.strip, _PAUSES.split(text.strip(" .!?,")))
-    return _recognise(last) if before and all(map(_recognise, before)) else None  # "that is all, thank you, bye"
+    talks = [*map(_recognise, before), _recognise(last)] if before else [None]
+    return None if None in talks else _Talk.FAREWELL if _Talk.FAREWELL in talks else talks[-1]  # "that is all, thank you"
 
 
 def _what_done(messages: Sequence[ChatMessage]) -> str:

@@ -60,6 +60,8 @@ DATES = [
     ("how old is someone who was born on june 9 2001", call("look_up_date", date="2001-06-09")),
     ("how many days are there between march 3 and june 9", call("look_up_date", date="2027-03-03", until="2027-06-09")),
     ("how many days between march 3 and june 9", call("look_up_date", date="2027-03-03", until="2027-06-09")),
+    ("how many days till christmas", call("look_up_date", date="2026-12-25")),
+    ("when is new year's eve", call("look_up_date", date="2026-12-31")),
     ("how long is it until christmas", call("look_up_date", date="2026-12-25")),
     ("how long is it until halloween", call("look_up_date", date="2027-10-31")),
 ]
@@ -93,6 +95,7 @@ REMINDERS = [
     ("cancel my reminder", call("cancel_reminder")),
     ("cancel the reminder", call("cancel_reminder")),
     ("delete my reminder", call("cancel_reminder")),
+    ("cancel the reminder to call anna", call("cancel_reminder", subject="call anna")),
     ("cancel the reminder about the oven", call("cancel_reminder", subject="oven")),
     ("delete the reminder about the laundry", call("cancel_reminder", subject="laundry")),
     ("remove the laundry reminder", call("cancel_reminder", subject="laundry")),
@@ -123,6 +126,8 @@ WEATHER = [
 ]
 
 LISTS = [
+    ("we need milk on the shopping list", added("milk", list_name="shopping")),
+    ("Add milk, eggs, and bread to the shopping list.", added("milk", "eggs", "bread", list_name="shopping")),
     ("add milk to the shopping list", added("milk", list_name="shopping")),
     ("add milk and eggs to the shopping list", added("milk", "eggs", list_name="shopping")),
     ("Add milk, eggs and bread to my shopping list.", added("milk", "eggs", "bread", list_name="shopping")),
@@ -205,6 +210,9 @@ UNITS = [
 ]
 
 FAREWELL = [
+    ("okay, that's all, thanks", call("end_conversation")),
+    ("hang up", call("end_conversation")),
+    ("please end the call", call("end_conversation")),
     ("goodbye", call("end_conversation")),
     ("Bye bye.", call("end_conversation")),
     ("that is all, thank you, bye", call("end_conversation")),
