@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from watchfiles import Change, awatch
 
 from agentd.errors import AgentdError
 from agentd.functions.registry import Registry
@@ -28,6 +27,8 @@ async def watch(directory: Path, reload: Callable[[], Awaitable[Registry]], tell
         reload: raises AgentdError when something does not load; then the functions from before stay.
         tell: is told in a line what came of it, for the person who writes.
     """
+    from watchfiles import awatch  # noqa: PLC0415 - a service does not need it
+
     try:
         async for changes in awatch(directory, watch_filter=_is_code, step=QUIET_MS, debounce=TOGETHER_MS, recursive=False):
             changed = ", ".join(sorted({Path(path).name for _, path in changes}))
@@ -44,7 +45,7 @@ async def watch(directory: Path, reload: Callable[[], Awaitable[Registry]], tell
         tell(f"agentd: {directory} cannot be watched: {error}")
 
 
-def _is_code(_: Change, path: str) -> bool:
+def _is_code(_: object, path: str) -> bool:
     """Handler files, and the shared ones beside them; no backups and temporary files of editors."""
     name = Path(path).name
     return name.endswith(".py") and not name.startswith(".")
