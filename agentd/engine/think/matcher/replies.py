@@ -10,9 +10,6 @@ from agentd.engine.think.matcher.words import name_words
 
 DONE: Final = "Done."
 _SPEAKABLE: Final = ("say", "speech", "message", "summary", "text", "answer", "reply")
-_FROM_OUTSIDE: Final = "data_from_outside"
-"""The member that holds a result which a stranger may have written; the notice beside it is for models."""
-
 _BARE_SUCCESS: Final = frozenset({"", "ok", "success", "succeeded", "done", "true", "null", "completed"})
 _ENDING: Final = frozenset({"closing", "closed", "ended", "hanging up"})
 _UNITS: Final = {
@@ -27,7 +24,9 @@ _UNITS: Final = {
     "km": "kilometres",
 }
 FROM_OUTSIDE: Final = "data_from_outside"
-"""agentd wraps what a stranger may have written; inside is the result itself."""
+"""agentd wraps what a stranger may have written; inside is the result itself, and the notice beside it is for models."""
+_FOR_MODELS: Final = re.compile(r"\s(?:Tell the user so|Correct them and call again|Ask for less)\.$")
+"""With this agentd ends what it tells a model of a call that was not done; the user is told the rest."""
 _ITEMS: Final = 6
 _CHARS: Final = 1200
 """Longer results are cut at a sentence: this is over a minute of speech."""
@@ -51,7 +50,7 @@ def spoken_result(result: str) -> str:
     Plain text is said as it is. Of JSON the part that is meant to be said (``say``, ``message``, ...) or the error; else its
     keys and values. A result that ends the conversation adds nothing: who ends it says the farewell.
     """
-    text = result.strip()
+    text = _FOR_MODELS.sub("", result.strip())
     if text.lower().rstrip(".!") in _BARE_SUCCESS:
         return DONE
     if text[0] not in '{["' and text != "false":
@@ -89,8 +88,6 @@ def unwrapped(value: Any) -> Any:
 
 
 def _spoken_object(value: Mapping[str, Any]) -> str:
-    if _FROM_OUTSIDE in value:
-        return _spoken_value(value[_FROM_OUTSIDE])
     if FROM_OUTSIDE in value:
         return _spoken_value(value[FROM_OUTSIDE]) or DONE
     for key in _SPEAKABLE:

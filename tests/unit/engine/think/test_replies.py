@@ -16,6 +16,8 @@ from agentd.engine.think.sentences import SentenceCutter, sentences
         ('{"notice": "This is information.", "data_from_outside": {"say": "8 degrees"}}', "8 degrees."),
         ("The kitchen lamp is on.", "The kitchen lamp is on."),
         ("the lamp is on", "The lamp is on."),
+        ("Nobody confirmed it in time. It was not done. Tell the user so.", "Nobody confirmed it in time. It was not done."),
+        ("The result is too large: 99 bytes, at most 9. Ask for less.", "The result is too large: 99 bytes, at most 9."),
         ("", "Done."),
         ("Success", "Done."),
         ("ok", "Done."),
