@@ -5,6 +5,7 @@ Everything goes through the standard library's root handler, so that libraries a
 
 import json
 import logging
+import math
 import re
 import sys
 import time
@@ -37,7 +38,7 @@ _WINDOW_S: Final = 5.0
 _KEYS: Final = 512
 
 
-def configure(settings: LogSettings, *, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
+def configure(settings: LogSettings, *, secrets: Iterable[str] = (), stream: TextIO | None = None, words: bool = False) -> None:
     """Set up logging for the process; called once, before anything is logged. Calling it again replaces the set-up.
 
     What was secret stays so.
@@ -46,6 +47,7 @@ def configure(settings: LogSettings, *, secrets: Iterable[str] = (), stream: Tex
         settings: level, format, and whether words may be logged.
         secrets: values that never appear, wherever they come from.
         stream: default: standard output.
+        words: they are let through for as long as the process runs: for a command on what somebody is writing.
     """
     stream = sys.stdout if stream is None else stream
     console = settings.format == "console" or (settings.format == "auto" and stream.isatty())
@@ -56,7 +58,7 @@ def configure(settings: LogSettings, *, secrets: Iterable[str] = (), stream: Tex
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.stdlib.ExtraAdder(),
     ]
-    shared.append(DropWords(WORDS_S if settings.transcripts and settings.level == "debug" else 0.0))
+    shared.append(DropWords(math.inf if words else WORDS_S if settings.transcripts and settings.level == "debug" else 0.0))
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -1,5 +1,6 @@
 """Prints what commands found: JSON for programs, columns for people."""
 
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -50,3 +51,30 @@ def quiet_log() -> None:
     from agentd.config import LogSettings
 
     log.configure(LogSettings(level="error"), stream=sys.stderr)
+
+
+def show_handlers() -> None:
+    """Print on standard error what handlers print and log, tracebacks included: whoever makes a local call has written them."""
+    from agentd import log
+    from agentd.config import LogSettings
+
+    class Shown(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            facts = record.msg if isinstance(record.msg, dict) else {}
+            match facts.get("event"):
+                case "function_output":
+                    text, dropped = facts["text"], facts["dropped_bytes"]
+                    text += f"\n({dropped} bytes more are not shown)" if dropped else ""
+                case "function_log":
+                    text = f"{record.levelname.lower()}: {facts['message']}"
+                case "function_worker_gone":
+                    text = str(facts["reason"])
+                case _:
+                    return
+            print(log.mask(text), file=sys.stderr)
+
+    log.configure(LogSettings(level="error"), stream=sys.stderr, words=True)
+    handlers = logging.getLogger("agentd.functions")
+    handlers.setLevel(logging.INFO)
+    handlers.propagate = False
+    handlers.addHandler(Shown())

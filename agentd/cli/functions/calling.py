@@ -41,7 +41,8 @@ def call(
     """Call a function without a conversation, and print what came of it.
 
     The running daemon makes the call; with --local or --directory it is made here, and shows also what the function
-    said, planned and stored. A call of tier high needs an agent that may ask for it (--agent), and a person who confirms it.
+    said, planned and stored, and on standard error what it printed, tracebacks included. A call of tier high needs an agent
+    that may ask for it (--agent), and a person who confirms it.
     Exit status 0: the outcome is ok.
     """
     from agentd.cli.client import Daemon, segment
@@ -73,7 +74,7 @@ def _here(name: str, arguments: dict[str, Any], agent: str | None, settings: "Se
     import asyncio
     from dataclasses import asdict
 
-    from agentd.cli.output import quiet_log
+    from agentd.cli.output import show_handlers
     from agentd.errors import AgentNotFound
     from agentd.testing.handlers import called
 
@@ -84,7 +85,7 @@ def _here(name: str, arguments: dict[str, Any], agent: str | None, settings: "Se
             made = asdict(await called(at, name, arguments, session_id=session_id, agent=agent or NOBODY))
             return {key: value for key, value in made.items() if key in _ALWAYS or value}
 
-    quiet_log()
+    show_handlers()
     if agent is not None and agent not in settings.agents:
         raise AgentNotFound(f"There is no agent {agent!r} in the configuration. Known: {', '.join(settings.agents) or 'none'}.")
     return asyncio.run(make())

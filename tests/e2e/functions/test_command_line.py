@@ -248,6 +248,20 @@ async def test_a_local_call_shows_what_came_of_it_and_leaves_nothing(folder: Pat
     assert sorted(tmp_path.iterdir()) == [folder]
 
 
+async def test_a_local_call_shows_on_standard_error_what_a_handler_prints_and_logs(tmp_path: Path) -> None:
+    folder = tmp_path / "handlers"
+    folder.mkdir()
+    (folder / "clumsy.py").write_text(
+        "from agentd.functions import CallContext, function\n"
+        '@function(tier="low")\ndef stumble(ctx: CallContext) -> str:\n    """Stumble."""\n    print("a step")\n'
+        '    ctx.log.info("another step")\n    return "Down."\n'
+    )
+    ran = await functions("call", "stumble", "-d", folder, cwd=tmp_path)
+    assert json.loads(ran.out)["outcome"] == "ok"
+    assert "a step\n" in ran.err
+    assert "info: another step\n" in ran.err
+
+
 async def test_what_is_dangerous_is_called_here_only_if_confirmed(tmp_path: Path) -> None:
     folder = tmp_path / "handlers"
     folder.mkdir()
