@@ -110,6 +110,8 @@ def function(
             noted.append(Declaration(handler=handler, tier=tier, timeout_s=timeout_s, examples=_tuple(examples), options=options))
         return handler
 
+    if isinstance(handler, str):
+        raise TypeError(f'the tier needs its name: @function(tier="{handler}")')
     return note if handler is None else note(handler)
 
 

@@ -21,6 +21,9 @@ from agentd.functions.schema import Fault, Handler, check
 REQUIRES: Final = "REQUIRES"
 """The module's constant that names keys of its table, without which the file is switched off."""
 
+NOTHING: Final = 'no function in it has @function(tier="…") above it; start the file\'s name with _ if others share what is in it'
+"""What is wrong with a file that offers nothing: a line was forgotten, and a beginner would look for it for long."""
+
 PREPARE_S: Final = 5.0
 """How long a file may take to find out what it wants to know before its functions are looked at."""
 
@@ -75,6 +78,8 @@ def load(path: Path, source: bytes, config: Mapping[str, Any], *, describe: bool
         collector.reset(token)
     if missing:
         return Loaded(missing=missing)
+    if not declared:
+        return Loaded(faults=[Fault(NOTHING, None)])
     unprepared = describe and not _prepare(module, config)
     handlers: dict[str, Handler] = {}
     faults: list[Fault] = []

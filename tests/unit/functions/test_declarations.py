@@ -174,6 +174,17 @@ def test_a_worker_that_only_runs_calls_makes_no_descriptions(tmp_path: Any) -> N
     assert handler.read({"n": "5"}) == {"n": 5}
 
 
+def test_a_file_without_a_function_to_offer_is_told(load_source: Load) -> None:
+    handlers, (fault,) = load_source('def feed_cat() -> str:\n    "Feed the cat."\n    return "Fed."\n')
+    assert not handlers
+    assert fault.reason.startswith('no function in it has @function(tier="…")')
+
+
+def test_a_tier_without_its_name_is_told_how_to_be_written(load_source: Load) -> None:
+    _, (fault,) = load_source(f'{IMPORTS}\n@function("low")\ndef f():\n    "Do it."\n')
+    assert '@function(tier="low")' in fault.reason
+
+
 LEAN = """
 import sys
 from pathlib import Path
