@@ -127,9 +127,11 @@ def _listed(directory: Path | None, config: Path | None, state_dir: Path | None)
     from agentd.cli.options import settings_from
 
     if directory is None:
-        answer: dict[str, Any] = Daemon(settings_from(config, state_dir=state_dir)).call(
-            "GET", "/v1/functions", query={"limit": "200"}
-        )
+        daemon, query = Daemon(settings_from(config, state_dir=state_dir)), {"limit": "200"}
+        answer: dict[str, Any] = daemon.call("GET", "/v1/functions", query=query)
+        while answer.get("next") is not None:
+            more = daemon.call("GET", "/v1/functions", query=query | {"cursor": answer["next"]})
+            answer = more | {"items": [*answer["items"], *more["items"]]}
         return answer
     registry = load_folder(folder_settings(config, state_dir, directory))
     items = [spec.describe() for spec in registry.specs.values()]

@@ -117,6 +117,16 @@ async def test_functions_are_listed_with_what_did_not_load(daemon: FakeDaemon, t
     assert "not loaded: bad.py:3: no tier" in ran.out
 
 
+async def test_many_functions_are_listed_to_the_last(tmp_path: Path) -> None:
+    folder = tmp_path / "handlers"
+    folder.mkdir()
+    many = "\n".join(f'@function(tier="read")\ndef f{n}() -> str:\n    """Tell {n}."""\n    return ""\n' for n in range(250))
+    (folder / "many.py").write_text(f"from agentd.functions import function\n{many}")
+    async with daemon_process(tmp_path, "", functions=folder) as daemon:
+        ran = await functions("list", "--state-dir", daemon.state_dir, "--json", cwd=tmp_path)
+    assert len({item["name"] for item in json.loads(ran.out)["items"]}) == 250
+
+
 async def test_a_folder_is_listed_without_a_daemon(folder: Path, tmp_path: Path) -> None:
     ran = await functions("list", "--directory", folder, cwd=tmp_path)
     assert re.search(r"feed_cat +low +handler +on +cat.py:6 +Feed the cat\.", ran.out)
