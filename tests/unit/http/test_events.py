@@ -110,9 +110,11 @@ async def test_what_is_gone_is_told_as_a_gap(api_of: ApiOf) -> None:
     session = await api.session()
     await say(api)
     await api.world.store.writer.do(lambda connection: connection.execute("DELETE FROM events"))
-    newest = session.conversation.journal.seq
     async with stream(api, **{"Last-Event-ID": f"{session.run_id}:0"}) as events:
-        assert (await events.event() or {})["event"] == "Snapshot"
+        snapshot = await events.event()
+        assert snapshot is not None
+        assert snapshot["event"] == "Snapshot"
+        newest = snapshot["data"]["data"]["seq"]
         gap = await events.event()
         assert gap is not None
         assert gap["event"] == "Gap"
