@@ -78,9 +78,8 @@ async def start(bench: Bench, name: str, **table: Any) -> None:
 async def weather(bench: Bench, when: str) -> str:
     answer = await bench.call("get_weather", when=when)
     assert answer.outcome == "ok", answer.content
-    sentence = bench.functions.registry.specs["get_weather"].options.result
-    assert sentence is not None
-    return sentence.format_map(answer.result)
+    sentence: str = answer.result["say"]
+    return sentence
 
 
 async def failure(bench: Bench, name: str, **arguments: Any) -> str:
