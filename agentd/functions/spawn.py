@@ -9,6 +9,9 @@ from typing import Final
 
 from agentd.functions.wire import WorkerEnd
 
+NICE: Final = 5
+"""A process that starts, and a handler that computes, leave the processor to the daemon when it has audio to deliver."""
+
 _PASSED_ON: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """The only variables of the daemon that a handler sees: none of them holds a secret."""
 
@@ -38,6 +41,7 @@ def spawn(directory: Path, *, channel: int) -> tuple[subprocess.Popen[bytes], in
         raise
     finally:
         os.close(writable)
+    os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + NICE)  # the kernel stops at 19
     return process, readable
 
 

@@ -1,10 +1,12 @@
 """How many processes stand by: as many as are needed at once, for a while; then two for each file."""
 
 import asyncio
+import os
 
 import pytest
 
 from agentd.functions import fleet
+from agentd.functions.spawn import NICE
 from tests.support.handlers import Bench, eventually
 
 pytestmark = pytest.mark.e2e
@@ -40,3 +42,11 @@ async def test_processes_that_nobody_needs_any_more_end_but_for_two(bench: Bench
     await eventually(lambda: len(bench.workers()) == fleet.WARM_PER_FILE, "two are left")
     assert set(bench.workers()) < used
     assert (await at_once(bench, 2)) == set(bench.workers())
+
+
+async def test_handlers_give_way_to_the_daemon(bench: Bench) -> None:
+    source = '@function(tier="read")\ndef nice() -> int:\n    "Tell."\n    return os.getpriority(os.PRIO_PROCESS, 0)\n'
+    bench.write("polite.py", source)
+    await bench.start()
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    assert (await bench.call("nice")).result == min(19, mine + NICE)
