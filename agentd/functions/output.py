@@ -45,7 +45,11 @@ class Output:
         self._facts = {"file": self._file, **facts}
 
     def end(self) -> None:
-        """The call is over: write its output once the pipe has had time to deliver."""
+        """The call is over: write what is in the pipe now, before its outcome is told; the rest once it has had time to come."""
+        while self._pull() and self._seen_bytes <= _FAST_BYTES:
+            pass
+        if self._seen_bytes <= _FAST_BYTES:
+            self._flush()
         self._timer = self._loop.call_later(_SETTLE_S, self._flush)
 
     def close(self) -> None:
