@@ -30,7 +30,7 @@ from agentd.engine.child import EngineChild
 from agentd.errors import AgentdError, ConfigError, EngineNotReady, Unavailable
 from agentd.functions.audit import Audit
 from agentd.functions.service import Functions
-from agentd.functions.watch import watch
+from agentd.functions.workers.watch import watch
 from agentd.http.deps import HttpDeps, Readiness
 from agentd.http.runner import make_runner
 from agentd.http.server import adopt, build_app

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from agentd.functions import CallContext, FunctionError, function
-from agentd.functions.pointer import at
+from agentd.functions.remote.pointer import at
 
 REQUIRES = ("url",)
 

@@ -159,7 +159,7 @@ def _functions(settings: Settings) -> Iterator[Finding]:
 
 
 def _declared_functions(settings: Settings) -> Iterator[Finding]:
-    from agentd.functions.faults import declared_faults
+    from agentd.functions.workers.faults import declared_faults
 
     for fault in declared_faults(settings.functions, settings.security.allowed_endpoints):
         yield Finding("warn", "functions", f"{fault}", "the function is left out until it is repaired")

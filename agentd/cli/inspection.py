@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
 
 def check(*, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Print the configuration in effect, secrets masked; say what keeps functions that it declares from working."""
-    from agentd.functions.faults import declared_faults
+    from agentd.functions.workers.faults import declared_faults
     from agentd.protocol.masking import masked
 
     settings = settings_from(config)

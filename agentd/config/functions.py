@@ -24,7 +24,7 @@ Tier = Literal["read", "low", "medium", "high"]
 
 
 class Credential(BaseModel):
-    """``{ credential = "name" }``: a value that is not in the file, see ``agentd.functions.credentials``.
+    """``{ credential = "name" }``: a value that is not in the file, see ``agentd.functions.remote.credentials``.
 
     Attributes:
         prefix: put before it, such as ``"Bearer "``.

@@ -3,8 +3,8 @@
 from typing import Final
 
 from agentd.clock import rfc3339
-from agentd.functions.confirm import Confirmation, Ending
 from agentd.functions.fillers import say
+from agentd.functions.gate.confirm import Confirmation, Ending
 from agentd.functions.requests import Actions
 from agentd.supervise import Nursery
 

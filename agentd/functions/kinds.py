@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from agentd.functions.delegated import load_delegated
-from agentd.functions.generation import load_folder
-from agentd.functions.http import load_http
 from agentd.functions.mcp.tables import load_mcp
 from agentd.functions.provider import Loading, Provider
+from agentd.functions.remote.delegated import load_delegated
+from agentd.functions.remote.http import load_http
+from agentd.functions.workers.generation import load_folder
 
 KINDS: Final[tuple[Callable[[Loading], Awaitable[Provider]], ...]] = (load_folder, load_http, load_delegated, load_mcp)
 """In the order in which they are loaded: what a handler file cannot start with, nothing else is started for."""

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from agentd.config import LimitSettings
 from agentd.functions.call import CallRequest
-from agentd.functions.delegations import Delegations
 from agentd.functions.registry import FunctionSpec, LoadProblem, Registry, assemble
+from agentd.functions.remote.delegations import Delegations
 from agentd.functions.requests import Actions
-from agentd.functions.wire import Reply, WorkerEnd
+from agentd.functions.workers.wire import Reply, WorkerEnd
 from agentd.supervise import Nursery
 
 Serve = Callable[[str, dict[str, Any]], Awaitable[Any]]
@@ -90,7 +90,7 @@ class Loading:
     limits: LimitSettings
     nursery: Nursery
     actions: Actions
-    changed: Callable[[], None]
+    changed: Callable[[], None] = lambda: None
     allowed_endpoints: Sequence[str] = ()
     credentials: Path | None = None
     delegations: Delegations = field(default_factory=Delegations)

@@ -9,8 +9,8 @@ import structlog
 from agentd.errors import AgentdError
 from agentd.functions.call import CallRequest
 from agentd.functions.later import Laters, NotPlanned
-from agentd.functions.running import Refused
 from agentd.functions.store import FileStore, StoreError, Stores
+from agentd.functions.workers.running import Refused
 
 ACTION_S: Final = 10.0
 """A request that acts on a session is refused if it is not done by then."""

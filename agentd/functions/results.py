@@ -8,7 +8,7 @@ import structlog
 from agentd.functions.call import CallOutcome
 from agentd.functions.provider import Admitted
 from agentd.functions.templates import Sentences
-from agentd.functions.wire import Reply
+from agentd.functions.workers.wire import Reply
 
 _log = structlog.get_logger("agentd.functions")
 

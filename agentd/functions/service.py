@@ -15,29 +15,29 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from agentd.config import LimitSettings
-from agentd.errors import AgentdError, FieldError, InvalidRequest
 from agentd.functions.announcer import Announcer
 from agentd.functions.audit import Audit, record_gate
+from agentd.functions.background import Background
 from agentd.functions.call import CallOutcome, CallRequest, Rejected
-from agentd.functions.delegations import Delegations
 from agentd.functions.fillers import filling
-from agentd.functions.gate import Gate
-from agentd.functions.generation import check_directory
-from agentd.functions.kinds import load
+from agentd.functions.gate.gate import Gate
+from agentd.functions.gate.once import Once
+from agentd.functions.gate.policy import AgentPolicy, PolicyOf
 from agentd.functions.later import Laters
-from agentd.functions.once import Once
+from agentd.functions.loaded import Loaded
 from agentd.functions.plans import PlanStore
-from agentd.functions.policy import AgentPolicy, PolicyOf
-from agentd.functions.process import WorkerGone
-from agentd.functions.provider import Admitted, Loading, Offer, Provider, Serve
+from agentd.functions.provider import Admitted, Loading, Provider, Serve
 from agentd.functions.registry import FunctionSpec, Registry
+from agentd.functions.remote.delegations import Delegations
 from agentd.functions.requests import Actions, Requests, SessionActions
 from agentd.functions.results import internal, read, spoken
 from agentd.functions.slots import NoSlot, Slots
 from agentd.functions.store import Stores
 from agentd.functions.tallies import Tallies
 from agentd.functions.templates import Sentences
-from agentd.functions.wire import Reply
+from agentd.functions.workers.generation import check_directory
+from agentd.functions.workers.process import WorkerGone
+from agentd.functions.workers.wire import Reply
 from agentd.metrics import Metrics
 from agentd.store import Store
 from agentd.supervise import Nursery
@@ -89,15 +89,10 @@ class Functions:
         policy_of: PolicyOf = lambda _: AgentPolicy(),
         metrics: Metrics | None = None,
     ) -> None:
-        self._offer = Offer()
-        self._directory = directory
         self._limits = limits
         self._store = store
         self._audit = audit
-        self._config = config
         self._actions = actions
-        self._allowed_endpoints = allowed_endpoints
-        self._credentials = credentials
         self._nursery = Nursery()
         self._delegations = Delegations()
         self.gate = Gate(limits, store, policy_of)
@@ -121,11 +116,22 @@ class Functions:
         )
         self._slots = Slots(per_session=limits.function_calls_per_session, total=limits.function_calls)
         self._once: Once[tuple[CallRequest, CallOutcome]] = Once()
-        self._one_load = asyncio.Lock()
-        self._providers: tuple[Provider, ...] | None = None
-        self._retired: list[Provider] = []
+        self._loaded = Loaded(
+            Loading(
+                directory=directory,
+                tables=config,
+                limits=limits,
+                nursery=self._nursery,
+                actions=actions,
+                allowed_endpoints=allowed_endpoints,
+                credentials=credentials,
+                delegations=self._delegations,
+                worker_ended=self._metrics.function_worker_ended,
+            ),
+            taken=self._taken,
+        )
         self._at_work: dict[tuple[str | None, str], FunctionSpec] = {}
-        self._background: dict[str, set[asyncio.Task[None]]] = {}
+        self._background = Background(self._nursery)
         self._tallies = Tallies()
         self._sentences = Sentences()
         self._closed = False
@@ -133,7 +139,7 @@ class Functions:
     @property
     def registry(self) -> Registry:
         """What is loaded now."""
-        return self._offer.registry
+        return self._loaded.offer.registry
 
     @property
     def counters(self) -> dict[str, dict[str, Any]]:
@@ -143,8 +149,7 @@ class Functions:
     async def start(self) -> None:
         """Load what loads; the rest is in ``registry.problems``."""
         await self.gate.switch.load()
-        async with self._one_load:
-            self._adopt(await load(self._loading(self._limits, self._config, self._allowed_endpoints)))
+        await self._loaded.load()
         await self._laters.start()
 
     async def reload(
@@ -166,25 +171,10 @@ class Functions:
         Raises:
             InvalidRequest: something did not load; every problem is listed and the functions stay as they were.
         """
-        async with self._one_load:
-            limits, config = limits or self._limits, self._config if config is None else config
-            endpoints = self._allowed_endpoints if allowed_endpoints is None else allowed_endpoints
-            providers = await load(self._loading(limits, config, endpoints))
-            try:
-                registry = Offer.of(providers).registry
-                problems = [problem for problem in registry.problems if not problem.passing]
-                if problems:
-                    raise InvalidRequest(
-                        "The functions were not reloaded, the ones from before stay: " + "; ".join(map(str, problems)),
-                        errors=[FieldError(problem.pointer, problem.reason) for problem in problems],
-                    )
-                check(registry)
-            except AgentdError:
-                await _close(providers)
-                raise
-            self._limits, self._config, self._allowed_endpoints = limits, config, endpoints
-            self.requests.message_chars, self.gate.limits = limits.message_chars, limits
-            self._adopt(providers)
+        await self._loaded.reload(limits=limits, tables=config, allowed_endpoints=allowed_endpoints, check=check)
+        if limits is not None:
+            self._limits = self.gate.limits = limits
+            self.requests.message_chars = limits.message_chars
         return self.registry
 
     def take_policies(self, policy_of: PolicyOf) -> None:
@@ -195,7 +185,7 @@ class Functions:
         """Stop every call and process; nothing is left afterwards."""
         self._closed = True
         self._laters.close()
-        await _close((*self._retired, *(self._providers or ())))
+        await self._loaded.close()
         await self._nursery.close()
 
     def answer_delegated(self, run_id: str, call_id: str, *, result: Any = None, error: str | None = None) -> None:
@@ -222,7 +212,7 @@ class Functions:
     @property
     def mcp_servers(self) -> dict[str, bool]:
         """The MCP servers of the configuration, and whether each can be called now."""
-        return {name: up for provider in self._providers or () for name, up in getattr(provider, "servers_up", {}).items()}
+        return {name: up for provider in self._loaded.providers for name, up in getattr(provider, "servers_up", {}).items()}
 
     def session_live(self, session_id: str) -> None:
         """A session of that name is live: what was planned for it and is due happens now."""
@@ -236,8 +226,7 @@ class Functions:
         """The run is over: what it left in the background stops."""
         self.gate.run_ended(run_id)
         self._once.end(run_id)
-        for task in tuple(self._background.get(run_id, ())):
-            task.cancel()
+        self._background.end(run_id)
 
     def at_work(self, run_id: str | None, call_id: str) -> FunctionSpec | None:
         """The function that runs for this call; None: it has not begun yet (it may be waiting in the gate), or is over."""
@@ -276,7 +265,7 @@ class Functions:
             InvalidArguments: they do not fit.
             WorkerGone: nobody could say.
         """
-        return await self._offer.providers[spec.name].check(spec, arguments)
+        return await self._loaded.offer.providers[spec.name].check(spec, arguments)
 
     def _measure(self, name: str, outcome: CallOutcome, kind: str) -> None:
         self._metrics.function_call(name, outcome.outcome, outcome.duration_s)
@@ -285,10 +274,10 @@ class Functions:
 
     async def _settle(self, request: CallRequest) -> tuple[CallOutcome, str]:
         """The outcome, and in a word what kind of trouble it was."""
-        if self._providers is None:
+        if not self._loaded.ready:
             return CallOutcome("denied", "The functions are not loaded yet."), "closed"
         try:
-            call = await self.gate.admit(request, lambda: self._offer)
+            call = await self.gate.admit(request, lambda: self._loaded.offer)
         except Rejected as rejected:
             spec = self.registry.specs.get(request.name)
             self._audit.denied(request, spec, outcome=rejected.outcome, reason=rejected.reason)
@@ -297,9 +286,9 @@ class Functions:
             return self._broken(request)
         if isinstance(call, CallOutcome):  # of the same call, before
             return call, ""
-        provider = self._offer.providers[call.spec.name]
+        provider = self._loaded.offer.providers[call.spec.name]
         if call.spec.options.background and request.session_id is not None:
-            self._start_in_background(provider, call)
+            self._background.start(request.run_id, self._finish_in_background(provider, call), name=call.spec.name)
             return CallOutcome("ok", IN_BACKGROUND, IN_BACKGROUND, call.arguments), ""
         return await self._perform(provider, call)
 
@@ -365,26 +354,12 @@ class Functions:
 
         return serve
 
-    def _start_in_background(self, provider: Provider, call: Admitted) -> None:
-        """Go on without the caller: the result is spoken when it is there, and the end of the run ends it."""
-        run_id = call.request.run_id or ""
-
-        async def perform() -> None:
-            started = time.monotonic()
-            outcome, kind = await self._perform(provider, call)
-            self._tallies.background(call.request, replace(outcome, duration_s=time.monotonic() - started), kind)
-            await self._laters.speak(call.request.session_id or "", spoken(outcome))
-
-        task = self._nursery.start(perform(), name=f"functions:{call.spec.name}:background")
-        mine = self._background.setdefault(run_id, set())
-        mine.add(task)
-
-        def over(_: asyncio.Task[None]) -> None:
-            mine.discard(task)
-            if not mine and self._background.get(run_id) is mine:
-                del self._background[run_id]
-
-        task.add_done_callback(over)
+    async def _finish_in_background(self, provider: Provider, call: Admitted) -> None:
+        """Go on without the caller: the result is spoken when it is there."""
+        started = time.monotonic()
+        outcome, kind = await self._perform(provider, call)
+        self._tallies.background(call.request, replace(outcome, duration_s=time.monotonic() - started), kind)
+        await self._laters.speak(call.request.session_id or "", spoken(outcome))
 
     async def _say(self, session_id: str, text: str) -> bool:
         session = self._actions(session_id)
@@ -393,43 +368,13 @@ class Functions:
         await session.say(text, behavior="queue")
         return True
 
-    def _loading(
-        self, limits: LimitSettings, config: Mapping[str, Mapping[str, Any]], allowed_endpoints: Sequence[str]
-    ) -> Loading:
-        return Loading(
-            directory=self._directory,
-            tables=config,
-            limits=limits,
-            nursery=self._nursery,
-            actions=self._actions,
-            changed=self._compose,
-            allowed_endpoints=allowed_endpoints,
-            credentials=self._credentials,
-            delegations=self._delegations,
-            earlier=self._providers or (),
-            worker_ended=self._metrics.function_worker_ended,
-        )
-
-    def _adopt(self, providers: tuple[Provider, ...]) -> None:
-        for provider in self._providers or ():
-            provider.retire()
-        self._retired = [provider for provider in (*self._retired, *(self._providers or ())) if provider.busy]
-        self._providers = providers
-        self._compose()
-        files = {Path(spec.place).name: spec.sha256 for spec in self.registry.specs.values() if spec.sha256 is not None}
-        self._audit.put("reload", functions=sorted(self.registry.specs), files=files)
-        _log.info("functions_loaded", functions=sorted(self.registry.specs), problems=len(self.registry.problems))
-
-    def _compose(self) -> None:
-        """What can be called now, all kinds together."""
-        self._offer = Offer.of(self._providers or ())
+    def _taken(self, registry: Registry) -> None:
+        """Other functions are there now."""
+        files = {Path(spec.place).name: spec.sha256 for spec in registry.specs.values() if spec.sha256 is not None}
+        self._audit.put("reload", functions=sorted(registry.specs), files=files)
 
 
 @lru_cache(maxsize=256)
 def _stem(place: str) -> str:
     """The handler file's name without its end."""
     return Path(place).stem
-
-
-async def _close(providers: Sequence[Provider]) -> None:
-    await asyncio.gather(*(provider.close() for provider in providers))

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from agentd.clock import rfc3339
 from agentd.errors import Unavailable
-from agentd.functions.switch import Setting
+from agentd.functions.gate.switch import Setting
 from agentd.http.answers import json_answer
 from agentd.http.deps import DEPS, IDENTITY
 from agentd.http.models import Answer, Count

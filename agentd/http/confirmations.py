@@ -7,8 +7,8 @@ from pydantic import AwareDatetime, Field
 
 from agentd.clock import rfc3339
 from agentd.errors import ConfirmationNotFound, ConfirmationOver, OwnConfirmation
-from agentd.functions.confirm import Confirmation
 from agentd.functions.declare import Tier
+from agentd.functions.gate.confirm import Confirmation
 from agentd.http.answers import json_answer, page
 from agentd.http.bodies import Body, read_model
 from agentd.http.deps import DEPS, IDENTITY

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 
 from agentd.config import AgentProfile, Settings
 from agentd.errors import AgentNotFound, FieldError, InvalidRequest, InvalidSettings, Unavailable
-from agentd.functions.policy import AgentPolicy
+from agentd.functions.gate.policy import AgentPolicy
 from agentd.functions.registry import FunctionSpec, Registry
 from agentd.protocol import settings as documents
 from agentd.sessions.merging import Merge

@@ -9,7 +9,7 @@ from typing import Any
 
 from agentd.config import Settings
 from agentd.functions.call import CallOutcome, CallRequest
-from agentd.functions.policy import AgentPolicy
+from agentd.functions.gate.policy import AgentPolicy
 from agentd.functions.registry import FunctionSpec, Registry
 from agentd.functions.service import Functions
 from agentd.testing.confirming import Confirmer

@@ -1,6 +1,6 @@
 """A person who confirms calls of tier high, or does not."""
 
-from agentd.functions.confirm import Confirmation, Confirmations
+from agentd.functions.gate.confirm import Confirmation, Confirmations
 
 NAME = "a person"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentd.config import Settings
 from agentd.functions.audit import Audit
-from agentd.functions.policy import AgentPolicy, PolicyOf
+from agentd.functions.gate.policy import AgentPolicy, PolicyOf
 from agentd.functions.requests import Actions
 from agentd.functions.service import Functions
 from agentd.metrics import Metrics

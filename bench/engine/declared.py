@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, Final
 
-from agentd.functions.generation import spec_of
-from agentd.functions.loader import load
+from agentd.functions.workers.generation import spec_of
+from agentd.functions.workers.loader import load
 from bench.engine.clips import Clip
 
 HANDLERS: Final = Path(__file__).parents[2] / "functions"

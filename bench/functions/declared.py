@@ -13,9 +13,9 @@ from aiohttp import web
 
 from agentd.config import LimitSettings
 from agentd.functions.call import CallRequest
-from agentd.functions.http import load_http
 from agentd.functions.mcp.tables import load_mcp
 from agentd.functions.provider import Admitted, Loading, Provider
+from agentd.functions.remote.http import load_http
 from agentd.supervise import Nursery
 from bench.functions.figures import spread
 

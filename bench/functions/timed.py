@@ -15,9 +15,9 @@ from typing import Any
 
 from agentd.cli.program import main as agentd
 from agentd.functions.audit.trail import Audit
-from agentd.functions.gate import Gate
-from agentd.functions.generation import Generation
+from agentd.functions.gate.gate import Gate
 from agentd.functions.service import Functions
+from agentd.functions.workers.generation import Generation
 from agentd.sessions.calls import Calls
 from agentd.sessions.dispatch import Dispatch
 from agentd.store import Store

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from agentd.config import LimitSettings
 from agentd.functions.call import CallRequest
-from agentd.functions.files import HandlerFile, scan
-from agentd.functions.generation import Generation, load_folder
-from agentd.functions.process import Confinement, WorkerProcess
 from agentd.functions.provider import Admitted, Loading
+from agentd.functions.workers.files import HandlerFile, scan
+from agentd.functions.workers.generation import Generation, load_folder
+from agentd.functions.workers.process import Confinement, WorkerProcess
 from agentd.supervise import Nursery
 from bench.functions.figures import spread
 

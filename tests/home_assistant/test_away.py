@@ -55,7 +55,7 @@ async def test_a_token_of_somebody_without_rights_needs_an_allow_list(agentd: St
 async def test_a_restart_is_survived_and_told_as_one(
     agentd: Start, house: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agentd.functions.generation.PREPARE_AGAIN_S", 0.2)
+    monkeypatch.setattr("agentd.functions.workers.generation.PREPARE_AGAIN_S", 0.2)
     bench = await agentd()
     assert await answer(bench) == ("ok", "The Bed Light is off.")
     await house.stop()

@@ -41,7 +41,7 @@ def new(
     """Write a handler file to start from. It loads as it is; nothing is ever overwritten."""
     from agentd.cli.functions.templates import handler, test
     from agentd.functions.declare import TIERS
-    from agentd.functions.files import NAME
+    from agentd.functions.workers.files import NAME
 
     if not NAME.match(name):
         raise typer.BadParameter(

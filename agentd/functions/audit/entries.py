@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from agentd.functions.call import CallRequest
-from agentd.functions.confirm import Confirmation
+from agentd.functions.gate.confirm import Confirmation
 from agentd.functions.registry import FunctionSpec
 from agentd.log import MASK, mask
 

@@ -1,9 +1,9 @@
 """What the gate tells of itself: confirmations and the kill switch, for the audit and the metrics."""
 
 from agentd.functions.audit.trail import Audit
-from agentd.functions.confirm import Confirmation, Ending
-from agentd.functions.gate import Gate
-from agentd.functions.switch import Setting
+from agentd.functions.gate.confirm import Confirmation, Ending
+from agentd.functions.gate.gate import Gate
+from agentd.functions.gate.switch import Setting
 from agentd.metrics import Metrics
 
 

@@ -25,7 +25,7 @@ from agentd.functions.audit import entries
 from agentd.functions.audit.chain import NOTE, Head, Seal
 from agentd.functions.audit.file import AuditFile
 from agentd.functions.call import CallOutcome, CallRequest
-from agentd.functions.confirm import Confirmation
+from agentd.functions.gate.confirm import Confirmation
 from agentd.functions.provider import Admitted
 from agentd.functions.registry import FunctionSpec
 from agentd.store import Store

@@ -16,7 +16,7 @@ from agentd.functions.mcp.process import ServerProcess
 from agentd.functions.mcp.reach import Reach, Told
 from agentd.functions.mcp.results import MAX_ERROR_CHARS, error_of, value_of
 from agentd.functions.mcp.streams import over_http, over_stdio
-from agentd.functions.wire import Reply
+from agentd.functions.workers.wire import Reply
 from agentd.supervise import Nursery
 
 LOOK_S: Final = 30.0

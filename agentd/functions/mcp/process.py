@@ -17,8 +17,8 @@ import structlog
 
 from agentd.functions.mcp import launch
 from agentd.functions.mcp.pace import BYTES_PER_S, Pace
-from agentd.functions.output import Output
-from agentd.functions.spawn import how_it_ended, passed_on
+from agentd.functions.workers.output import Output
+from agentd.functions.workers.spawn import how_it_ended, passed_on
 
 GRACE_S: Final = 1.0
 """After its input was closed, and again after SIGTERM (MCP, "Shutdown")."""
@@ -125,6 +125,7 @@ class ServerProcess:
             return b""
         except asyncio.LimitOverrunError:
             _log.error("mcp_message_too_long", server=self._name, limit_bytes=self._line_bytes)
+            self._stopping = True  # how it ends now says nothing of why
             self._kill()
             raise ServerGone(f"it sent a message of more than {self._line_bytes} bytes") from None
         except OSError:

@@ -14,15 +14,15 @@ import structlog
 from agentd.config import LimitSettings
 from agentd.config.functions import McpTable, ToolTable
 from agentd.functions.call import InvalidArguments
-from agentd.functions.declared import delivered, place_of
 from agentd.functions.mcp.process import Command
 from agentd.functions.mcp.reach import Access, Reach
 from agentd.functions.mcp.server import Server
 from agentd.functions.mcp.tools import Tool, as_function, fingerprint, selected
 from agentd.functions.provider import Admitted, Loading, Serve
-from agentd.functions.references import SchemaFault
 from agentd.functions.registry import FunctionSpec, LoadProblem
-from agentd.functions.wire import Reply
+from agentd.functions.remote.declared import delivered, place_of
+from agentd.functions.remote.references import SchemaFault
+from agentd.functions.workers.wire import Reply
 
 _log = structlog.get_logger("agentd.functions")
 

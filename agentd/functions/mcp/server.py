@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import structlog
 
 from agentd.functions.mcp.reach import Reach, Told
-from agentd.functions.wire import Reply
+from agentd.functions.workers.wire import Reply
 from agentd.supervise import Nursery
 
 if TYPE_CHECKING:

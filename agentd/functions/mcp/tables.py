@@ -8,12 +8,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from agentd.config.functions import McpTable, declared
-from agentd.functions.credentials import Credentials
-from agentd.functions.declared import FAULTS, Unusable, headers_of, place_of, require_allowed
 from agentd.functions.mcp.provider import McpFunctions
 from agentd.functions.mcp.reach import Access
 from agentd.functions.provider import Loading
 from agentd.functions.registry import LoadProblem
+from agentd.functions.remote.credentials import Credentials
+from agentd.functions.remote.declared import FAULTS, Unusable, headers_of, place_of, require_allowed
 
 
 async def load_mcp(loading: Loading) -> McpFunctions:

@@ -9,11 +9,11 @@ from typing import Any, Final
 import orjson
 
 from agentd.config.functions import FUNCTION_NAME, McpTable, OptionTable, Tier, ToolTable
-from agentd.functions.arguments import Arguments
-from agentd.functions.declared import options_of, place_of
 from agentd.functions.mcp.reach import Told
-from agentd.functions.references import SchemaFault
 from agentd.functions.registry import FunctionSpec
+from agentd.functions.remote.arguments import Arguments
+from agentd.functions.remote.declared import options_of, place_of
+from agentd.functions.remote.references import SchemaFault
 
 DESCRIPTION_CHARS: Final = 1_000
 INNER_CHARS: Final = 300

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from agentd.functions import fleet
-from agentd.functions.spawn import NICE
+from agentd.functions.workers import fleet
+from agentd.functions.workers.spawn import NICE
 from tests.support.handlers import Bench, eventually
 
 pytestmark = pytest.mark.e2e

@@ -13,7 +13,7 @@ import pytest
 
 from agentd.config import AgentProfile, LimitSettings
 from agentd.functions.call import CallOutcome
-from agentd.functions.policy import AgentPolicy
+from agentd.functions.gate.policy import AgentPolicy
 from tests.support.handlers import Bench, eventually
 
 pytestmark = pytest.mark.e2e

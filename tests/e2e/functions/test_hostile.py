@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from agentd.functions.generation import Generation
+from agentd.functions.workers.generation import Generation
 from tests.support.handlers import Bench, children, eventually, is_alive, within
 
 pytestmark = pytest.mark.e2e
@@ -496,7 +496,7 @@ async def test_no_secret_of_the_daemon_is_in_a_workers_environment(hostile: Benc
 
 def runs(bench: Bench) -> bool:
     """Whether a worker was given a call."""
-    (handlers,) = (provider for provider in bench.functions._providers or () if isinstance(provider, Generation))
+    (handlers,) = (provider for provider in bench.functions._loaded.providers if isinstance(provider, Generation))
     return any(worker.calls for worker in handlers._fleet._workers)
 
 

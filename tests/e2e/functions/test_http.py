@@ -163,7 +163,7 @@ async def test_a_table_that_cannot_work_is_a_problem(
 
 async def test_wrong_arguments_are_told_and_nothing_is_sent(bench: Bench, server: FunctionServer) -> None:
     await start(bench, server, weather={"url": "/{city}", "parameters": {"city": "string"}})
-    offer = bench.functions._offer
+    offer = bench.functions._loaded.offer
     for arguments, told in ({}, "city is required"), ({"city": "../admin"}, "city must not be a path"):
         with pytest.raises(InvalidArguments, match=told):
             await offer.providers["weather"].check(offer.registry.specs["weather"], arguments)

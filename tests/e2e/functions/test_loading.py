@@ -68,7 +68,7 @@ async def test_a_file_that_fails_while_loading_is_told_and_harms_no_other(bench:
 
 
 async def test_a_file_that_does_not_finish_loading_is_given_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentd.functions.process.LOAD_S", 4.0)
+    monkeypatch.setattr("agentd.functions.workers.process.LOAD_S", 4.0)
     bench.write("bad.py", "while True: pass")
     bench.write("good.py", GOOD)
     await bench.start()
@@ -98,8 +98,8 @@ async def test_files_may_share_code_and_may_be_called_like_a_module_of_python(be
 async def test_a_file_that_could_not_learn_is_loaded_again_until_it_can(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agentd.functions.generation.PREPARE_AGAIN_S", 0.05)
-    monkeypatch.setattr("agentd.functions.generation.LAST_PAUSE_S", 0.05)
+    monkeypatch.setattr("agentd.functions.workers.generation.PREPARE_AGAIN_S", 0.05)
+    monkeypatch.setattr("agentd.functions.workers.generation.LAST_PAUSE_S", 0.05)
     names = tmp_path / "names"
     bench.config = {"cats": {"names": str(names)}}
     bench.write(

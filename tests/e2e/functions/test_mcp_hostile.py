@@ -109,7 +109,7 @@ async def test_a_tool_that_becomes_another_falls_to_tier_high_until_a_reload(ben
 
 
 async def test_a_call_that_was_judged_as_one_tool_is_not_run_as_another(bench: Bench, hostile: Hostile) -> None:
-    offer = bench.functions._offer
+    offer = bench.functions._loaded.offer
     spec, provider = offer.registry.specs["echo"], offer.providers["echo"]
     admitted = Admitted(bench.request("echo", text="x"), spec, {"text": "x"})
     await bench.call("turn")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentd.cli.options import settings_from
-from agentd.functions.watch import watch
+from agentd.functions.workers.watch import watch
 from tests.support.daemon import DaemonProcess, daemon_process
 from tests.support.handlers import Bench, eventually, within
 

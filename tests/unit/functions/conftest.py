@@ -4,8 +4,8 @@ from textwrap import dedent
 
 import pytest
 
-from agentd.functions.loader import load
-from agentd.functions.schema import Fault, Handler
+from agentd.functions.workers.loader import load
+from agentd.functions.workers.schema import Fault, Handler
 
 Loaded = tuple[dict[str, Handler], list[Fault]]
 

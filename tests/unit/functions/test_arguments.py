@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from agentd.functions.arguments import Arguments, from_table
 from agentd.functions.call import InvalidArguments
-from agentd.functions.references import MAX_NODES, SchemaFault
+from agentd.functions.remote.arguments import Arguments, from_table
+from agentd.functions.remote.references import MAX_NODES, SchemaFault
 
 SHORT = {
     "city": "string",

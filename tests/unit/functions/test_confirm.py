@@ -10,7 +10,7 @@ import pytest
 
 from agentd.errors import CallNotFound, ConfirmationNotFound, ConfirmationOver, OwnConfirmation
 from agentd.functions.call import CallRequest, Rejected
-from agentd.functions.confirm import KEPT, Confirmation, Confirmations, Ending, digest
+from agentd.functions.gate.confirm import KEPT, Confirmation, Confirmations, Ending, digest
 from agentd.functions.registry import FunctionSpec
 
 SPEC = FunctionSpec("unlock", "Unlock a door.", {"type": "object"}, "high", 10.0, "a.py")

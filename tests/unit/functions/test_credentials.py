@@ -8,7 +8,7 @@ import structlog
 
 from agentd import log
 from agentd.config import LogSettings
-from agentd.functions.credentials import CredentialMissing, Credentials, resolved
+from agentd.functions.remote.credentials import CredentialMissing, Credentials, resolved
 
 
 def write(folder: Path, name: str, value: str, mode: int = 0o600) -> Path:

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from agentd.functions.deadline import Deadline
+from agentd.functions.workers.deadline import Deadline
 
 
 async def test_a_deadline_expires_unless_stopped() -> None:
@@ -37,7 +37,7 @@ async def test_a_deadline_stands_still_while_paused() -> None:
 
 
 async def test_a_handler_cannot_pause_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentd.functions.deadline.MAX_PAUSED_S", 0.02)
+    monkeypatch.setattr("agentd.functions.workers.deadline.MAX_PAUSED_S", 0.02)
     expired = asyncio.Event()
     Deadline(10, expired.set).pause()
     async with asyncio.timeout(1):

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from agentd.functions.call import InvalidArguments
-from agentd.functions.loader import Loaded, load
 from agentd.functions.options import Options
-from agentd.functions.schema import Fault, Handler
+from agentd.functions.workers.loader import Loaded, load
+from agentd.functions.workers.schema import Fault, Handler
 
 Load = Callable[..., tuple[dict[str, Handler], list[Fault]]]
 
@@ -188,8 +188,8 @@ def test_a_tier_without_its_name_is_told_how_to_be_written(load_source: Load) ->
 LEAN = """
 import sys
 from pathlib import Path
-import agentd.functions.worker
-from agentd.functions.loader import load
+import agentd.functions.workers.worker
+from agentd.functions.workers.loader import load
 path = Path(sys.argv[1])
 assert load(path, path.read_bytes(), {}, describe=False).handlers
 print(*sorted({name.partition(".")[0] for name in sys.modules}))

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from agentd.functions.docstrings import read_docstring
-from agentd.functions.schema import Fault, Handler
+from agentd.functions.workers.docstrings import read_docstring
+from agentd.functions.workers.schema import Fault, Handler
 
 Load = Callable[[str], tuple[dict[str, Handler], list[Fault]]]
 

@@ -1,7 +1,7 @@
 import asyncio
 
 from agentd.functions.call import CallOutcome, CallRequest
-from agentd.functions.duplicates import Duplicates
+from agentd.functions.gate.duplicates import Duplicates
 
 OK, FAILED = CallOutcome("ok", "ordered"), CallOutcome("error", "no kitchen")
 

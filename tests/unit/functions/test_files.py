@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from agentd.functions.files import scan
+from agentd.functions.workers.files import scan
 
 
 def test_only_handler_files_are_read(tmp_path: Path) -> None:

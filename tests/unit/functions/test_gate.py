@@ -1,7 +1,7 @@
 import pytest
 
 from agentd.functions.call import CallRequest, Rejected
-from agentd.functions.gate import named, read_arguments
+from agentd.functions.gate.gate import named, read_arguments
 from agentd.functions.registry import FunctionSpec, Registry
 
 

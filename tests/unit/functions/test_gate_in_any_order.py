@@ -14,13 +14,13 @@ from agentd.config import AgentProfile, LimitSettings
 from agentd.config.sections import StoreSettings
 from agentd.errors import RequestError
 from agentd.functions.call import CallOutcome, CallRequest, InvalidArguments, Rejected
-from agentd.functions.confirm import Confirmation
-from agentd.functions.gate import Gate
+from agentd.functions.gate.confirm import Confirmation
+from agentd.functions.gate.gate import Gate
+from agentd.functions.gate.policy import AgentPolicy
 from agentd.functions.options import Options
-from agentd.functions.policy import AgentPolicy
 from agentd.functions.provider import Admitted, Offer, Serve
 from agentd.functions.registry import FunctionSpec, LoadProblem
-from agentd.functions.wire import Reply
+from agentd.functions.workers.wire import Reply
 from agentd.store import Store
 
 RUNS: Final = ("r1", "r2")

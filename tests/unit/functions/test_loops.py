@@ -1,5 +1,5 @@
 from agentd.functions.call import CallRequest
-from agentd.functions.loops import Loops
+from agentd.functions.gate.loops import Loops
 from tests.support.refusals import refusal
 
 

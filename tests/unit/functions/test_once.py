@@ -1,4 +1,4 @@
-from agentd.functions.once import Once
+from agentd.functions.gate.once import Once
 
 
 async def test_an_id_is_known_from_its_first_use_on() -> None:

@@ -4,7 +4,7 @@ import os
 
 from structlog.testing import capture_logs
 
-from agentd.functions.output import Output
+from agentd.functions.workers.output import Output
 
 
 async def test_what_was_printed_is_logged_when_its_call_ends_and_not_after_what_came_of_it() -> None:

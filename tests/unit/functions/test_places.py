@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentd.functions.call import InvalidArguments
-from agentd.functions.places import MAX_CHARS, UrlTemplate
+from agentd.functions.remote.places import MAX_CHARS, UrlTemplate
 
 TEMPLATE = UrlTemplate("https://api.example.org:8443/v1/{city}/now.{form}?days={days}&key=a%20b")
 

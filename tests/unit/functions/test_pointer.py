@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agentd.functions.pointer import at
+from agentd.functions.remote.pointer import at
 
 DOCUMENT: dict[str, Any] = {
     "foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5, 'k"l': 6, " ": 7, "m~n": 8,

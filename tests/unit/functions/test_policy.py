@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from agentd.config import AgentProfile
 from agentd.functions.call import CallRequest, Rejected
-from agentd.functions.policy import AgentPolicy, TimeSpan, check_arguments, check_tier
+from agentd.functions.gate.policy import AgentPolicy, TimeSpan, check_arguments, check_tier
 from agentd.functions.registry import FunctionSpec
 from tests.support.refusals import refusal
 

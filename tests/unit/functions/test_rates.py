@@ -1,8 +1,8 @@
 import pytest
 
 from agentd.functions.call import CallRequest, Rejected
+from agentd.functions.gate.rates import SWEEP_AT, Rates
 from agentd.functions.options import Options
-from agentd.functions.rates import SWEEP_AT, Rates
 from agentd.functions.registry import FunctionSpec
 from tests.support.refusals import refusal
 

@@ -1,6 +1,6 @@
 import pytest
 
-from agentd.functions.encoding import Unanswerable, encode
+from agentd.functions.workers.encoding import Unanswerable, encode
 
 
 @pytest.mark.parametrize(("result", "text"), [(None, b"null"), ("ä", b'"\xc3\xa4"'), ({"a": [1.5]}, b'{"a":[1.5]}')])

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from agentd.functions.call import InvalidArguments
-from agentd.functions.schema import Fault, Handler
+from agentd.functions.workers.schema import Fault, Handler
 
 Load = Callable[..., tuple[dict[str, Handler], list[Fault]]]
 
@@ -205,7 +205,7 @@ def test_a_file_that_cannot_learn_them_offers_what_is_written(load_source: Load,
 
 
 def test_learning_has_an_end(load_source: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr("agentd.functions.loader.PREPARE_S", 0.05)
+    monkeypatch.setattr("agentd.functions.workers.loader.PREPARE_S", 0.05)
     handlers, _ = load_source(PREPARED.replace('NAMES.extend(config["names"])', "import asyncio; await asyncio.Event().wait()"))
     assert list(handlers) == ["feed"]
     assert "prepare() did not end within 0.05 s" in caplog.text

@@ -5,8 +5,8 @@ import pytest
 
 from agentd.config.sections import StoreSettings
 from agentd.functions.declare import TIERS, Tier
+from agentd.functions.gate.switch import LOST, Disabled, Switch
 from agentd.functions.registry import FunctionSpec
-from agentd.functions.switch import LOST, Disabled, Switch
 from agentd.store import Store, StoreUnavailable
 from tests.support.refusals import refusal
 

@@ -3,7 +3,7 @@ import pytest
 
 from agentd.engine.think.matcher.replies import FROM_OUTSIDE, spoken_result
 from agentd.functions.call import CallOutcome
-from agentd.functions.taint import DATA, NOTICE, Taint, wrapped
+from agentd.functions.gate.taint import DATA, NOTICE, Taint, wrapped
 
 
 def test_a_run_is_tainted_once_and_for_all() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from agentd.functions.schema import Fault, Handler
-from agentd.functions.worker import Worker
+from agentd.functions.workers.schema import Fault, Handler
+from agentd.functions.workers.worker import Worker
 from agentd.supervise import Nursery
 
 Load = Callable[[str], tuple[dict[str, Handler], list[Fault]]]
@@ -73,7 +73,7 @@ class Daemon:
 @pytest.fixture
 async def daemon(load_source: Load, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Daemon]:
     # The limit would hold for the test process.
-    monkeypatch.setattr("agentd.functions.worker.allow_cpu", lambda _: None)
+    monkeypatch.setattr("agentd.functions.workers.worker.allow_cpu", lambda _: None)
     handlers, faults = load_source(SOURCE)
     assert not faults
     ours, theirs = socket.socketpair()

@@ -11,8 +11,8 @@ import pytest
 
 from agentd.engine.providers import AgentText, Call, CallMade, ChatMessage, Say, ThinkEvent, ThinkRequest, UserText
 from agentd.engine.think.matcher.thinker import OfflineMatcher
-from agentd.functions.generation import spec_of
-from agentd.functions.loader import load
+from agentd.functions.workers.generation import spec_of
+from agentd.functions.workers.loader import load
 
 FUNCTIONS = Path(__file__).parents[4] / "functions"
 TODAY = date(2026, 11, 24)

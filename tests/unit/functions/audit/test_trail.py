@@ -19,7 +19,7 @@ from agentd.functions.audit.file import FILE, AuditFile
 from agentd.functions.audit.verify import entries, files, verify
 from agentd.functions.call import CallOutcome, CallRequest
 from agentd.functions.declare import TIERS, Tier
-from agentd.functions.gate import Gate
+from agentd.functions.gate.gate import Gate
 from agentd.metrics import Metrics
 from agentd.store import Store
 from tests.support.handlers import eventually

@@ -6,9 +6,9 @@ from typing import Any
 
 import structlog
 
-from agentd.functions.call_log import CallLog
-from agentd.functions.deadline import Deadline
-from agentd.functions.wire import LINE_BYTES, OPEN_REQUESTS, Reply
+from agentd.functions.workers.call_log import CallLog
+from agentd.functions.workers.deadline import Deadline
+from agentd.functions.workers.wire import LINE_BYTES, OPEN_REQUESTS, Reply
 from agentd.supervise import Nursery
 
 Serve = Callable[[str, dict[str, Any]], Awaitable[Any]]

@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from agentd.config.functions import Credential, declared
-from agentd.functions.arguments import Arguments, from_table
-from agentd.functions.credentials import Credentials
-from agentd.functions.declared import FAULTS, place_of
-from agentd.functions.http import request_of
 from agentd.functions.mcp.tables import access_of
 from agentd.functions.registry import Kind, LoadProblem
+from agentd.functions.remote.arguments import Arguments, from_table
+from agentd.functions.remote.credentials import Credentials
+from agentd.functions.remote.declared import FAULTS, place_of
+from agentd.functions.remote.http import request_of
 
 
 class _Unseen(Credentials):

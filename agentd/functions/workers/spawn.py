@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from agentd.functions.wire import WorkerEnd
+from agentd.functions.workers.wire import WorkerEnd
 
 NICE: Final = 5
 """A process that starts, and a handler that computes, leave the processor to the daemon when it has audio to deliver."""
@@ -27,7 +27,7 @@ def spawn(directory: Path, *, channel: int) -> tuple[subprocess.Popen[bytes], in
     readable, writable = os.pipe()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-u", "-m", "agentd.functions.worker", str(channel), str(os.getpid())],
+            [sys.executable, "-I", "-u", "-m", "agentd.functions.workers.worker", str(channel), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=writable,
             stderr=writable,

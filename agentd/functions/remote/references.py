@@ -6,7 +6,7 @@ A schema may come from a stranger: one that grows without bound when it is writt
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agentd.functions.pointer import at
+from agentd.functions.remote.pointer import at
 
 MAX_NODES: Final = 5_000
 """Objects and lists in a schema whose references are written out."""

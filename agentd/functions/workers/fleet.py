@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import structlog
 
-from agentd.functions.files import HandlerFile
-from agentd.functions.process import Confinement, WorkerGone, WorkerProcess
-from agentd.functions.wire import WorkerEnd
+from agentd.functions.workers.files import HandlerFile
+from agentd.functions.workers.process import Confinement, WorkerGone, WorkerProcess
+from agentd.functions.workers.wire import WorkerEnd
 from agentd.supervise import Nursery
 
 WARM_PER_FILE: Final = 2

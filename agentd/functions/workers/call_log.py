@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 
-from agentd.functions.logged import CHARS, LEVELS, LINES
+from agentd.functions.workers.logged import CHARS, LEVELS, LINES
 
 _log = structlog.get_logger("agentd.functions")
 

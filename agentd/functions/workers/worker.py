@@ -12,7 +12,7 @@
                       {"log": id, "level": "info", "text": …}
 
 The lines go over a socket of their own, so that what a handler prints is never taken for one. Started as
-``python -I -u -m agentd.functions.worker <descriptor> <daemon's process id>``; ends with the daemon.
+``python -I -u -m agentd.functions.workers.worker <descriptor> <daemon's process id>``; ends with the daemon.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ import orjson
 import uvloop
 
 from agentd.functions.call import InvalidArguments
-from agentd.functions.confine import allow_cpu, confine
 from agentd.functions.context import CallContext
 from agentd.functions.declare import AskUser, FunctionError
-from agentd.functions.encoding import Unanswerable, encode, encode_request
-from agentd.functions.loader import load
-from agentd.functions.logged import CallLogHandler
-from agentd.functions.schema import Handler
-from agentd.functions.wire import LINE_BYTES, OPEN_REQUESTS
+from agentd.functions.workers.confine import allow_cpu, confine
+from agentd.functions.workers.encoding import Unanswerable, encode, encode_request
+from agentd.functions.workers.loader import load
+from agentd.functions.workers.logged import CallLogHandler
+from agentd.functions.workers.schema import Handler
+from agentd.functions.workers.wire import LINE_BYTES, OPEN_REQUESTS
 
 _log = logging.getLogger("functions")
 

@@ -17,16 +17,16 @@ import orjson
 
 from agentd.config import LimitSettings
 from agentd.functions.call import CallOutcome, CallRequest, InvalidArguments, Rejected
-from agentd.functions.confirm import Confirmations
-from agentd.functions.duplicates import Duplicates
-from agentd.functions.loops import Loops
-from agentd.functions.policy import CALLER, AgentPolicy, PolicyOf, check_arguments, check_tier
-from agentd.functions.process import WorkerGone
+from agentd.functions.gate.confirm import Confirmations
+from agentd.functions.gate.duplicates import Duplicates
+from agentd.functions.gate.loops import Loops
+from agentd.functions.gate.policy import CALLER, AgentPolicy, PolicyOf, check_arguments, check_tier
+from agentd.functions.gate.rates import Rates, Ticket
+from agentd.functions.gate.switch import Disabled, Switch
+from agentd.functions.gate.taint import Taint, wrapped
 from agentd.functions.provider import Admitted, Offer
-from agentd.functions.rates import Rates, Ticket
 from agentd.functions.registry import FunctionSpec, Registry
-from agentd.functions.switch import Disabled, Switch
-from agentd.functions.taint import Taint, wrapped
+from agentd.functions.workers.process import WorkerGone
 from agentd.store import Store
 
 CHECK_S: Final = 10.0

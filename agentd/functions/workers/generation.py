@@ -11,14 +11,14 @@ import structlog
 from agentd.config import LimitSettings
 from agentd.config.functions import RESERVED
 from agentd.functions.call import CallRequest, InvalidArguments
-from agentd.functions.credentials import Credentials, resolved
-from agentd.functions.files import HandlerFile, scan
-from agentd.functions.fleet import Fleet
 from agentd.functions.options import Options
-from agentd.functions.process import Confinement, WorkerGone
 from agentd.functions.provider import Admitted, Loading, Serve
 from agentd.functions.registry import FunctionSpec, LoadProblem, Registry, assemble
-from agentd.functions.wire import Reply
+from agentd.functions.remote.credentials import Credentials, resolved
+from agentd.functions.workers.files import HandlerFile, scan
+from agentd.functions.workers.fleet import Fleet
+from agentd.functions.workers.process import Confinement, WorkerGone
+from agentd.functions.workers.wire import Reply
 from agentd.supervise import Nursery
 
 _log = structlog.get_logger("agentd.functions")

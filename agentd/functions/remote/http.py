@@ -19,15 +19,15 @@ from yarl import URL
 
 from agentd.config import LimitSettings
 from agentd.config.functions import HttpTable, declared
-from agentd.functions import pointer
-from agentd.functions.arguments import Arguments, from_table
 from agentd.functions.call import InvalidArguments
-from agentd.functions.credentials import Credentials
-from agentd.functions.declared import FAULTS, Unusable, delivered, headers_of, place_of, require_allowed, spec_of
-from agentd.functions.places import UrlTemplate, as_text
 from agentd.functions.provider import Admitted, Loading, Serve
 from agentd.functions.registry import FunctionSpec, LoadProblem
-from agentd.functions.wire import Reply
+from agentd.functions.remote import pointer
+from agentd.functions.remote.arguments import Arguments, from_table
+from agentd.functions.remote.credentials import Credentials
+from agentd.functions.remote.declared import FAULTS, Unusable, delivered, headers_of, place_of, require_allowed, spec_of
+from agentd.functions.remote.places import UrlTemplate, as_text
+from agentd.functions.workers.wire import Reply
 from agentd.supervise import Nursery
 
 CONNECT_S: Final = 5.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agentd.errors import CallNotFound, Conflict
-from agentd.functions.wire import Reply
+from agentd.functions.workers.wire import Reply
 
 REMEMBERED: Final = 512
 """Calls that are over, so that a late answer is told from one to a call that never was."""

@@ -16,12 +16,12 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from agentd.functions.files import HandlerFile
-from agentd.functions.output import Output
-from agentd.functions.pipe import Pipe
-from agentd.functions.running import Running, Serve, refusal
-from agentd.functions.spawn import how_it_ended, spawn, why_it_ended
-from agentd.functions.wire import LINE_BYTES, Reply, WorkerEnd
+from agentd.functions.workers.files import HandlerFile
+from agentd.functions.workers.output import Output
+from agentd.functions.workers.pipe import Pipe
+from agentd.functions.workers.running import Running, Serve, refusal
+from agentd.functions.workers.spawn import how_it_ended, spawn, why_it_ended
+from agentd.functions.workers.wire import LINE_BYTES, Reply, WorkerEnd
 from agentd.supervise import Nursery
 
 LOAD_S: Final = 15.0

@@ -10,15 +10,15 @@ from typing import Any
 
 from agentd.clock import rfc3339
 from agentd.config.functions import declared
-from agentd.functions.arguments import Arguments, from_table
 from agentd.functions.call import InvalidArguments
-from agentd.functions.declared import delivered, place_of, spec_of
-from agentd.functions.delegations import Delegations
 from agentd.functions.provider import Admitted, Loading, Serve
-from agentd.functions.references import SchemaFault
 from agentd.functions.registry import FunctionSpec, LoadProblem
+from agentd.functions.remote.arguments import Arguments, from_table
+from agentd.functions.remote.declared import delivered, place_of, spec_of
+from agentd.functions.remote.delegations import Delegations
+from agentd.functions.remote.references import SchemaFault
 from agentd.functions.requests import Actions
-from agentd.functions.wire import Reply
+from agentd.functions.workers.wire import Reply
 
 
 class DelegatedFunctions:

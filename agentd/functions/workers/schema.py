@@ -16,11 +16,11 @@ from pydantic.fields import FieldInfo
 from agentd.functions.call import InvalidArguments
 from agentd.functions.context import CallContext
 from agentd.functions.declare import TIERS, Declaration
-from agentd.functions.docstrings import read_docstring
-from agentd.functions.files import NAME
-from agentd.functions.option_faults import MAX_TIMEOUT_S, is_number, option_faults, text_faults
 from agentd.functions.options import Options
-from agentd.functions.plain import Recursive, plain_schema, told
+from agentd.functions.workers.docstrings import read_docstring
+from agentd.functions.workers.files import NAME
+from agentd.functions.workers.option_faults import MAX_TIMEOUT_S, is_number, option_faults, text_faults
+from agentd.functions.workers.plain import Recursive, plain_schema, told
 
 _PREFIX: Final = "arg_"
 """Of a parameter's name in the model, so that it may be called ``schema``, ``copy`` or ``_x``, which a model has for itself."""

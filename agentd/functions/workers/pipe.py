@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import orjson
 
-from agentd.functions.wire import LINE_BYTES
+from agentd.functions.workers.wire import LINE_BYTES
 
 
 class Pipe(asyncio.Protocol):

@@ -11,7 +11,7 @@ import jsonschema_rs
 from jsonschema_rs import FancyRegexOptions, ValidationError
 
 from agentd.functions.call import InvalidArguments
-from agentd.functions.references import SchemaFault, written_out
+from agentd.functions.remote.references import SchemaFault, written_out
 
 _BACKTRACKS: Final = 100_000
 """Steps of one pattern match; far beyond what a sound pattern takes."""

@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from agentd.config.functions import DeclaredTable, OptionTable, Text
-from agentd.functions.credentials import CredentialMissing, Credentials, without
 from agentd.functions.options import Options
-from agentd.functions.references import SchemaFault
 from agentd.functions.registry import FunctionSpec, Kind
+from agentd.functions.remote.credentials import CredentialMissing, Credentials, without
+from agentd.functions.remote.references import SchemaFault
 from agentd.functions.results import content
-from agentd.functions.wire import Reply
+from agentd.functions.workers.wire import Reply
 from agentd.protocol.origins import CONFIG_KEY, origin_of
 
 

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from agentd.functions.declare import Declaration, FunctionError, collector
-from agentd.functions.schema import Fault, Handler, check
+from agentd.functions.workers.schema import Fault, Handler, check
 
 REQUIRES: Final = "REQUIRES"
 """The module's constant that names keys of its table, without which the file is switched off."""
