@@ -14,6 +14,7 @@ from agentd.testing.bench import forget
 from agentd.testing.confirming import Confirmer
 from agentd.testing.upstream import KEY, Upstream, upstream
 from agentd.upstream.deepgram import preload
+from agentd.upstream.transport import is_installed
 
 
 @dataclass
@@ -56,7 +57,8 @@ async def daemon_under_test(settings: Settings) -> AsyncIterator[DaemonUnderTest
     """The daemon with these settings, until the block is left; its upstream is the tests' own."""
     preload()
     async with upstream() as peer:
-        deepgram = {"api_key": KEY, "agent_url": peer.url, "rest_url": peer.http_url, "transport": "sdk"}
+        deepgram = {"api_key": KEY, "agent_url": peer.url, "rest_url": peer.http_url}
+        deepgram["transport"] = "picows" if is_installed() else "sdk"  # a user's process keeps the SDK's own
         told = settings.model_dump(exclude_unset=True) | {
             "deepgram": deepgram,
             "engine": {"mode": "never"},

@@ -48,6 +48,11 @@ def _factory(url: str, headers: dict[str, str]) -> Dial:
     return dial
 
 
+def is_installed() -> bool:
+    """Whether ``install_transport`` was called in this process: then the SDK's own transport is out of reach."""
+    return getattr(deepgram.transport, "_active_async_factory", None) is _factory
+
+
 def install_transport() -> None:
     """Give the Deepgram SDK our transport, in the whole process. Safe to call twice.
 
