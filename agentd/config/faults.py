@@ -36,7 +36,8 @@ def _fault(details: ErrorDetails, origins: Mapping[tuple[str, ...], str], file: 
     line = line_of(lines, path)
     if file is not None and line is not None:
         file = f"{file}, line {line}"
-    return FieldError("/" + "/".join(path), f"{'.'.join(path)} in {_where(path, origins, file)}: {_what(details, path)}")
+    place = " ".join(part for part in (".".join(path), "in", _where(path, origins, file)) if part)
+    return FieldError("/" + "/".join(path), f"{place}: {_what(details, path)}")
 
 
 def _where(path: tuple[str, ...], origins: Mapping[tuple[str, ...], str], file: str | None) -> str:
@@ -57,6 +58,8 @@ def _what(details: ErrorDetails, path: Sequence[str]) -> str:
         return f"unknown key, did you mean {near[0]!r}?" if near else f"unknown key; known here: {', '.join(known) or 'none'}"
     if kind in {"model_type", "dict_type"}:
         return f"it must be a table, such as [{'.'.join(path)}]; found {_shown(details['input'], path)}"
+    if kind == "missing":
+        return "it is required"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
     return f"{message[0].lower()}{message[1:]}; found {_shown(details['input'], path)}"

@@ -90,6 +90,11 @@ def test_an_unknown_section_and_an_unknown_key_of_a_profile_are_errors() -> None
     )
 
 
+def test_a_fault_of_the_whole_is_told_without_a_gap() -> None:
+    told = fault('[agents.home]\nhand_over = ["nobody"]\n').detail
+    assert told == "in test.toml: [agents.home] hand_over: there is no agent 'nobody'"
+
+
 def test_sections_and_options_are_written_in_lower_case() -> None:
     assert fault("[SERVER]\nport = 1\n").detail.startswith("SERVER in test.toml, line 1: unknown key, did you mean 'server'?")
 

@@ -46,7 +46,7 @@ def test_what_is_declared_and_what_is_a_handlers_stand_side_by_side(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (HTTP, "/functions/http/weather/url: field required"),
+        (HTTP, "/functions/http/weather/url: it is required"),
         (HTTP + 'url = "http://h"\ntires = "read"', "/functions/http/weather/tires: unknown key, did you mean 'tier'?"),
         (HTTP + 'url = "ftp://h"', "/functions/http/weather/url: it is an http or https URL"),
         (HTTP + 'url = "http://{host}/x"', "/functions/http/weather/url: an argument cannot stand in the host"),
@@ -65,10 +65,10 @@ def test_what_is_declared_and_what_is_a_handlers_stand_side_by_side(tmp_path: Pa
         (MCP + 'tools = "all"\nurl = "http://h/mcp"\nargs = ["x"]', "/functions/mcp/files: args, env, pass_env and cwd"),
         (MCP + 'tools = "all"\ncommand = "x"\nheaders = { A = "x" }', "/functions/mcp/files: headers belong to"),
         (MCP + 'tools = "all"\nurl = "http://h/mcp?key=x"', "/functions/mcp/files/url: it is an http or https URL without"),
-        (MCP + 'command = "x"', "/functions/mcp/files/tools: field required"),
+        (MCP + 'command = "x"', "/functions/mcp/files/tools: it is required"),
         (MCP + 'command = "x"\ntools = "all"\nenv = { "A=B" = "x" }', "/functions/mcp/files/env: 'A=B' is no name"),
         (MCP + 'command = "x"\ntools = "all"\nprefix = "F_"', "/functions/mcp/files/prefix: string should match"),
-        ("[functions.delegated.a]\n", "/functions/delegated/a/description: field required"),
+        ("[functions.delegated.a]\n", "/functions/delegated/a/description: it is required"),
     ],
 )
 def test_a_fault_is_told_with_its_place(tmp_path: Path, text: str, told: str) -> None:
