@@ -7,10 +7,12 @@ import platform
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from agentd.config import Settings
+from agentd.functions.registry import Registry
 from agentd.protocol import settings as documents
 from agentd.protocol.origins import CONFIG_KEY
 
@@ -156,6 +158,22 @@ def _functions(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "functions", f"{Path(off.place).name} is off: {off.reason}")
     for problem in registry.problems:
         yield Finding("warn", "functions", f"{problem}", "the file is skipped until it is repaired")
+    yield from _named(settings, registry)
+
+
+def _named(settings: Settings, registry: Registry) -> Iterator[Finding]:
+    """Functions that profiles name and nobody offers; what MCP servers offer is known to the daemon alone."""
+    if settings.functions.get("mcp"):
+        return
+    elsewhere = {name for kind in ("http", "delegated") for name in settings.functions.get(kind, {})}
+    for agent, profile in settings.agents.items():
+        own = {function.get("name") for function in documents.functions(profile.settings)}
+        for key, names in (("functions", profile.functions or ()), ("allow_high", profile.allow_high)):
+            for name in names:
+                if name not in registry.specs and name not in elsewhere and name not in own:
+                    near = get_close_matches(name, registry.specs, n=1)
+                    remedy = f"is {near[0]} meant?" if near else "`agentd functions list` shows what there is"
+                    yield Finding("warn", "agents", f"{key} of {agent} names {name}, which is not loaded", remedy)
 
 
 def _declared_functions(settings: Settings) -> Iterator[Finding]:

@@ -39,6 +39,8 @@ class Answered(Answer):
 
 async def answer(request: web.Request) -> web.Response:
     """``POST …/calls/{call_id}``."""
+    if not request[IDENTITY].allows("confirm"):
+        require(request[IDENTITY], "control")
     body = await read_model(request, CallBody)
     given = [kind for kind in _KINDS if kind in body.model_fields_set]
     if len(given) != 1 or (body.approve is None and body.error is None and given != ["result"]):

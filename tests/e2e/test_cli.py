@@ -134,6 +134,36 @@ async def test_doctor_finds_what_is_wrong_and_says_what_to_do(tmp_path: Path) ->
         assert findings[subject]["remedy"]
 
 
+DOOR = """
+from agentd.functions import function
+
+@function(tier="high")
+def unlock_door() -> str:
+    "Unlock the door."
+    return "It is unlocked."
+"""
+
+ON_THE_DOOR = """
+[agents.home]
+functions = ["unlock_door", "ask_bell"]
+allow_high = ["unlock_dor"]
+
+[functions.delegated.ask_bell]
+description = "Ask the bell."
+tier = "low"
+"""
+
+
+async def test_doctor_names_functions_that_agents_name_and_nobody_offers(tmp_path: Path) -> None:
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions/door.py").write_text(DOOR, encoding="utf-8")
+    (tmp_path / "config.toml").write_text(ON_THE_DOOR, encoding="utf-8")
+    ran = await agentd("doctor", "--json", cwd=tmp_path)
+    (unknown,) = [finding for finding in json.loads(ran.out) if finding["subject"] == "agents"]
+    assert unknown["detail"] == "allow_high of home names unlock_dor, which is not loaded"
+    assert unknown["remedy"] == "is unlock_door meant?"
+
+
 async def test_doctor_asks_deepgram_only_when_told_to(daemon: "FakeDaemon", tmp_path: Path) -> None:
     asked = {"DEEPGRAM_API_KEY": KEY, "AGENTD_DEEPGRAM__REST_URL": (daemon.state / "agentd.url").read_text().strip()}
     daemon.key = f"Token {KEY}"

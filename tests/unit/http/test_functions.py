@@ -57,3 +57,12 @@ async def test_a_reload_is_all_or_nothing(api: Api) -> None:
     assert "bad.py" in str(problem["errors"])
     assert len((await api.call("GET", "/v1/functions")).json["items"]) == 2
     (await api.call("POST", "/v1/functions/reload", headers=api.auth("control"))).problem(403, "forbidden")
+
+
+async def test_who_may_answer_no_call_is_told_so_whatever_the_body_says(api: Api) -> None:
+    for body in ({}, {"approve": True}, {"result": "done"}):
+        answer = await api.call("POST", "/v1/sessions/any/calls/call_1", json=body, headers=api.auth("read", "transcripts"))
+        answer.problem(403, "forbidden")
+    for scope in ("control", "confirm"):
+        answer = await api.call("POST", "/v1/sessions/any/calls/call_1", json={}, headers=api.auth(scope))
+        answer.problem(422, "invalid-request")
