@@ -11,6 +11,7 @@ import pytest_asyncio
 from agentd.http.routes import ROUTES
 from agentd.http.table import PATH_PARAMETERS, Media, Route
 from tests.support import contract
+from tests.support.command_line import agentd
 from tests.support.daemon import DaemonProcess, daemon_process
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -36,14 +37,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Curl:
-    """The real curl with the daemon's header file."""
+    """The real curl with the daemon's header file, or with that of somebody who confirms calls (``confirm``)."""
 
     daemon: DaemonProcess
     places: asyncio.Semaphore
 
-    async def __call__(self, *arguments: str, path: str, given: bytes = b"") -> Said:
+    async def __call__(self, *arguments: str, path: str, given: bytes = b"", auth: str = "auth") -> Said:
         """One request; what has not ended after two seconds is a stream, and is cut."""
-        command = ["curl", "-sS", "-i", "--max-time", "2", "-H", f"@{self.daemon.state_dir}/auth", *arguments]
+        command = ["curl", "-sS", "-i", "--max-time", "2", "-H", f"@{self.daemon.state_dir}/{auth}", *arguments]
         async with self.places:
             process = await asyncio.create_subprocess_exec(
                 *command, self.daemon.url + path,
@@ -62,7 +63,10 @@ class Curl:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def curl(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Curl]:
     config = "[limits]\nconnections_per_token = 100\nstarts_per_minute = 10000\n"
-    async with daemon_process(tmp_path_factory.mktemp("habits"), config) as daemon:
+    folder = tmp_path_factory.mktemp("habits")
+    async with daemon_process(folder, config) as daemon:
+        made = await agentd("token", "--scope", "confirm", "--state-dir", daemon.state_dir, cwd=folder)
+        (daemon.state_dir / "confirm").write_text(f"Authorization: Bearer {made.out.strip()}\n", encoding="ascii")
         yield Curl(daemon, asyncio.Semaphore(AT_ONCE))
 
 
@@ -87,12 +91,21 @@ async def each(curl: Curl, routes: list[Route], *arguments: str, given: bytes = 
     """The same habit at each of these routes, with a live session, each answer as the document has it."""
     await curl("-X", "PUT", path="/v1/sessions/kitchen")
     said = await asyncio.gather(
-        *(curl("-X", route.method, *arguments, path=path_of(route), given=given) for route in routes if not ends(route))
+        *(
+            curl("-X", route.method, *arguments, path=path_of(route), given=given, auth=auth_for(route))
+            for route in routes
+            if not ends(route)
+        )
     )
     pairs = list(zip([route for route in routes if not ends(route)], said, strict=True))
     for route, answer in pairs:
         check(route, answer)
     return pairs
+
+
+def auth_for(route: Route) -> str:
+    """The header file of who may use the route."""
+    return "confirm" if route.scope == "confirm" else "auth"
 
 
 def ends(route: Route) -> bool:
