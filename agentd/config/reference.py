@@ -86,6 +86,11 @@ greeting = "Hello, what can I do for you?"
 # pointer = "/results/0/content"  # JSON pointer to the text in the answer
 # headers = { Authorization = { credential = "search" } }
 
+# [functions.home_assistant]  # docs/home-assistant.md
+# url = "http://homeassistant.local:8123"
+# token = { credential = "home-assistant" }
+# allow = ["exposed", "area:Garage", "lock.front_door"]  # left out: what it exposes to its own voice assistants
+
 # [functions.mqtt]
 # broker = "mqtt.home.arpa"
 # tls = true
