@@ -13,6 +13,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.console.conftest import Console
 from tests.support.daemon import DaemonProcess, daemon_process
+from tests.support.house import until
 from tests.support.programs import needs_chromium
 from tests.support.scripted import ScriptedEngine, scripted_engine
 
@@ -65,9 +66,14 @@ class Guarded:
         answer = await self.daemon.call("POST", "/v1/sessions/hall/messages", json={"content": text})
         assert answer.status in (200, 202), answer.json
 
-    async def outcome(self) -> Any:
-        """Of the newest call."""
-        return (await self.daemon.call("GET", "/v1/sessions/hall/calls")).json["items"][-1]["outcome"]
+    async def outcome(self) -> str:
+        """Of the newest call, once it is settled: an answer given at the page is told of before the handler has run."""
+
+        async def settled() -> str | None:
+            outcome: str | None = (await self.daemon.call("GET", "/v1/sessions/hall/calls")).json["items"][-1]["outcome"]
+            return outcome
+
+        return await until(settled)
 
 
 @asynccontextmanager
@@ -150,7 +156,7 @@ async def test_a_call_is_approved_with_a_token_that_may(tmp_path: Path, browser:
         await waits(page).get_by_role("button", name="Approve").click()
         await expect(page.locator("#waiting")).to_be_hidden()
         await expect(page.locator("body")).to_contain_text(f"{DOOR} is open")
-        assert (here.opened, await here.outcome()) == (f"{DOOR};", "ok")
+        assert (await here.outcome(), here.opened) == ("ok", f"{DOOR};")
         kept = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])")
         assert here.confirmer not in kept
         await allow_refusals(here.console, "403")
@@ -166,7 +172,7 @@ async def test_a_call_is_refused_and_does_not_run(tmp_path: Path, browser: Brows
         await expect(page.locator(".wait-token")).to_be_hidden()
         await waits(page).get_by_role("button", name="Refuse").click()
         await expect(page.locator("#waiting")).to_be_hidden()
-        assert (here.opened, await here.outcome()) == ("", "denied")
+        assert (await here.outcome(), here.opened) == ("denied", "")
         await allow_refusals(here.console, "403")
 
 
@@ -175,7 +181,7 @@ async def test_a_call_that_nobody_confirms_in_time_goes_and_does_not_run(tmp_pat
         await here.ask("open it")
         await expect(waits(here.page)).to_be_visible()
         await expect(here.page.locator("#waiting")).to_be_hidden()
-        assert (here.opened, await here.outcome()) == ("", "denied")
+        assert (await here.outcome(), here.opened) == ("denied", "")
 
 
 async def test_one_click_stops_all_actions_and_an_admin_allows_them_again(tmp_path: Path, browser: Browser) -> None:
@@ -186,7 +192,7 @@ async def test_one_click_stops_all_actions_and_an_admin_allows_them_again(tmp_pa
         await page.get_by_role("button", name="Stop all actions").click()
         await expect(page.locator("#actions-off")).to_contain_text("Actions are off since")
         await expect(page.locator("#waiting")).to_be_hidden()
-        assert (here.opened, await here.outcome()) == ("", "denied")
+        assert (await here.outcome(), here.opened) == ("denied", "")
         await page.get_by_role("button", name="Allow actions again").click()
         await expect(page.locator("#actions-off")).to_be_hidden()
         await expect(page.get_by_role("button", name="Stop all actions")).to_be_visible()
