@@ -32,6 +32,9 @@ _IRREGULAR: Final = {
     "leaves": "leaf",
     "shelves": "shelf",
     "knives": "knife",
+    "kilo": "kilogram",
+    "kilos": "kilogram",
+    "centigrade": "celsius",
 }
 
 
@@ -135,7 +138,8 @@ def stem(word: str) -> str:
             break
     if len(word) > 5 and word.endswith("ll"):  # cancelled, cancel
         word = word[:-1]
-    return word.removesuffix("e") if len(word) > 4 else word
+    word = word.removesuffix("e") if len(word) > 4 else word
+    return f"{word[:-1]}er" if word.endswith(("metr", "litr")) else word  # kilometre, kilometer
 
 
 @lru_cache(maxsize=4096)

@@ -207,6 +207,10 @@ UNITS = [
     ),
     ("how many teaspoons are in a tablespoon", converted(None, "tablespoons", "teaspoons")),
     ("how many minutes are in three hours", converted(3, "hours", "minutes")),
+    ("How many miles are ten kilometres?", converted(10, "kilometers", "miles")),
+    ("convert two litres to gallons", converted(2, "liters", "gallons")),
+    ("how many pounds are five kilos", converted(5, "kilograms", "pounds")),
+    ("what is 30 degrees centigrade in fahrenheit", converted(30, "celsius", "fahrenheit")),
 ]
 
 FAREWELL = [
