@@ -2,8 +2,7 @@
 
 Usage: ``python mcp_hostile.py JOURNAL [MODE]``. It writes every message it gets to JOURNAL, one a line. Each tool misbehaves
 in its own way; MODE does from the start: ``deaf`` never answers, ``leaves`` ends at the first question it does not know,
-``ends`` ends at once, ``many`` has a thousand tools, ``stubborn`` does not
-end when it is asked to.
+``ends`` ends at once, ``many`` has a thousand tools, ``stubborn`` does not end when it is asked to.
 """
 
 import json
@@ -11,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +62,27 @@ def text(words: str, **more: Any) -> dict[str, Any]:
     return {"content": [{"type": "text", "text": words}], **more}
 
 
+def without_end(once: Callable[[], None]) -> None:
+    """Do it for ever in a thread; returns when it was done for the first time."""
+    begun = threading.Event()
+
+    def run() -> None:
+        while True:
+            once()
+            begun.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    begun.wait()
+
+
 def garbage() -> None:
-    while True:
-        with lock:
-            sys.stdout.write("\n" * 10_000)
-            sys.stdout.flush()
+    with lock:
+        sys.stdout.write("\n" * 10_000)
+        sys.stdout.flush()
 
 
 def flood(size: int) -> None:
-    while True:
-        send({"method": "notifications/message", "params": {"level": "info", "data": "x" * size}})
+    send({"method": "notifications/message", "params": {"level": "info", "data": "x" * size}})
 
 
 def call(number: Any, name: str, arguments: dict[str, Any]) -> None:  # noqa: C901, PLR0912 - one branch a misdeed
@@ -93,9 +103,7 @@ def call(number: Any, name: str, arguments: dict[str, Any]) -> None:  # noqa: C9
         case "babble":
             sys.stdout.write('Starting up...\n{"jsonrpc": 1}\n[]\n\n')
         case "flood":
-            size = arguments.get("size", 100)
-            threading.Thread(target=flood, args=(size,), daemon=True).start()
-            time.sleep(0.2)
+            without_end(lambda: flood(arguments.get("size", 100)))
         case "nonsense":
             result = {"content": "nonsense"}
         case "fails":
@@ -105,8 +113,7 @@ def call(number: Any, name: str, arguments: dict[str, Any]) -> None:  # noqa: C9
             for _ in range(arguments.get("times", 1)):
                 send({"method": "notifications/tools/list_changed"})
         case "garbage":
-            threading.Thread(target=garbage, daemon=True).start()
-            time.sleep(0.2)
+            without_end(garbage)
         case "loud":
             sys.stderr.write("z" * 1_000_000 + "\n")
         case "stranger":
@@ -142,7 +149,7 @@ def main() -> None:
         else:
             send({"id": number, "error": {"code": -32601, "message": "Method not found"}})
     while mode == "stubborn":
-        time.sleep(1)
+        signal.pause()
 
 
 if __name__ == "__main__":
