@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.handlers import Bench, eventually, open_descriptors
 
+pytest.register_assert_rewrite("tests.e2e.functions.hostile")
+
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
