@@ -99,7 +99,7 @@ class SessionView(Answer):
     run_id: RunId = Field(description="This run; sorts by time.")
     agent: str = Field(description="The agent it was started with: tokens and usage go by it.")
     active_agent: str = Field(description="The agent that has the word; another one after a hand-over.")
-    agents: list[str] = Field(description="Every agent it was so far, in order.")
+    agents: list[str] = Field(description="Every agent it was so far, in order, and those of the run it goes on from.")
     state: State
     activity: Literal["idle", "listening", "thinking", "speaking"]
     upstream: Literal["deepgram", "engine"]

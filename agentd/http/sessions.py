@@ -43,7 +43,10 @@ _MAX_KEY_CHARS = 200
 class StartBody(Body):
     """What a start may say; every member is optional."""
 
-    agent: str | None = Field(default=None, description="A profile of the configuration; `default_agent` otherwise.")
+    agent: str | None = Field(
+        default=None,
+        description="A profile of the configuration; otherwise the one that had the word last in `resume`, or `default_agent`.",
+    )
     id: str | None = Field(default=None, description="The session's name: `[a-z0-9][a-z0-9_-]{0,63}`; generated otherwise.")
     settings: dict[str, Any] = Field(
         default_factory=dict, description="A partial Voice Agent Settings document, merged over the profile's. null removes."

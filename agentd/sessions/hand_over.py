@@ -55,7 +55,7 @@ class HandOver:
         client_side: where a compatible client's settings are merged; None without one.
 
     Attributes:
-        agents: every agent the session was so far, in order.
+        agents: every agent the session was so far, in order; then those of the run it goes on from.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class HandOver:
         upstream: UpstreamName,
         client_side: ClientSide | None,
     ) -> None:
-        self.agents = [started_as]
+        self.agents = [started_as, *(agent for agent in spec.agents_before if agent != started_as)]
         self._out = out
         self._updates = updates
         self._speaking = speaking

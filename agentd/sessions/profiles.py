@@ -28,6 +28,9 @@ DEFAULT_PROMPT: Final = (
     "Use the functions at hand to act and to look things up; never say that something is done before its function said so."
 )
 
+GONE: Final = AgentPolicy(functions=frozenset())
+"""What an agent may call that was taken from the configuration, in a conversation that is live or by a plan it has made."""
+
 UpstreamName = Literal["deepgram", "engine"]
 
 
@@ -79,8 +82,8 @@ class Profiles:
         return "engine"
 
     def policy(self, name: str | None) -> AgentPolicy:
-        """What that agent may call; without a name, or when there is none of that name, nothing of tier high."""
-        return self._policies.get(name or "", AgentPolicy())
+        """What that agent may call; without a name nothing of tier high, and nothing at all as an agent that is gone."""
+        return self._policies.get(name, GONE) if name is not None else AgentPolicy()
 
     def functions(self, profile: AgentProfile, registry: Registry, narrowed: tuple[str, ...] | None) -> list[FunctionSpec]:
         """The functions a session may call: the profile's list, else all; of tier high only what ``allow_high`` names too.

@@ -68,6 +68,8 @@ class Recorder:
         elif event.type == "TurnFinished":
             self._turn(session, int(event.data["n"]))
             self.checkpoint(session)
+        elif event.type == "AgentChanged":
+            self.checkpoint(session)
         elif event.type == "SessionEnded":
             self._ended(session)
 

@@ -19,7 +19,7 @@ MAX_RUNS: Final = 20
 
 
 async def resumed(spec: StartSpec, run: Run, find: Find) -> StartSpec:
-    """The start request with the agent, unless it names one, and the conversation of ``run``.
+    """The start request with the agent that had the word last, unless it names one, and the conversation of ``run``.
 
     Args:
         spec: the request.
@@ -36,7 +36,13 @@ async def resumed(spec: StartSpec, run: Run, find: Find) -> StartSpec:
         raise Conflict(
             f"What was said in run {run.run_id} is not kept (store.transcripts, store.transcript_days); start without resume."
         )
-    return replace(spec, agent=spec.agent or run.agent, history=tuple(await _told(run, find)), tainted=_tainted(run))
+    return replace(
+        spec,
+        agent=spec.agent or run.active_agent,
+        agents_before=tuple(run.agents),
+        history=tuple(await _told(run, find)),
+        tainted=_tainted(run),
+    )
 
 
 def _tainted(run: Run) -> bool:

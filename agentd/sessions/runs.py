@@ -29,6 +29,10 @@ class Run(Protocol):
         """The agent it was started with."""
 
     @property
+    def active_agent(self) -> str:
+        """The agent that has the word, or had it at the end."""
+
+    @property
     def agents(self) -> Sequence[str]:
         """Every agent it was, in order."""
 
@@ -96,6 +100,12 @@ class StoredRun:
     def agent(self) -> str:
         """The agent it was started with."""
         return self.row.agent
+
+    @property
+    def active_agent(self) -> str:
+        """The agent that had the word at the end."""
+        active: str = self.row.view.get("active_agent") or self.row.agent
+        return active
 
     @property
     def agents(self) -> Sequence[str]:
@@ -178,6 +188,11 @@ class KeptRun:
     def agent(self) -> str:
         """The agent it was started with."""
         return self.session.agent
+
+    @property
+    def active_agent(self) -> str:
+        """The agent that has the word, or had it at the end."""
+        return self.session.active_agent
 
     @property
     def agents(self) -> Sequence[str]:

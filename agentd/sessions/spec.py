@@ -19,7 +19,8 @@ class StartSpec:
         tainted: it was told something from outside.
         started_by: the name of the token that asks for it.
         agents: the agents that whoever started it may use; None: all.
-        history: what was said in it, as History objects; filled in by the manager.
+        agents_before: every agent that it was; filled in by the manager, as is ``history``.
+        history: what was said in it, as History objects.
     """
 
     agent: str | None = None
@@ -34,6 +35,7 @@ class StartSpec:
     max_duration_s: float | None = None
     resume: str | None = None
     agents: frozenset[str] | None = None
+    agents_before: tuple[str, ...] = ()
     history: tuple[Mapping[str, Any], ...] = ()
     tainted: bool = False
     started_by: str | None = None

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from agentd.config import Settings
 from agentd.errors import Forbidden, InvalidRequest
+from agentd.sessions.profiles import Profiles
 from agentd.sessions.session import Session
+from agentd.sessions.spec import StartSpec
 from tests.support.sessions import World, drop_all, world
 
 pytestmark = pytest.mark.e2e
@@ -164,3 +167,53 @@ async def test_a_renewed_connection_goes_on_as_the_agent_that_has_the_word(tmp_p
         turn = await session.inject_user("who are you", wait="reply")
         assert turn.said_text == "You take notes. aura-2-zeus-en"
         assert await outcomes(session, "do both") == {"schedule": "denied", "note": "ok"}
+
+
+async def over_to_notes(folder: Path) -> str:
+    """The run id of a conversation that ended as the agent "notes"."""
+    async with world(folder, SCRIPT, handlers={"modes.py": HANDLERS}, agent=SCHEDULING, agents=AGENTS) as here:
+        session = await here.session(id="desk")
+        await session.inject_user("notes", wait="reply")
+        await here.manager.stop("desk")
+    return session.run_id
+
+
+async def test_a_run_that_goes_on_from_another_begins_as_the_agent_that_had_the_word(tmp_path: Path) -> None:
+    run_id = await over_to_notes(tmp_path)
+    async with world(tmp_path, SCRIPT, agent=SCHEDULING, agents=AGENTS) as here:
+        session, _ = await here.manager.start(await here.manager.resumed(StartSpec(resume=run_id)))
+        assert (session.agent, session.active_agent, session.agents) == ("notes", "notes", ["notes", "test"])
+        turn = await session.inject_user("who are you", wait="reply")
+        assert turn.said_text == "You take notes. aura-2-zeus-en"
+        assert await outcomes(session, "do both") == {"schedule": "denied", "note": "ok"}
+        await session.inject_user("scheduling", wait="reply")
+        await session.inject_user("notes", wait="reply")
+        assert changes(session) == [("notes", "test"), ("test", "notes")]
+        assert sent(here, "InjectAgentMessage") == [], "it has greeted in the run before"
+
+
+async def test_who_had_the_word_is_kept_before_the_turn_is_over(tmp_path: Path) -> None:
+    script = {"default": [to("notes"), {"stall": True}]}
+    async with world(tmp_path, script, handlers={"modes.py": HANDLERS}, agent=SCHEDULING, agents=AGENTS) as here:
+        session = await here.session()
+        await session.inject_user("notes")
+        await session.conversation.changes.until(lambda: session.active_agent == "notes" or None, timeout_s=10)
+        await here.store.flushed()
+        kept = await here.store.run(session.run_id)
+        assert kept is not None
+        assert (kept.view["active_agent"], kept.view["agents"]) == ("notes", ["test", "notes"])
+
+
+async def test_who_names_an_agent_goes_on_with_that_one(tmp_path: Path) -> None:
+    run_id = await over_to_notes(tmp_path)
+    async with world(tmp_path, SCRIPT, agent=SCHEDULING, agents=AGENTS) as here:
+        spec = await here.manager.resumed(StartSpec(agent="test", resume=run_id))
+        assert (spec.agent, spec.agents_before) == ("test", ("test", "notes"))
+
+
+async def test_an_agent_that_is_gone_may_call_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path, SCRIPT, handlers={"modes.py": HANDLERS}, agent=SCHEDULING, agents=AGENTS) as here:
+        session = await here.session()
+        assert await outcomes(session, "do both") == {"schedule": "ok", "note": "denied"}
+        here.functions.take_policies(Profiles(Settings(default_agent="another")).policy)
+        assert await outcomes(session, "do both") == {"schedule": "denied", "note": "denied"}
