@@ -14,7 +14,7 @@ from agentd.cli.options import ConfigOption, JsonOption, StateDirOption, setting
 from agentd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from agentd.functions.audit.chain import Head, Seal
+    from agentd.functions.audit.chain import Head
     from agentd.functions.audit.verify import Report
 
 _FOLLOW_S = 0.3
@@ -179,11 +179,11 @@ def _growing(folder: Path) -> Iterator[dict[str, Any]]:
                 time.sleep(_FOLLOW_S)
 
 
-def _seal(folder: Path) -> "Seal | None":
+def _seal(folder: Path) -> "Head | None":
     """What the store remembers; None where there is no store."""
     import sqlite3
 
-    from agentd.functions.audit.chain import NOTE, Seal
+    from agentd.functions.audit.chain import NOTE, Head
     from agentd.store import rows
     from agentd.store.database import Database
     from agentd.store.store import FILE
@@ -194,7 +194,7 @@ def _seal(folder: Path) -> "Seal | None":
     try:
         connection = Database(path).reader()
         try:
-            return Seal.of(rows.note(connection, NOTE))
+            return Head.of(rows.note(connection, NOTE))
         finally:
             connection.close()
     except sqlite3.Error as error:
@@ -273,20 +273,20 @@ def _print_line(line: dict[str, Any]) -> None:
     """One line for people: what most lines have in columns, the rest by name."""
     shown = {"seq", "time", "kind", "function", "tier", "outcome", "session_id", "call_id", "prev"}
     hidden = {"handler_sha256", "arguments_sha256", "provider", "run_id", "agent", "files"}
-    rest = " ".join(f"{name}={_short(value)}" for name, value in line.items() if name not in shown | hidden)
-    columns = (
-        (str(line.get("time", "")), 24), (line["kind"], 12), (line.get("function", "-"), 20), (line.get("tier", "-"), 6),
-        (line.get("outcome", "-"), 9), (line.get("session_id", "-"), 12), (line.get("call_id", "-"), 12),
-    )  # fmt: skip
-    print("  ".join([*(f"{text:{width}}" for text, width in columns), rest]).rstrip(), flush=True)
+    rest = " ".join(f"{_short(name)}={_short(value)}" for name, value in line.items() if name not in shown | hidden)
+    columns = (("time", 24), ("kind", 12), ("function", 20), ("tier", 6), ("outcome", 9), ("session_id", 12), ("call_id", 12))
+    print("  ".join([*(f"{_short(line.get(name, '-')):{width}}" for name, width in columns), rest]).rstrip(), flush=True)
 
 
 def _short(value: Any) -> str:
+    """A member as one word for a terminal: names may be a model's inventions, with line ends and control characters."""
     import orjson
 
     if isinstance(value, list):
-        return ",".join(map(str, value))
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+        text = ",".join(map(str, value))
+    else:
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def _print_json_line(line: dict[str, Any]) -> None:

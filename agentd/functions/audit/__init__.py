@@ -5,7 +5,8 @@ file     the file: appending, syncing, what a crash left behind
 verify   reads it back and finds what was changed, removed, inserted, reordered or cut off
 entries  what is written of a call
 hooks    what the gate tells of itself
-trail    ``Audit``, the daemon's one: a thread that writes, and a policy for when it cannot
+writer   a thread that writes, tries again, and tells who waits
+trail    ``Audit``, the daemon's one: what is put there, and what depends on it
 """
 
 from agentd.functions.audit.hooks import record_gate

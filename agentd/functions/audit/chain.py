@@ -1,6 +1,7 @@
 """The lines of the audit: JSON objects, each with a number and the SHA-256 of the whole line before it.
 
-``sed -n 5p audit.jsonl | sha256sum`` is what line 6 carries as ``prev``.
+``sed -n 5p audit.jsonl | sha256sum`` is what line 6 carries as ``prev``. The first line of a file that follows another one
+carries as ``first`` the number of the oldest line that is kept; where none does, that is 1.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import orjson
 GENESIS: Final = "0" * 64
 """What the first line of all carries in place of a hash."""
 NOTE: Final = "audit"
-"""The note in the store that holds the seal."""
+"""The note in the store that holds the newest line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +24,16 @@ class Head:
     seq: int = 0
     sha256: str = GENESIS
 
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """What is remembered of the chain in another place than its file.
-
-    Attributes:
-        head: a line that was on the disk; there may be more by now.
-        first: number of the oldest line that is kept.
-    """
-
-    head: Head
-    first: int = 1
-
     def text(self) -> str:
-        """For the store."""
-        return orjson.dumps({"seq": self.head.seq, "sha256": self.head.sha256, "first": self.first}).decode()
+        """For the store, which remembers it in another place than the file."""
+        return orjson.dumps({"seq": self.seq, "sha256": self.sha256}).decode()
 
     @classmethod
-    def of(cls, text: str | None) -> "Seal | None":
+    def of(cls, text: str | None) -> "Head | None":
         """From the store's text; None for what is none."""
         try:
             told = orjson.loads(text or "null")
-            return cls(Head(int(told["seq"]), str(told["sha256"])), int(told["first"]))
+            return cls(int(told["seq"]), str(told["sha256"]))
         except (ValueError, TypeError, KeyError):
             return None
 
@@ -79,3 +67,11 @@ def read(line: bytes) -> dict[str, Any] | None:
     if not isinstance(told, dict) or type(told.get("seq")) is not int or not isinstance(told.get("prev"), str):
         return None
     return told if isinstance(told.get("kind"), str) else None
+
+
+def beginning(line: Mapping[str, Any]) -> int:
+    """The number that a file began with, by the first line that it has now."""
+    missing = line.get("missing")
+    if isinstance(missing, list) and missing and type(missing[0]) is int:
+        return missing[0]
+    return int(line["seq"]) if "first" in line else 1

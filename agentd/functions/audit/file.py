@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentd.functions.audit import chain
-from agentd.functions.audit.chain import Head, Seal
+from agentd.functions.audit.chain import Head
 
 FILE: Final = "audit.jsonl"
 OLDER: Final = "audit.jsonl.1"
@@ -42,7 +42,6 @@ class AuditFile:
         self._wall = wall
         self._fd: int | None = None
         self._size = self._synced_size = 0
-        self._first = 1
 
     @property
     def is_open(self) -> bool:
@@ -54,11 +53,6 @@ class AuditFile:
         """As written."""
         return self._size
 
-    @property
-    def seal(self) -> Seal:
-        """What to remember elsewhere."""
-        return Seal(self.synced, self._first)
-
     def open(self, known: Head) -> dict[str, Any]:
         """Open it and find the end of the chain.
 
@@ -66,8 +60,9 @@ class AuditFile:
             known: a line that was on the disk before, as far as anybody remembers.
 
         Returns:
-            What is wrong with it, for the next line: ``torn`` (bytes behind the last whole line, and where they are kept),
-            ``missing`` (numbers of lines), ``changed`` (the number of a line that is another one now).
+            What the next line has to say of it: ``torn`` (bytes behind the last whole line, and where they are kept), ``missing``
+            (numbers of lines), ``changed`` (the number of a line that is another one now); ``first`` (the number of the oldest
+            line that is kept) when the file is new and follows another one.
 
         Raises:
             OSError: the disk does not allow it.
@@ -88,6 +83,7 @@ class AuditFile:
             first, oldest = _first_line(self.path), _first_line(self._older)
             if end == 0 and oldest is not None:
                 head = _last_line_of(self._older)
+                found["first"] = chain.beginning(oldest)
         except OSError:
             os.close(fd)
             raise
@@ -100,8 +96,6 @@ class AuditFile:
         self.head = self.synced = head
         self._fd, self._size, self._synced_size = fd, end, end
         self.began = None if first is None else str(first.get("time", "")) or None
-        oldest = oldest or first
-        self._first = head.seq + 1 if oldest is None else int(oldest["seq"])
         return found
 
     def meddled(self) -> dict[str, Any]:
@@ -154,16 +148,21 @@ class AuditFile:
         self.head = self.synced
         self.close()
 
-    def turn_over(self) -> None:
+    def turn_over(self) -> dict[str, Any]:
         """Begin a new file; this one becomes the older one, and what was the older one is gone.
+
+        Returns:
+            What the next line has to say, as ``open``.
 
         Raises:
             OSError: the disk does not allow it.
         """
+        if self._size == 0:  # it was begun already, when the disk failed
+            return {}
         self.sync()
         self.path.replace(self._older)
         _sync_folder(self.path.parent)
-        self.open(self.head)
+        return self.open(self.head)
 
     def close(self) -> None:
         """Close the file; what was written stays."""
@@ -180,12 +179,16 @@ class AuditFile:
         """Copy a part of the file to one beside it; its name."""
         kept = self.path.with_name(f"{FILE}.torn-{int(self._wall())}-{start}")
         descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as copy:
-            while start < end and (part := os.pread(fd, min(_TAIL_BYTES, end - start), start)):
-                copy.write(part)
-                start += len(part)
-            copy.flush()
-            os.fsync(descriptor)
+        try:
+            with os.fdopen(descriptor, "wb") as copy:
+                while start < end and (part := os.pread(fd, min(_TAIL_BYTES, end - start), start)):
+                    copy.write(part)
+                    start += len(part)
+                copy.flush()
+                os.fsync(descriptor)
+        except OSError:
+            kept.unlink()  # it is tried again, as long as the disk is full
+            raise
         return kept.name
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentd.functions.audit import chain
-from agentd.functions.audit.chain import GENESIS, Head, Seal
+from agentd.functions.audit.chain import GENESIS, Head
 from agentd.functions.audit.file import FILE, OLDER
 
 SHOWN: Final = 20
@@ -74,12 +74,12 @@ def lines(path: Path) -> Iterator[bytes]:
             yield line
 
 
-def verify(paths: Sequence[Path], seal: Seal | None, *, expected: Head | None = None) -> Report:
+def verify(paths: Sequence[Path], seal: Head | None, *, expected: Head | None = None) -> Report:
     """Read the files of a chain from its oldest line on.
 
     Args:
         paths: oldest first.
-        seal: what the store remembers, read before the files.
+        seal: the line that the store remembers, read before the files; there may be more by now.
         expected: a line that somebody noted elsewhere.
 
     Raises:
@@ -94,15 +94,16 @@ def verify(paths: Sequence[Path], seal: Seal | None, *, expected: Head | None = 
 
 
 class _Check:
-    def __init__(self, seal: Seal | None, expected: Head | None) -> None:
+    def __init__(self, seal: Head | None, expected: Head | None) -> None:
         self.report = Report(sealed=seal is not None)
-        self._seal = seal
-        self._known = [head for head in (seal.head if seal else None, expected) if head is not None and head.seq > 0]
+        self._known = [head for head in (seal, expected) if head is not None and head.seq > 0]
+        self._oldest: tuple[int, Path, int] | None = None  # number of the first line there is, and its place
+        self._first = 1  # number of the one that ought to be
         self._at = (Path(FILE), 0)
         self._accepted = (Path(FILE), 0)
         self._seq = 0
         self._sha256: str | None = None  # None: what the next line carries cannot be told
-        self._open: set[tuple[str | None, str | None]] = set()
+        self._open: set[tuple[str, str]] = set()
         self._last_kind = ""
 
     def line(self, path: Path, number: int, line: bytes) -> None:
@@ -121,10 +122,12 @@ class _Check:
             self._seq += 1
             return
         if report.lines == 0:
-            self._first(told)
+            self._begins(told)
         elif not self._follows(told):
             return
         self._seq, self._sha256, self._accepted = told["seq"], chain.digest(line), self._at
+        if type(told.get("first")) is int:
+            self._first = told["first"]
         report.head = Head(self._seq, self._sha256)
         report.lines += 1
         self._count(told)
@@ -132,13 +135,11 @@ class _Check:
             if known.seq == self._seq and known.sha256 != self._sha256:
                 self._fault(f"number {known.seq} is not the line that is remembered: it was changed, and all after it anew")
 
-    def _first(self, told: dict[str, Any]) -> None:
+    def _begins(self, told: dict[str, Any]) -> None:
         self.report.began = told.get("time")
+        self._oldest = told["seq"], *self._at
         if told["seq"] == 1 and told["prev"] != GENESIS:
             self._fault("the first line of all carries the hash of another one")
-        first = self._seal.first if self._seal is not None else (told["seq"] if told["kind"] == "turnover" else 1)
-        if told["seq"] > first:
-            self._fault(f"numbers {first} to {told['seq'] - 1} are missing")
 
     def _follows(self, told: dict[str, Any]) -> bool:
         """Whether the line stands behind the one before, gaps included; a line that stands nowhere is passed over."""
@@ -147,7 +148,7 @@ class _Check:
             self._fault(f"number {seq} stands here a second time, or in a wrong place")
             return False
         if seq > due:
-            self._fault(f"number {due} is missing" if seq == due + 1 else f"numbers {due} to {seq - 1} are missing")
+            self._fault(_missing(due, seq))
         elif self._sha256 is not None and told["prev"] != self._sha256:
             path, number = self._accepted
             self._fault(f"number {seq - 1} was changed: line {self._at[1]} carries another hash of it", path, number)
@@ -157,7 +158,7 @@ class _Check:
         report, kind = self.report, told["kind"]
         report.counts[kind] += 1
         report.ended = told.get("time")
-        call = (told.get("run_id"), told.get("call_id"))
+        call = (str(told.get("run_id")), str(told.get("call_id")))  # whoever edits a line may put anything there
         if kind == "intent":
             self._open.add(call)
         elif kind in ("result", "denied"):
@@ -172,6 +173,9 @@ class _Check:
     def end(self) -> None:
         report = self.report
         report.unfinished = len(self._open)
+        if self._oldest is not None and self._oldest[0] > self._first:
+            seq, path, number = self._oldest
+            self._fault(_missing(self._first, seq), path, number)
         for known in self._known:
             if known.seq > report.head.seq:
                 cut = known.seq - report.head.seq
@@ -182,6 +186,11 @@ class _Check:
         if len(self.report.faults) < SHOWN:
             at, line = self._at
             self.report.faults.append(Fault(path or at, line if number is None else number, detail))
+
+
+def _missing(due: int, seq: int) -> str:
+    """That a line stands where an earlier one ought to."""
+    return f"number {due} is missing" if seq == due + 1 else f"numbers {due} to {seq - 1} are missing"
 
 
 def entries(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:

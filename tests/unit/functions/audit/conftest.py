@@ -6,7 +6,7 @@ import pytest
 
 from agentd.config.sections import StoreSettings
 from agentd.functions.audit import Audit
-from agentd.functions.audit.chain import Head, Seal
+from agentd.functions.audit.chain import Head
 from agentd.functions.audit.file import AuditFile
 from agentd.functions.audit.verify import Report, files, verify
 from agentd.functions.call import CallRequest
@@ -22,17 +22,17 @@ def call(tier: Tier, call_id: str = "c1", **arguments: Any) -> Admitted:
     return Admitted(CallRequest(call_id, "act", arguments, session_id="s", run_id="r", agent="home"), spec, arguments)
 
 
-def written(folder: Path, *kinds: str) -> Seal:
+def written(folder: Path, *kinds: str) -> Head:
     """A file with such lines; what would be remembered of it."""
     file = AuditFile(folder)
     file.open(Head())
     file.append({"time": f"2026-01-01T00:00:0{n}.000Z", "kind": kind, "n": n} for n, kind in enumerate(kinds))
     file.sync()
     file.close()
-    return file.seal
+    return file.synced
 
 
-def found(folder: Path, seal: Seal | None) -> Report:
+def found(folder: Path, seal: Head | None) -> Report:
     """What verifying finds."""
     return verify(files(folder), seal)
 

@@ -11,7 +11,7 @@ from agentd.cli.program import app
 from agentd.errors import ConfigError
 from agentd.functions.audit import Audit
 from agentd.functions.audit.file import FILE
-from agentd.functions.call import CallOutcome
+from agentd.functions.call import CallOutcome, CallRequest
 from agentd.functions.declare import Tier
 from agentd.store import Store
 from tests.unit.functions.audit.conftest import call
@@ -122,3 +122,27 @@ def test_where_no_daemon_was_there_is_no_audit(tmp_path: Path, command: str) -> 
 @pytest.mark.parametrize("words", [("verify", "--expect", "nonsense"), ("show", "--since", "yesterday")])
 def test_what_cannot_be_understood_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert run(tmp_path, *words).exit_code == 2
+
+
+async def test_a_name_that_a_model_made_up_is_one_word_on_one_line_of_a_terminal(tmp_path: Path, audit: Audit) -> None:
+    invented = "x\x1b[2J\n2026-01-01T00:00:00.000Z  result  unlock\u202e"
+    audit.denied(CallRequest("c1", invented, {}), None, outcome="unknown", reason="unknown")
+    await audit.close()
+    result = run(tmp_path, "show", "--kind", "denied")
+    (line,) = result.output.splitlines()
+    assert line.isprintable()
+    assert "x\\x1b[2J\\n2026" in line
+    assert shown(tmp_path, "--kind", "denied")[0]["function"] == invented
+
+
+def test_a_line_edited_to_hold_anything_is_found_and_printed(folder: Path) -> None:
+    file = folder / FILE
+    odd = {"run_id": {"a": 1}, "call_id": ["a"], "function": {"x": [1]}, "time": 7, "outcome": None, "tier": "\x07", "first": "1"}
+    lines = file.read_bytes().splitlines(keepends=True)
+    lines[2] = json.dumps(json.loads(lines[2]) | odd).encode() + b"\n"
+    file.write_bytes(b"".join(lines))
+    verified = run(folder, "verify")
+    assert (verified.exit_code, "audit.jsonl:3: number 3 was changed" in verified.output) == (1, True)
+    told = run(folder, "show")
+    assert (told.exit_code, len(told.output.splitlines())) == (0, 8)
+    assert "\x07" not in told.output

@@ -43,14 +43,14 @@ def test_half_a_line_is_kept_aside_and_the_chain_goes_on(tmp_path: Path, rest: b
     with (tmp_path / FILE).open("ab") as file:
         file.write(rest)
     again = AuditFile(tmp_path)
-    trouble = again.open(seal.head)
+    trouble = again.open(seal)
     assert trouble["torn"]["bytes"] == len(rest)
     kept = tmp_path / trouble["torn"]["kept"]
     assert kept.read_bytes() == rest
     assert kept.stat().st_mode & 0o777 == 0o600
     again.append([{"kind": "start", **trouble}])
     again.sync()
-    report = found(tmp_path, again.seal)
+    report = found(tmp_path, again.synced)
     assert report.ok
     assert report.lines == 3
 
@@ -60,10 +60,10 @@ def test_lines_that_are_gone_leave_a_hole_for_ever(tmp_path: Path) -> None:
     lines = (tmp_path / FILE).read_bytes().splitlines(keepends=True)
     (tmp_path / FILE).write_bytes(b"".join(lines[:2]))
     again = AuditFile(tmp_path)
-    assert again.open(seal.head) == {"missing": [3, 4]}
+    assert again.open(seal) == {"missing": [3, 4]}
     again.append([{"kind": "start"}])
     again.sync()
-    report = found(tmp_path, again.seal)
+    report = found(tmp_path, again.synced)
     assert report.faults[0].detail == "numbers 3 to 4 are missing"
 
 
@@ -72,10 +72,10 @@ def test_a_last_line_that_was_changed_is_noticed_at_the_next_start(tmp_path: Pat
     text = (tmp_path / FILE).read_bytes()
     (tmp_path / FILE).write_bytes(text.replace(b'"n":1', b'"n":8'))
     again = AuditFile(tmp_path)
-    assert again.open(seal.head) == {"changed": 2}
+    assert again.open(seal) == {"changed": 2}
     again.append([{"kind": "start", "changed": 2}])
     again.sync()
-    assert not found(tmp_path, again.seal).ok
+    assert not found(tmp_path, again.synced).ok
 
 
 def test_a_file_that_is_no_audit_is_kept_aside_whole(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_file_that_is_no_audit_is_kept_aside_whole(tmp_path: Path) -> None:
     assert trouble["torn"]["bytes"] == 240_000
     file.append([{"kind": "start"}])
     file.sync()
-    assert found(tmp_path, file.seal).ok
+    assert found(tmp_path, file.synced).ok
 
 
 def test_it_is_not_written_through_a_link(tmp_path: Path) -> None:
@@ -99,10 +99,11 @@ def test_a_crash_while_it_turns_over_loses_nothing(tmp_path: Path) -> None:
     seal = written(tmp_path, "start", "intent")
     (tmp_path / FILE).rename(tmp_path / "audit.jsonl.1")
     again = AuditFile(tmp_path)
-    assert again.open(seal.head) == {}
-    again.append([{"kind": "start"}])
+    trouble = again.open(seal)
+    assert trouble == {"first": 1}
+    again.append([{"kind": "start", **trouble}])
     again.sync()
-    assert found(tmp_path, again.seal).ok
+    assert found(tmp_path, again.synced).ok
 
 
 FULL = """
@@ -141,6 +142,38 @@ async def test_lines_that_did_not_fit_are_taken_back_and_written_later(tmp_path:
     assert [line.get("n") for line in entries(files(tmp_path))] == [None, *range(20)]
     assert found(tmp_path, None).ok
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+TORN_ON_A_FULL_DISK = """
+import os, resource, sys
+from pathlib import Path
+from agentd.functions.audit.chain import Head
+from agentd.functions.audit.file import AuditFile
+
+folder = Path(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (700, resource.RLIM_INFINITY))
+for second in range(5):
+    try:
+        AuditFile(folder, wall=lambda: second).open(Head())
+    except OSError as error:
+        print(error.strerror)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(AuditFile(folder).open(Head())["torn"]["bytes"])
+"""
+
+
+async def test_what_is_to_be_kept_aside_on_a_full_disk_leaves_nothing_behind_until_it_is_whole(tmp_path: Path) -> None:
+    written(tmp_path, "start", "intent")
+    rest = b"half a line " * 100
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(rest)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", TORN_ON_A_FULL_DISK, str(tmp_path), stdout=asyncio.subprocess.PIPE, cwd=Path.cwd()
+    )
+    out, _ = await process.communicate()
+    assert out.decode().splitlines() == ["File too large"] * 5 + [str(len(rest))]
+    (kept,) = tmp_path.glob("*.torn-*")
+    assert kept.read_bytes() == rest
 
 
 WRITER = """

@@ -1,9 +1,11 @@
 """The thread that writes, and what it means for calls when it cannot."""
 
 import asyncio
+import errno
 import os
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ from prometheus_client import CollectorRegistry
 
 from agentd.config import LimitSettings
 from agentd.config.sections import StoreSettings
-from agentd.functions.audit import Audit, record_gate, trail
-from agentd.functions.audit.chain import NOTE, Seal
+from agentd.functions.audit import Audit, chain, record_gate, writer
+from agentd.functions.audit.chain import NOTE, Head
 from agentd.functions.audit.entries import arguments_sha256
 from agentd.functions.audit.file import FILE, AuditFile
 from agentd.functions.audit.verify import entries, files, verify
@@ -179,10 +181,69 @@ class Hanging(AuditFile):
         super().sync()
 
 
+def on(disk: AuditFile, audit: Audit) -> None:
+    """Let the audit write there."""
+    audit._file = audit._writer._file = disk
+
+
+class Full(AuditFile):
+    """A file on a disk that takes nothing more while it is full; counts the attempts since."""
+
+    def __init__(self, state_dir: Path) -> None:
+        super().__init__(state_dir)
+        self.full = False
+        self.refused = 0
+
+    def append(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        if self.full:
+            self.refused += 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super().append(entries)
+
+
+async def test_what_was_found_is_told_once_however_often_the_disk_fails(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "RETRY_S", 0.01)
+    audit, disk = Audit(tmp_path, store, store.settings), Full(tmp_path)
+    on(disk, audit)
+    await audit.start()
+    await audit.intent(call("low"))
+    disk.full = True
+    (tmp_path / FILE).unlink()
+    assert not await audit.intent(call("high", call_id="c2"))
+    await eventually(lambda: disk.refused > 10, "it was tried again and again")
+    assert audit.figures()["waiting_lines"] < 6
+    disk.full = False
+    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=10)
+    await audit.close()
+    assert [line.get("missing") for line in told(tmp_path) if line["kind"] == "reopened"] == [[1, 2]]
+
+
+async def test_a_new_file_that_the_disk_did_not_take_is_begun_once(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "RETRY_S", 0.01)
+    audit, disk = Audit(tmp_path, store, store.settings), Full(tmp_path)
+    on(disk, audit)
+    await audit.start()
+    await audit.intent(call("low"))
+    disk.full = True
+    assert await audit.forget(time.time() + 366 * 86_400) == 0
+    await eventually(lambda: disk.refused > 10, "it was tried again and again")
+    disk.full = False
+    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=10)
+    assert await audit.intent(call("low", call_id="c2"))
+    await audit.close()
+    await store.flushed()
+    assert verify(files(tmp_path), Head.of(await store.note(NOTE))).ok
+    assert [line["kind"] for line in told(tmp_path)] == ["start", "intent", "turnover", "interrupted", "intent", "stop"]
+
+
 async def test_a_disk_that_hangs_holds_nobody_up_for_long(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trail, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(writer, "PATIENCE_S", 0.2)
     audit, disk = Audit(tmp_path, store, store.settings), Hanging(tmp_path)
-    audit._file = disk
+    on(disk, audit)
     await audit.start()
     assert not await audit.intent(call("high"))
     assert audit.status()["state"] == "degraded"
@@ -240,9 +301,6 @@ async def test_a_file_that_somebody_moved_away_is_missed_at_once(tmp_path: Path,
 
 
 async def test_lines_that_somebody_else_writes_are_told_even_where_they_fit(tmp_path: Path, audit: Audit) -> None:
-    from agentd.functions.audit import chain
-    from agentd.functions.audit.chain import Head
-
     await audit.intent(call("low"))
     last = (tmp_path / FILE).read_bytes().splitlines(keepends=True)[-1]
     with (tmp_path / FILE).open("ab") as file:
@@ -260,11 +318,11 @@ async def test_the_store_remembers_the_last_line(tmp_path: Path, store: Store) -
         await audit.intent(call("low", call_id=f"c{n}"))
         await audit.close()
     await store.flushed()
-    seal = Seal.of(await store.note(NOTE))
+    seal = Head.of(await store.note(NOTE))
     report = verify(files(tmp_path), seal)
     assert report.ok
     assert seal is not None
-    assert report.head == seal.head
+    assert report.head == seal
 
 
 async def test_lines_cut_off_between_two_lives_are_missed(tmp_path: Path, store: Store) -> None:
@@ -294,7 +352,7 @@ async def test_old_lines_go_with_their_file(tmp_path: Path, store: Store) -> Non
     assert await audit.forget(time.time() + 2 * 366 * day_s) == 1
     await audit.close()
     await store.flushed()
-    report = verify(files(tmp_path), Seal.of(await store.note(NOTE)))
+    report = verify(files(tmp_path), Head.of(await store.note(NOTE)))
     assert report.ok
     assert [line.get("call_id") for line in told(tmp_path) if line["kind"] == "intent"] == ["c2"]
 

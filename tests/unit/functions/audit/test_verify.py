@@ -8,8 +8,9 @@ import orjson
 import pytest
 
 from agentd.functions.audit import chain
-from agentd.functions.audit.chain import Head, Seal
-from agentd.functions.audit.file import FILE, AuditFile
+from agentd.functions.audit.chain import Head
+from agentd.functions.audit.file import FILE, OLDER, AuditFile
+from agentd.functions.audit.verify import entries, files, verify
 from tests.unit.functions.audit.conftest import found, written
 
 KINDS = ("start", "intent", "result", "denied", "switch", "intent", "result", "stop")
@@ -73,7 +74,7 @@ def test_what_was_written_is_well_and_is_counted(tmp_path: Path) -> None:
     report = found(tmp_path, seal)
     assert report.ok
     assert report.sealed
-    assert (report.lines, report.head) == (8, seal.head)
+    assert (report.lines, report.head) == (8, seal)
     assert report.counts == {"start": 1, "intent": 2, "result": 2, "denied": 1, "switch": 1, "stop": 1}
     assert (report.began, report.ended) == ("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:07.000Z")
 
@@ -103,16 +104,14 @@ def test_a_hash_noted_elsewhere_is_looked_for(tmp_path: Path) -> None:
     seal = written(tmp_path, *KINDS)
     path = tmp_path / FILE
     path.write_bytes(b"".join(rewritten_from(path.read_bytes().splitlines(keepends=True), 3)))
-    from agentd.functions.audit.verify import files, verify
-
     assert verify(files(tmp_path), None).ok  # nothing in the file tells, and nobody remembers
-    assert not verify(files(tmp_path), None, expected=seal.head).ok
+    assert not verify(files(tmp_path), None, expected=seal).ok
 
 
 def test_the_store_may_be_behind_the_file(tmp_path: Path) -> None:
     seal = written(tmp_path, "start", "intent")
     again = AuditFile(tmp_path)
-    again.open(seal.head)
+    again.open(seal)
     again.append([{"kind": "result"}])
     again.close()
     report = found(tmp_path, seal)
@@ -133,15 +132,13 @@ def test_the_chain_goes_on_in_a_new_file_and_the_old_one_is_missed(tmp_path: Pat
     file = AuditFile(tmp_path)
     file.open(Head())
     file.append([{"kind": "start", "time": "2025-01-01T00:00:00.000Z"}, {"kind": "intent"}])
-    file.turn_over()
-    file.append([{"kind": "turnover"}, {"kind": "result"}])
+    file.append([{"kind": "turnover", **file.turn_over()}, {"kind": "result"}])
     file.sync()
-    report = found(tmp_path, file.seal)
+    report = found(tmp_path, file.synced)
     assert report.ok
     assert report.lines == 4
-    assert file.seal.first == 1
-    (tmp_path / "audit.jsonl.1").unlink()
-    report = found(tmp_path, file.seal)
+    (tmp_path / OLDER).unlink()
+    report = found(tmp_path, file.synced)
     assert report.faults[0].detail == "numbers 1 to 2 are missing"
 
 
@@ -150,13 +147,54 @@ def test_the_file_before_the_last_is_gone_after_a_second_turnover(tmp_path: Path
     file.open(Head())
     file.append([{"kind": "start"}])
     for _ in range(2):
-        file.turn_over()
-        file.append([{"kind": "turnover"}])
+        file.append([{"kind": "turnover", **file.turn_over()}])
     file.sync()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["audit.jsonl", "audit.jsonl.1"]
-    assert file.seal == Seal(file.head, first=2)
-    assert found(tmp_path, file.seal).ok
+    assert sorted(path.name for path in tmp_path.iterdir()) == [FILE, OLDER]
+    assert [line.get("first") for line in entries(files(tmp_path))] == [1, 2]
+    assert found(tmp_path, file.synced).ok
     assert found(tmp_path, None).ok
+
+
+def begun_twice(folder: Path) -> Head:
+    """A file of four lines and an older one of three; what would be remembered of them."""
+    file = AuditFile(folder)
+    file.open(Head())
+    file.append([{"kind": "start"}, {"kind": "intent"}])
+    for kind in ("result", "stop"):
+        file.append([{"kind": "turnover", **file.turn_over()}, {"kind": "intent"}, {"kind": kind}])
+    file.append([{"kind": "intent"}])
+    file.sync()
+    file.close()
+    return file.synced
+
+
+GONE: dict[str, tuple[dict[str, int], str]] = {
+    "the first lines of the file": ({FILE: 2}, "numbers 6 to 7 are missing"),
+    "the first lines of the older file": ({OLDER: 2}, "numbers 3 to 4 are missing"),
+    "the older file": ({OLDER: 9}, "numbers 3 to 5 are missing"),
+    "the file": ({FILE: 9}, "numbers 6 to 9 are missing"),
+    "the older file and the first line of the other one": ({OLDER: 9, FILE: 1}, "numbers 1 to 6 are missing"),
+    "both files": ({OLDER: 9, FILE: 9}, "numbers 1 to 9 are missing"),
+}
+
+
+@pytest.mark.parametrize("what", GONE)
+@pytest.mark.parametrize("turned", [False, True])
+def test_lines_that_were_gone_before_a_start_are_missed_after_it_too(tmp_path: Path, what: str, *, turned: bool) -> None:
+    gone, text = GONE[what]
+    known = begun_twice(tmp_path)
+    for name, count in gone.items():
+        kept = (tmp_path / name).read_bytes().splitlines(keepends=True)[count:]
+        (tmp_path / name).write_bytes(b"".join(kept)) if kept else (tmp_path / name).unlink()
+    again = AuditFile(tmp_path)
+    again.append([{"kind": "start", **again.open(known)}])
+    if turned and FILE in gone:
+        again.append([{"kind": "turnover", **again.turn_over()}])
+    again.sync()
+    report = found(tmp_path, again.synced)
+    assert not report.ok
+    if not turned:
+        assert report.faults[0].detail == text
 
 
 def test_calls_that_never_ended_and_crashes_are_counted(tmp_path: Path) -> None:
@@ -165,5 +203,5 @@ def test_calls_that_never_ended_and_crashes_are_counted(tmp_path: Path) -> None:
     for kind, call_id in (("start", None), ("intent", "1"), ("intent", "2"), ("result", "1"), ("start", None), ("stop", None)):
         file.append([{"kind": kind, "run_id": "r", "call_id": call_id}])
     file.sync()
-    report = found(tmp_path, file.seal)
+    report = found(tmp_path, file.synced)
     assert (report.unfinished, report.crashes) == (1, 1)
