@@ -67,7 +67,8 @@ def scan(directory: Path) -> tuple[list[HandlerFile], list[LoadProblem]]:
 def _read(path: Path) -> HandlerFile | str:
     """The file, or why it is not loaded. Judged by its descriptor, so that nothing can be swapped in between."""
     if not NAME.match(path.stem):
-        return f"the name must match {NAME.pattern.removesuffix('Z').rstrip(chr(92))}.py; start it with _ to leave it out"
+        fit = usable_name(path.stem)
+        return f"rename it{f' {fit}.py' if fit else ''}: small letters, digits and _, at most 48; with _ first it is left out"
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
@@ -86,6 +87,13 @@ def _read(path: Path) -> HandlerFile | str:
     finally:
         os.close(descriptor)
     return HandlerFile(path=path, source=source, sha256=hashlib.sha256(source).hexdigest())
+
+
+def usable_name(name: str) -> str | None:
+    """What a file or function of this name may be called; None when nothing is left of it."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    fit = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_0123456789")[:48].rstrip("_")
+    return fit if NAME.match(fit) else None
 
 
 def _distrust(status: os.stat_result) -> str | None:

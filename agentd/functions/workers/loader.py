@@ -149,8 +149,15 @@ def _execute(path: Path, source: bytes) -> ModuleType:
         raise Fault(f"syntax error: {error.msg}{place}", error.lineno) from error
     except (Exception, SystemExit) as error:
         traceback.print_exc()
-        raise Fault(f"{type(error).__name__}: {error}", _line_of(path, error)) from error
+        raise Fault(_told(path, error), _line_of(path, error)) from error
     return module
+
+
+def _told(path: Path, error: BaseException) -> str:
+    from agentd.functions.workers.remedies import remedy  # noqa: PLC0415 - only where something is wrong
+
+    known = remedy(error, path.parent)
+    return f"{type(error).__name__}: {error}{f'; {known}' if known else ''}"
 
 
 def _line_of(path: Path, error: BaseException) -> int | None:

@@ -44,6 +44,8 @@ def _plain(node: Any, types: dict[str, Any], inside: tuple[str, ...]) -> Any:
     for key, value in node.items():
         if key == "properties":
             plain[key] = {name: _plain(schema, types, inside) for name, schema in value.items()}
+        elif key == "default" and value is None:
+            continue  # it says that nothing was given; null itself would not fit the type
         elif key in {"default", "examples", "enum", "const"}:
             plain[key] = value
         elif key not in {"title", "$defs", "discriminator"}:
@@ -59,7 +61,7 @@ def _without_null(node: dict[str, Any]) -> dict[str, Any]:
     if choices is None or {"type": "null"} not in choices:
         return node
     rest = [choice for choice in choices if choice != {"type": "null"}]
-    node = {key: value for key, value in node.items() if key != "anyOf" and not (key == "default" and value is None)}
+    node = {key: value for key, value in node.items() if key != "anyOf"}
     return {**rest[0], **node} if len(rest) == 1 else {**node, "anyOf": rest}
 
 

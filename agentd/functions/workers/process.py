@@ -122,7 +122,7 @@ class WorkerProcess:
                 await self._loaded
         except TimeoutError:
             self.kill("timeout")
-            raise WorkerGone(f"it did not finish loading within {LOAD_S:g} s") from None
+            raise WorkerGone(f"it did not finish loading within {LOAD_S:g} s; do what takes long in its functions") from None
         except OSError as error:
             ours.close()
             self.kill("other")

@@ -6,11 +6,11 @@ Runs in the worker alone: the daemon never imports a handler's types.
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from agentd.functions.call import InvalidArguments
@@ -21,6 +21,8 @@ from agentd.functions.workers.docstrings import read_docstring
 from agentd.functions.workers.files import NAME
 from agentd.functions.workers.option_faults import MAX_TIMEOUT_S, is_number, option_faults, text_faults
 from agentd.functions.workers.plain import Recursive, plain_schema, told
+
+_CONFIG: Final = ConfigDict(extra="forbid", arbitrary_types_allowed=False)
 
 _PREFIX: Final = "arg_"
 """Of a parameter's name in the model, so that it may be called ``schema``, ``copy`` or ``_x``, which a model has for itself."""
@@ -160,9 +162,15 @@ def _described(
     try:
         parameters = plain_schema(arguments)
     except PydanticUserError as error:
-        raise Fault(f"a parameter type of {name} has no JSON form: {str(error).splitlines()[0]}", line) from error
+        types = {field.alias: field.annotation for field in arguments.model_fields.values()}
+        raise Fault(_formless(name, types, error), line) from error
     except Recursive:
         raise Fault(f"a parameter type of {name} contains itself; models are offered plain objects only", line) from None
+    for field in arguments.model_fields.values():
+        if (misfit := _misfit(field)) is not None:
+            raise Fault(
+                f"the default of {field.alias} in {name} is {field.default!r:.80}, and its type says otherwise: {misfit}", line
+            )
     properties = parameters["properties"]
     for parameter, text in documented.items():
         if parameter in properties:
@@ -175,6 +183,18 @@ def _described(
                 _line_of(call, parameter) or line,
             )
     return description, parameters
+
+
+def _misfit(field: FieldInfo) -> str | None:
+    """Why a default is not of its parameter's type. ``None`` and what breaks a limit may stand there: nothing was given."""
+    if field.is_required() or field.default is None:
+        return None
+    try:
+        TypeAdapter[Any](field.annotation or object).validate_python(field.default)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        return first["msg"] if first["type"].endswith(("_type", "_parsing")) else None
+    return None
 
 
 def _line_of(call: Callable[..., Any], parameter: str) -> int | None:
@@ -199,7 +219,7 @@ def _parameters(call: Callable[..., Any], name: str, line: int) -> tuple[str | N
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY}:
             raise Fault(f"{parameter} in {name}: a model names each argument, so every parameter takes a keyword", line)
         if parameter.name not in hints:
-            raise Fault(f"{parameter.name} in {name} has no type; write {parameter.name}: str, or what it is", line)
+            raise Fault(_untyped(parameter.name, name, call), line)
         if hints[parameter.name] is CallContext:
             if context is not None:
                 raise Fault(f"{name} takes the CallContext twice", line)
@@ -210,6 +230,27 @@ def _parameters(call: Callable[..., Any], name: str, line: int) -> tuple[str | N
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[f"{_PREFIX}{parameter.name}"] = (hints[parameter.name], Field(default, alias=parameter.name))
     try:
-        return context, create_model(name, __config__=ConfigDict(extra="forbid", arbitrary_types_allowed=False), **fields)
+        return context, create_model(name, __config__=_CONFIG, **fields)
     except (PydanticUserError, TypeError) as error:
-        raise Fault(f"a parameter type of {name} has no JSON form: {str(error).splitlines()[0]}", line) from error
+        raise Fault(_formless(name, {field.alias: hint for hint, field in fields.values()}, error), line) from error
+
+
+def _untyped(parameter: str, name: str, call: Callable[..., Any]) -> str:
+    """A parameter without a type, and what is most likely meant."""
+    if parameter in {"self", "cls"} and "." in call.__qualname__:
+        return f"{name} is in a class; a handler is a function of its own, at the left edge of the file"
+    kind = "CallContext" if parameter in {"ctx", "context"} else "str"
+    return f"{parameter} in {name} has no type; write {parameter}: {kind}, or what it is"
+
+
+def _formless(name: str, hints: Mapping[str | None, Any], error: Exception) -> str:
+    """Which parameter has a type without a JSON form."""
+    for parameter, hint in hints.items():
+        try:
+            TypeAdapter(hint).json_schema()
+        except (PydanticUserError, TypeError):
+            return (
+                f"{parameter} in {name} has the type {getattr(hint, '__name__', hint)!s:.80}, which has no JSON form; "
+                "use str, int, float, bool, a list, Literal, an Enum, a dataclass or a pydantic model"
+            )
+    return f"a parameter type of {name} has no JSON form: {str(error).splitlines()[0]}"

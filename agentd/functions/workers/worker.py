@@ -152,7 +152,7 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything, SystemExit included
             traceback.print_exc()
             # Only the place: what the error says may hold a user's words, and is printed.
-            _log.error("%s at %s", type(error).__name__, _place(error))
+            _log.error("%s at %s%s", type(error).__name__, _place(error), _remedy(error))
             return "failed", self._text(f"{type(error).__name__}: {error}")
 
     def _text(self, text: object) -> str:
@@ -219,6 +219,13 @@ def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith((sys.prefix, sys.base_prefix, _HERE, "<"))]
     return f"{Path(own[-1].filename).name}:{own[-1].lineno}, in {own[-1].name}" if own else "a library"
+
+
+def _remedy(error: BaseException) -> str:
+    from agentd.functions.workers.remedies import remedy  # noqa: PLC0415 - only where something is wrong
+
+    known = remedy(error, Path.cwd())
+    return f"; {known}" if known else ""
 
 
 def _fail(waiting: asyncio.Future[Any], why: str) -> None:
