@@ -1,7 +1,7 @@
 """Values out of a closed vocabulary: enums, examples and booleans, by their words, by states, by words alike, by sound."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from agentd.engine.think.matcher.lexicon import ADJECTIVES, ALIKE, EVERYTHING, PARTICLES, STANDS_IN, STOP_WORDS, Sense
@@ -72,6 +72,8 @@ def fill_exact(reading: Reading, *, bare: bool = False) -> None:
             reading.more.setdefault(parameter.name, []).append(choice.value)
             reading.claim(range(start, end), 0.0)
             places[parameter.name].append(start)
+    spans = [(min(places[name]), max(places[name])) for name in reading.more]
+    reading.mixed = any(first < other < last for first, last in spans for other, _ in spans)
 
 
 def _twins(reading: Reading) -> bool:
@@ -222,8 +224,12 @@ def fill_part(reading: Reading, parameter: Parameter) -> None:
             return
 
 
-def fill_near(reading: Reading, *, evidence: float = NEAR) -> None:
-    """Choices that were nearly heard: one to three unclaimed words that look and sound like one ("lamb" for "lamp")."""
+def fill_near(reading: Reading, *, evidence: float = NEAR, nouns: Collection[str] = ()) -> None:
+    """Choices that were nearly heard: one to three unclaimed words that look and sound like one ("lamb" for "lamp").
+
+    Args:
+        nouns: stems of what other functions are about, which were heard as what they are.
+    """
     words = reading.sentence.words
     for parameter in reading.open_parameters():
         if parameter.name in reading.values:
@@ -237,6 +243,7 @@ def fill_near(reading: Reading, *, evidence: float = NEAR) -> None:
                     not reading.free(span)
                     or words[start].text in STOP_WORDS
                     or words[span[-1]].text in STOP_WORDS
+                    or (size == 1 and words[start].stem in nouns)
                     or reading.sentence.verb in span
                 ):
                     continue

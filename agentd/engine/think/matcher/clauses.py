@@ -8,8 +8,9 @@ from typing import Final
 
 from agentd.engine.think.matcher import matching
 from agentd.engine.think.matcher.carry import carry, complete
+from agentd.engine.think.matcher.corrections import corrected
 from agentd.engine.think.matcher.declared import Function
-from agentd.engine.think.matcher.lexicon import NEGATIONS, SUBORDINATORS
+from agentd.engine.think.matcher.lexicon import NEGATIONS, STOP_WORDS, SUBORDINATORS
 from agentd.engine.think.matcher.matching import Candidate
 from agentd.engine.think.matcher.sentence import Form
 from agentd.engine.think.matcher.words import Word, name_words, split
@@ -21,12 +22,6 @@ _MOST: Final = 8
 _NO_COMMANDS: Final = frozenset({Form.STATEMENT, Form.FORBIDDING})
 _POINTS_BACK: Final = re.compile(r"\b(?:it|that|them|those|these|ones?)\b", re.IGNORECASE)
 _SAME_PLACE: Final = frozenset("there it them too also one ones".split())
-_AFTERTHOUGHT: Final = re.compile(
-    r"[\s,.;-]+(?:(?:oh |uh |um )?(?:sorry|no wait|wait|i mean|i meant|or rather|rather|make that|scratch that|correction|"
-    r"actually|no))\b[\s,.;-]+",
-    re.IGNORECASE,
-)
-"""What introduces a correction in mid-sentence."""
 
 
 @dataclass(slots=True)
@@ -46,9 +41,9 @@ class Understood:
 
 def understand(text: str, functions: Sequence[Function], today: date) -> Understood:
     """The calls that ``text`` asks for. Nothing at all where a part is a condition, a negation or a report."""
-    corrected = _corrected(text, functions, today)
-    if corrected is not None:
-        return Understood([corrected])
+    changed = corrected(text, functions, today)
+    if changed is not None:
+        return Understood(changed)
     clauses = _clauses(text, functions, today)
     whole = matching.rank(matching.read(text, functions, today), functions)
     if len(clauses) < 2:
@@ -66,7 +61,7 @@ def understand(text: str, functions: Sequence[Function], today: date) -> Underst
                 return Understood()
         else:
             found.calls += calls
-    if found.missed and whole:
+    if found.missed and whole and all(_holds(whole[0], clause) for clause in found.missed):
         return Understood(whole[:1])
     return found if found.calls else Understood()
 
@@ -151,32 +146,6 @@ def _clause_part(
     return ranked[0] if ranked else None
 
 
-def _corrected(text: str, functions: Sequence[Function], today: date) -> Candidate | None:
-    """The call of "turn on the lamp in the kitchen, sorry, in the office": the last version counts."""
-    found = list(_AFTERTHOUGHT.finditer(text))
-    if not found:
-        return None
-    before, after = text[: found[0].start()], text[found[-1].end() :]
-    if not before.strip() or not after.strip():
-        return None
-    first = matching.rank(matching.read(before, functions, today), functions)
-    if not first:
-        return None
-    sentence = matching.read(after, functions, today)
-    changed = carry(first[0].function, first[0].reading.values, sentence)
-    if changed is not None:
-        return changed
-    instead = matching.rank(sentence, functions)
-    return instead[0] if instead else None
-
-
-def last_version(text: str) -> str:
-    """What counts of an answer that corrects itself: "the kitchen, no, the office"."""
-    found = list(_AFTERTHOUGHT.finditer(text))
-    rest = text[found[-1].end() :] if found else text
-    return rest if rest.strip() else text
-
-
 def _clauses(text: str, functions: Sequence[Function], today: date) -> list[str]:
     """The sentence cut before every verb that begins a command or a question of its own."""
     spans = _spans(text)
@@ -195,6 +164,14 @@ def _hard(clauses: Sequence[str], functions: Sequence[Function], today: date) ->
     """Whether every clause is something to do by itself."""
     forms = [matching.read(clause, functions, today).form for clause in clauses]
     return all(form in {Form.COMMAND, Form.QUESTION, Form.WISH, Form.FRAGMENT} for form in forms)
+
+
+def _holds(candidate: Candidate, clause: str) -> bool:
+    """Whether ``candidate`` takes up anything of a part of its sentence, rather than to drop it."""
+    reading = candidate.reading
+    taken = {word.stem for at, word in enumerate(reading.sentence.words) if at in reading.claims.keys() | reading.text_words}
+    content = {word.stem for word in split(clause) if word.text not in STOP_WORDS}
+    return not content or not content.isdisjoint(taken)
 
 
 def _quotes(candidate: Candidate) -> bool:

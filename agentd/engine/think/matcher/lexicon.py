@@ -124,7 +124,11 @@ SUBORDINATORS: Final = frozenset(
 )
 """Words that open a condition. A command under a condition is not the same command, so they must not be overlooked."""
 
-NEGATIONS: Final = frozenset("not never without except neither nor".split())
+NEGATIONS: Final = frozenset("not never without except neither nor but".split())
+"""Words that take something away; "but" does behind "everything", and elsewhere what follows it is not to be overlooked."""
+
+LATER: Final = frozenset("later soon afterwards eventually sometime someday".split())
+"""Words that put something off. Doing it at once would be wrong."""
 
 STOP_WORDS: Final = (
     frozenset(
@@ -199,58 +203,6 @@ NOUN_ENDINGS: Final = ("er", "or", "ing", "ment", "ation", "ion", "al")
 
 GENERIC_NOUNS: Final = frozenset("state status info information data value item details detail thing current all by id".split())
 """Nouns in function names that say little about what the function is for."""
-
-FILLER_OPENINGS: Final = tuple(
-    tuple(phrase.split())
-    for phrase in sorted(
-        (
-            "please|kindly|hey|hi|hello|ok|okay|alexa|computer|assistant|so|well|um|uh|er|oh|now|then|and|also|"
-            "yes|yeah|just|alright|all right|"
-            "could you|can you|would you|will you|can i|could i|may i|can we|could we|i want you to|"
-            "i would like you to|i need you to|"
-            "i would like to|i want to|i need to|i would love to|i will|let us|let me|go ahead and|"
-            "would you mind|do me a favor and|"
-            "do me a favour and|be so kind and|good morning|good evening|excuse me|sorry|thanks|thank you|"
-            "i think you should|you should|"
-            "you can|you could|do you know|do you happen to know|try to|make sure to"
-        ).split("|"),
-        key=lambda phrase: -len(phrase),
-    )
-)
-"""What people say before they say what they want."""
-
-FILLER_ENDINGS: Final = tuple(
-    tuple(phrase.split())
-    for phrase in (
-        "please",
-        "thanks",
-        "thank you",
-        "for me",
-        "right now",
-        "right away",
-        "immediately",
-        "now",
-        "will you",
-        "would you",
-        "can you",
-        "could you",
-        "if you can",
-        "if you please",
-        "if you could",
-        "if you would",
-        "if you do not mind",
-        "okay",
-        "again",
-        "too",
-        "as well",
-    )
-)
-
-WISHES: Final = tuple(
-    tuple(phrase.split())
-    for phrase in ("i want", "i need", "i would like", "i would love", "we need", "we want", "give me", "get me", "let us have")
-)
-"""Openings after which a thing or a state is wished for, without a verb."""
 
 CONTRACTIONS: Final = {
     "n't": "not",

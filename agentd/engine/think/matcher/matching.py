@@ -11,28 +11,22 @@ from functools import lru_cache
 from typing import Final
 
 from agentd.engine.think.matcher import choices, evidence, quantities
+from agentd.engine.think.matcher.coverage import covered, named_elsewhere
 from agentd.engine.think.matcher.declared import Function
 from agentd.engine.think.matcher.freetext import fill_text
 from agentd.engine.think.matcher.lexicon import (
     BARE_WITHOUT_PARTICLE,
-    EVERYTHING,
-    NEGATIONS,
     STATES,
     STOP_WORDS,
-    SUBORDINATORS,
     VERBS,
     Sense,
 )
-from agentd.engine.think.matcher.numbers import Number
 from agentd.engine.think.matcher.parameters import Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
 from agentd.engine.think.matcher.sentence import Form, Sentence, read_sentence
 
 ENOUGH: Final = 1.0
 """Evidence from which a function may be called."""
-
-_COVERED: Final = 0.75
-"""Share of the content that must be accounted for when the function's subject was named; else all of it must be."""
 
 _SAME_EXAMPLE: Final = 1.0
 _ASKS_FOR_MEANING: Final = frozenset(
@@ -104,14 +98,14 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
         return None
     reading = Reading(function, sentence)
     fill(reading)
-    if not evidence.claim_verb(reading):
+    if reading.mixed or not evidence.claim_verb(reading):
         return None
     claim_difference(reading)
     evidence.claim_subject(reading)
     shown = sentence.shape in function.shapes
     if not shown and (not _states_fit(reading) or (reading.stood_in and not reading.about)):
         return None
-    choices.fill_near(reading)
+    choices.fill_near(reading, nouns={noun for other in functions for noun in other.nouns})
     evidence.claim_near_subject(reading)
     evidence.claim_parameter_words(reading)
     if reading.evidence + evidence.FITS + evidence.told_at_most(reading) >= ENOUGH:
@@ -124,9 +118,14 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
         score += evidence.NAMED_THING
     if shown:
         score += _SAME_EXAMPLE
-    if score < ENOUGH or not _covered(reading, functions):
+    if score < ENOUGH or not covered(reading, functions) or named_elsewhere(reading, functions):
         return None
-    if sentence.form is Form.QUESTION and not reading.about and {"there", "should"} & {word.text for word in sentence.words}:
+    if (
+        function.reads
+        and sentence.form is Form.QUESTION
+        and not reading.about
+        and {"there", "should"} & {word.text for word in sentence.words}
+    ):
         return None  # "is there a lamp in the kitchen"
     if function.reads and sentence.form is Form.WISH:
         score -= _NOT_WISHED
@@ -188,39 +187,6 @@ def _states_fit(reading: Reading) -> bool:
         return False
     bound = function.states & STATES
     return not bound or bool(bound & asked) or bool(reading.met)
-
-
-def _covered(reading: Reading, functions: Sequence[Function]) -> bool:
-    """Whether nothing of substance is left over.
-
-    A word that belongs to another function's subject weighs double ("turn off the heating" is not for the lights), and
-    a time, a number, a condition or a negation that nothing takes is always too much: acting without it is acting wrongly.
-    """
-    sentence, claims = reading.sentence, reading.claims
-    taken = reading.text_words
-    for entity in sentence.entities:
-        span = range(entity.start, entity.end)
-        telling = [index for index in span if index not in taken and sentence.words[index].text not in STOP_WORDS]
-        if telling and not any(index in claims for index in span) and not isinstance(entity, Number):
-            return False
-        if taken & set(span) and not taken >= set(span) and not isinstance(entity, Number):
-            return False  # a text that ends in the middle of "fifteen minutes"
-        if isinstance(entity, Number) and reading.free(span) and not taken & set(span):
-            return False
-    foreign = {word for other in functions if other is not reading.function for word in other.vocabulary}
-    explained = left = 0.0
-    for index, word in enumerate(sentence.words):
-        if index in taken:
-            continue
-        if index in claims:
-            explained += claims[index] is not None
-        elif word.text in NEGATIONS or (word.text in SUBORDINATORS and sentence.form is not Form.QUESTION):
-            return False
-        elif word.text not in STOP_WORDS and word.text not in EVERYTHING:
-            left += 2 if word.stem in foreign else 1
-    if not left:
-        return True
-    return reading.about and sentence.form is not Form.FRAGMENT and explained / (explained + left) >= _COVERED
 
 
 def finish(reading: Reading) -> Candidate:

@@ -28,6 +28,7 @@ class Reading:
         measured: indexes of words that say a quantity; their unit says nothing of the function.
         more: further values of a parameter that takes one: "the kitchen and the bedroom" makes two calls.
         met: states asked for that a parameter took.
+        mixed: two parameters take turns, "red ... blue" in "the kitchen red and the bedroom blue", which one call cannot say.
     """
 
     function: Function
@@ -44,6 +45,7 @@ class Reading:
     met: set[Sense] = field(default_factory=set)
     named: bool = False
     stood_in: bool = False
+    mixed: bool = False
 
     def free(self, indexes: Iterable[int]) -> bool:
         """Whether none of these words is claimed."""

@@ -12,8 +12,6 @@ from agentd.engine.think.matcher.lexicon import (
     ADJECTIVES,
     AUXILIARIES,
     BARE_WITHOUT_PARTICLE,
-    FILLER_ENDINGS,
-    FILLER_OPENINGS,
     MISHEARD,
     NEGATIONS,
     PARTICLE_VERBS,
@@ -23,16 +21,24 @@ from agentd.engine.think.matcher.lexicon import (
     SUBJECTS,
     SUBORDINATORS,
     VERBS,
-    WISHES,
     Sense,
 )
 from agentd.engine.think.matcher.numbers import Number, read_number, stands_alone
+from agentd.engine.think.matcher.politeness import FILLER_ENDINGS, FILLER_OPENINGS, WISHES
 from agentd.engine.think.matcher.relative import Relative, read_relative
 from agentd.engine.think.matcher.times import Duration, Time, read_duration, read_time
 from agentd.engine.think.matcher.words import CURLY_APOSTROPHE, Word, split, stem
 
 _AFTER_PARTICLE: Final = frozenset("in at for from to with by of and please now again the".split()) - {"the"}
 _PARTICLE_SENSES: Final = PARTICLES | {"of": Sense.OFF}
+
+
+_GERUNDS: Final = {
+    f"{base}ing": verb
+    for verb in VERBS.keys() | PARTICLE_VERBS
+    for base in (verb, verb.removesuffix("e"), verb + verb[-1])
+    if not (base == verb and verb.endswith("e"))
+}
 
 
 class Form(Enum):
@@ -129,7 +135,7 @@ def _strip(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], bool]:
         going = False
         for opening in FILLER_OPENINGS:
             if len(opening) < len(words) and tuple(word.text for word in words[: len(opening)]) == opening:
-                words, going = words[len(opening) :], True
+                words, going = _commanded(words[len(opening) :]) if opening[-1] == "mind" else words[len(opening) :], True
                 asked = asked or len(opening) > 1
                 break
     going = True
@@ -140,6 +146,12 @@ def _strip(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], bool]:
                 words, going = words[: -len(ending)], True
                 break
     return words, asked
+
+
+def _commanded(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """With the verb as in a command: "would you mind turning ..."."""
+    verb = _GERUNDS.get(words[0].text)
+    return words if verb is None else (replace(words[0], text=verb, stem=stem(verb)), *words[1:])
 
 
 def _form(words: tuple[Word, ...], verbs: frozenset[str], *, asked: bool) -> tuple[Form, int | None]:  # noqa: PLR0911 - a decision list

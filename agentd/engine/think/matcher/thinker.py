@@ -9,7 +9,8 @@ import orjson
 from agentd.engine.providers import AgentText, Call, CallMade, ChatMessage, Say, ThinkEvent, ThinkRequest, UserText
 from agentd.engine.think.matcher import matching, smalltalk
 from agentd.engine.think.matcher.abilities import not_understood
-from agentd.engine.think.matcher.clauses import Understood, last_version
+from agentd.engine.think.matcher.clauses import Understood
+from agentd.engine.think.matcher.corrections import last_version
 from agentd.engine.think.matcher.declared import Function, compile_function
 from agentd.engine.think.matcher.followups import follow_up, read_cue
 from agentd.engine.think.matcher.interpretation import interpret, settle, unanswered

@@ -166,8 +166,8 @@ LISTS = [
 ]
 
 NOTES = [
-    ("take a note: the spare key is with Anna", call("take_note", text="spare key is with Anna")),
-    ("take a note the spare key is with anna", call("take_note", text="spare key is with anna")),
+    ("take a note: the spare key is with Anna", call("take_note", text="the spare key is with Anna")),
+    ("take a note the spare key is with anna", call("take_note", text="the spare key is with anna")),
     ("Take a note that the car needs oil.", call("take_note", text="the car needs oil")),
     ("note that the car needs oil", call("take_note", text="the car needs oil")),
     ("make a note that the plumber comes on friday", call("take_note", text="the plumber comes on friday")),
@@ -442,7 +442,7 @@ def test_which_reminder_to_cancel_is_asked_and_answered(talk: MakeTalk, shipped:
 @pytest.mark.parametrize(
     ("said", "question", "answer", "made"),
     [
-        ("take a note", "What is the text?", "the car needs oil", call("take_note", text="car needs oil")),
+        ("take a note", "What is the text?", "the car needs oil", call("take_note", text="the car needs oil")),
         ("clear the list", "Which list name: shopping or todo?", "the shopping list", call("clear_list", list_name="shopping")),
         ("delete a note", "What is the subject?", "the car", call("delete_note", subject="car")),
         ("convert five miles", "To which unit?", "kilometers", converted(5, "miles", "kilometers")),
