@@ -302,7 +302,7 @@ class LimitSettings(Section):
     json_body_bytes: Count = 262_144
     """Largest JSON body."""
     json_depth: Count = 32
-    """Deepest nesting of a JSON body."""
+    """Deepest nesting of a JSON body, and of the arguments and the result of a function call."""
     prompt_chars: Count = 25_000
     """Longest prompt; the upstream's own limit for its managed models."""
     message_chars: Count = 4_000

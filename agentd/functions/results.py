@@ -5,27 +5,32 @@ from typing import Any
 import orjson
 import structlog
 
+from agentd.config import LimitSettings
 from agentd.functions.call import CallOutcome
 from agentd.functions.provider import Admitted
 from agentd.functions.templates import Sentences
 from agentd.functions.workers.wire import Reply
+from agentd.protocol.depth import deeper_than
 
 _log = structlog.get_logger("agentd.functions")
 
 
-def read(reply: Reply, call: Admitted, sentences: Sentences, *, limit_bytes: int) -> tuple[CallOutcome, str]:
+def read(reply: Reply, call: Admitted, sentences: Sentences, limits: LimitSettings) -> tuple[CallOutcome, str]:
     """The outcome of a reply, and in a word what kind of trouble it was; empty for none.
 
     Args:
         sentences: add to a result what its function wants to be said of it.
-        limit_bytes: of the text for the model.
+        limits: of the text for the model, and how deep a value may be nested; a deeper one is told as its text.
     """
     name, value, arguments = call.spec.name, reply.value, call.arguments
+    limit_bytes = limits.function_result_bytes
 
     def told(outcome_value: Any) -> str:
         return content(outcome_value, limit_bytes)
 
     if reply.outcome == "result":
+        if deeper_than(value, limits.json_depth):
+            value = told(value)
         if call.spec.options.result is not None:
             said = sentences.applied(name, call.spec.options.result, value)
             value = said if len(orjson.dumps(said)) <= limit_bytes else value  # cut off it would be no JSON

@@ -339,7 +339,7 @@ class Functions:
             return self._broken(request)
         finally:
             del self._at_work[request.run_id, request.call_id]
-        return read(reply, call, self._sentences, limit_bytes=self._limits.function_result_bytes)
+        return read(reply, call, self._sentences, self._limits)
 
     def _broken(self, request: CallRequest) -> tuple[CallOutcome, str]:
         """A fault of ours, in an ``except`` block."""

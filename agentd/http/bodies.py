@@ -23,6 +23,7 @@ from agentd.errors import (
 )
 from agentd.http.deps import DEPS
 from agentd.http.table import ROUTE
+from agentd.protocol.depth import deeper_than
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
@@ -226,7 +227,9 @@ def _in_64_bits(text: str) -> int:
 
 def _check_tree(value: Any, limits: LimitSettings) -> None:
     """Refuse nesting beyond ``limits.json_depth`` and text that is no Unicode (lone surrogates)."""
-    depth, level = 0, [value]
+    if deeper_than(value, limits.json_depth):
+        raise _too_deep(limits)
+    level = [value]
     while level:
         below: list[Any] = []
         for item in level:
@@ -236,10 +239,6 @@ def _check_tree(value: Any, limits: LimitSettings) -> None:
                 below += item
             elif isinstance(item, str) and not _is_unicode(item):
                 raise MalformedRequest("The body has text with half a surrogate pair.")
-        if any(isinstance(item, dict | list) for item in level):
-            depth += 1
-            if depth > limits.json_depth:
-                raise _too_deep(limits)
         level = below
 
 

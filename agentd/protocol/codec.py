@@ -6,6 +6,7 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
+from agentd.protocol.depth import deeper_than
 from agentd.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, Message, Unknown
 
 Frame = bytes | bytearray | memoryview | str
@@ -96,27 +97,12 @@ def _load(frame: Frame, code: str) -> tuple[dict[str, Any], str]:
         raise ProtocolError(code, f"The text frame is not JSON: {error}.") from None
     if not isinstance(data, dict):
         raise ProtocolError(code, "The text frame is not a JSON object.")
-    if len(frame) > 2 * _DEEPEST and _deeper_than(data, _DEEPEST):  # each level takes two characters
+    if len(frame) > 2 * _DEEPEST and deeper_than(data, _DEEPEST):  # each level takes two characters
         raise ProtocolError(code, f"The message is nested deeper than {_DEEPEST} levels.")
     name = data.get("type")
     if not isinstance(name, str):
         raise ProtocolError(code, "The message has no `type`, or it is not a string.")
     return data, name
-
-
-def _deeper_than(data: object, levels: int) -> bool:
-    """Whether containers stand in each other on more than ``levels`` levels; without recursion, which is what it guards."""
-    inside = [data]
-    for _ in range(levels):
-        inside = [
-            value
-            for container in inside
-            for value in (container.values() if isinstance(container, dict) else container if isinstance(container, list) else ())
-            if isinstance(value, dict | list)
-        ]
-        if not inside:
-            return False
-    return True
 
 
 def _explain(error: ValidationError) -> str:

@@ -10,6 +10,7 @@ import structlog
 from agentd.config import LimitSettings
 from agentd.functions.service import Functions
 from agentd.metrics import Metrics
+from agentd.protocol.depth import deeper_than
 from agentd.protocol.messages import FunctionCall, FunctionCallRequest, FunctionCallResponse
 from agentd.sessions.calls import Caller, Calls
 from agentd.sessions.client_view import ClientView
@@ -55,6 +56,7 @@ class Dispatch:
         self._view = view
         self._metrics = metrics
         self._client_s = limits.client_function_s
+        self._levels = limits.json_depth
         self._publish = publish
         self._loop = asyncio.get_running_loop()
 
@@ -69,7 +71,7 @@ class Dispatch:
         for call in request.functions:
             if self.calls.is_open(link, call.id):
                 continue  # the same request twice
-            arguments = _arguments(call.arguments)
+            arguments = _arguments(call.arguments, self._levels)
             record = self._tracker.call_started(call.id, call.name, arguments, now, client_side=call.client_side)
             if not call.client_side:
                 self.taint()  # nobody has told us what the upstream's own functions bring in
@@ -143,9 +145,10 @@ class Dispatch:
             self._view.warn("FUNCTION_CALL_TIMEOUT", f"{late}; the model was told so.")
 
 
-def _arguments(text: str) -> Any:
-    """Arguments as JSON where they are JSON, else the text as it came."""
+def _arguments(text: str, levels: int) -> Any:
+    """Arguments as JSON where they are JSON of bearable depth, else the text as it came."""
     try:
-        return orjson.loads(text)
+        read = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
+    return text if deeper_than(read, levels) else read

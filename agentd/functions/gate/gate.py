@@ -27,6 +27,7 @@ from agentd.functions.gate.taint import Taint, wrapped
 from agentd.functions.provider import Admitted, Offer
 from agentd.functions.registry import FunctionSpec, Registry
 from agentd.functions.workers.process import WorkerGone
+from agentd.protocol.depth import deeper_than
 from agentd.store import Store
 
 CHECK_S: Final = 10.0
@@ -96,7 +97,7 @@ class Gate:
             Rejected: unknown, denied, or arguments that do not fit.
         """
         spec = named(request, offer().registry)
-        arguments = read_arguments(request.arguments, self.limits.function_args_bytes)
+        arguments = read_arguments(request.arguments, self.limits.function_args_bytes, self.limits.json_depth)
         key = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
         policy = self._allowed(request, spec)
         self._rates.call(request, spec, self.limits.function_calls_per_minute)
@@ -208,11 +209,11 @@ def named(request: CallRequest, registry: Registry) -> FunctionSpec:
     return spec
 
 
-def read_arguments(given: str | dict[str, Any], limit_bytes: int) -> dict[str, Any]:
+def read_arguments(given: str | dict[str, Any], limit_bytes: int, levels: int) -> dict[str, Any]:
     """The arguments as an object.
 
     Raises:
-        Rejected: they are no JSON object of bearable size.
+        Rejected: they are no JSON object of bearable size and depth.
     """
     text = given if isinstance(given, str) else None
     try:
@@ -224,6 +225,8 @@ def read_arguments(given: str | dict[str, Any], limit_bytes: int) -> dict[str, A
         raise Rejected("invalid", f"The arguments are not JSON: {error}.") from None
     if not isinstance(read, dict):
         raise Rejected("invalid", f"The arguments must be one JSON object, not {type(read).__name__}.")
+    if deeper_than(read, levels):
+        raise Rejected("invalid", f"The arguments are nested deeper than {levels} levels.")
     return read
 
 

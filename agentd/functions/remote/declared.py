@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import orjson
+
 from agentd.config.functions import DeclaredTable, OptionTable, Text
 from agentd.functions.options import Options
 from agentd.functions.registry import FunctionSpec, Kind
@@ -93,6 +95,12 @@ def delivered(reply: Reply, secrets: Collection[str], *, limit_bytes: int) -> Re
         secrets: what they were given.
         limit_bytes: of a result (``limits.function_result_bytes``).
     """
-    value: Any = without(reply.value, secrets) if secrets else reply.value
-    text = content(value, limit_bytes + 1)
+    try:
+        text = content(reply.value, limit_bytes + 1)
+    except orjson.JSONEncodeError:
+        return Reply("error", "The answer is nested too deep to be read; whether the call had an effect is unknown.")
+    value: Any = reply.value
+    if secrets:
+        value = without(value, secrets)
+        text = content(value, limit_bytes + 1)
     return Reply(reply.outcome, value if len(text.encode()) <= limit_bytes else content(value, limit_bytes))

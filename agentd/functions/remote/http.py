@@ -6,6 +6,7 @@ is sent once: it gets a connection of its own, for on a kept one nobody could sa
 """
 
 import asyncio
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -36,6 +37,11 @@ CONNECTIONS: Final = 32
 
 _HEADERS: Final = {"Accept": "application/json, text/*;q=0.9, */*;q=0.5", "Accept-Encoding": "identity", "User-Agent": "agentd"}
 _MAX_HEADER_BYTES: Final = 16_384
+_CHARSET: Final = re.compile(
+    r"(us-ascii|utf-16(le|be)?|iso-8859-([1-9]|1[013-6])|windows-125[0-8]|koi8-[ru]|gb18030|gbk|big5|shift_jis|euc-(jp|kr))\Z",
+    re.IGNORECASE,
+)
+"""Encodings of the web besides UTF-8. Python knows others that take minutes for a megabyte (punycode), or are no text."""
 
 _log = structlog.get_logger("agentd.functions")
 
@@ -264,10 +270,8 @@ def _result(response: aiohttp.ClientResponse, body: bytes, wanted: str | None) -
             raise _Failed("the answer is not JSON.") from None
         if not kind.startswith("text/") and not _is_text(body):
             return f"The answer is {kind} of {len(body)} bytes, which cannot be shown."
-        try:
-            return body.decode(response.charset or "utf-8", "replace")
-        except LookupError:
-            return body.decode("utf-8", "replace")
+        charset = response.charset or ""
+        return body.decode(charset if _CHARSET.match(charset) else "utf-8", "replace")
     if wanted is None:
         return value
     try:

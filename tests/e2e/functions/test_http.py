@@ -205,6 +205,7 @@ async def test_an_answer_that_is_no_result_is_told_shortly(
         ((b"not JSON", "text/plain"), "/b", "look: the answer is not JSON."),
         ((b"sunny", "text/plain"), None, "sunny"),
         (("gr\u00fcn".encode("latin-1"), "text/plain; charset=iso-8859-1"), None, "gr\u00fcn"),
+        ((b"abc-d", "text/plain; charset=punycode"), None, "abc-d"),
         ((b"\x89PNG\0\xff", "image/png"), None, "The answer is image/png of 6 bytes, which cannot be shown."),
         ((b"", "application/json"), None, "Done."),
         ((b"", "application/json"), "/b", "look: the answer is empty."),
@@ -216,6 +217,22 @@ async def test_what_an_answer_becomes(
     server.body, server.headers = answer[0], {"Content-Type": answer[1]}
     await start(bench, server, look={"url": "/", **({} if pointer is None else {"result": pointer})})
     assert (await bench.call("look")).content == content
+
+
+@pytest.mark.parametrize("untrusted", [False, True])
+async def test_an_answer_nested_as_deep_as_a_well_is_told_as_text_or_not_at_all(
+    bench: Bench, server: FunctionServer, *, untrusted: bool
+) -> None:
+    await start(bench, server, look={"url": "/", "untrusted_output": untrusted})
+    for depth, told in (32, [[]]), (33, "[[["), (254, "[[["), (255, None), (1000, None):
+        server.body = b"[" * depth + b"]" * depth
+        outcome = await bench.call("look")
+        if told is None:
+            assert (outcome.outcome, "nested too deep" in outcome.content) == ("error", True)
+        else:
+            assert outcome.outcome == "ok"
+            assert isinstance(outcome.result, type(told))
+            assert outcome.content.count("[") == depth
 
 
 async def test_an_answer_is_read_to_its_limit_and_no_further(bench: Bench, server: FunctionServer) -> None:

@@ -15,7 +15,7 @@ REGISTRY = Registry({"f": spec("f"), "g": spec("g")})
 def rejection(arguments: str | dict[str, object], name: str = "f", allowed: frozenset[str] | None = None) -> Rejected:
     try:
         named(CallRequest("1", name, arguments, allowed=allowed), REGISTRY)
-        read_arguments(arguments, 100)
+        read_arguments(arguments, 100, 32)
     except Rejected as rejected:
         return rejected
     raise AssertionError("it was let pass")
@@ -23,11 +23,13 @@ def rejection(arguments: str | dict[str, object], name: str = "f", allowed: froz
 
 def test_arguments_are_read_from_text_or_taken_as_they_are() -> None:
     for given in ('{"a": 1}', {"a": 1}):
-        assert read_arguments(given, 100) == {"a": 1}
-    assert read_arguments("", 100) == {}
+        assert read_arguments(given, 100, 32) == {"a": 1}
+    assert read_arguments("", 100, 32) == {}
 
 
-@pytest.mark.parametrize("arguments", ["{", "[]", "3", '{"a": NaN}', "\ud800", {"a": object()}, "{" * 90])
+@pytest.mark.parametrize(
+    "arguments", ["{", "[]", "3", '{"a": NaN}', "\ud800", {"a": object()}, "{" * 90, '{"a":' + "[" * 32 + "]" * 32 + "}"]
+)
 def test_arguments_that_are_no_object_are_invalid(arguments: str | dict[str, object]) -> None:
     assert rejection(arguments).outcome == "invalid"
 
