@@ -156,6 +156,8 @@ class McpTable(OptionTable):
     """Put before every tool's name."""
     start_timeout_s: float = Field(default=30.0, gt=0, le=MAX_TIMEOUT_S)
     """Until a server that was started must have listed its tools."""
+    stop_timeout_s: float = Field(default=1.0, gt=0, le=10)
+    """What a server that was started has to end once its input is closed, and again after SIGTERM; then it is killed."""
 
     @field_validator("headers")
     @classmethod
@@ -181,8 +183,9 @@ class McpTable(OptionTable):
     def _one_way_in(self) -> "McpTable":
         if (self.command is None) == (self.url is None):
             raise ValueError("set command (the daemon starts the server) or url (it runs elsewhere)")
-        if self.url is not None and (self.args or self.env or self.pass_env or self.cwd):
-            raise ValueError("args, env, pass_env and cwd belong to a server with a command")
+        own = {"args", "env", "pass_env", "cwd", "stop_timeout_s"}
+        if self.url is not None and own & self.model_fields_set:
+            raise ValueError("args, env, pass_env, cwd and stop_timeout_s belong to a server with a command")
         if self.command is not None and self.headers:
             raise ValueError("headers belong to a server with a url")
         return self

@@ -389,12 +389,38 @@ class LimitSettings(Section):
     """Most that is read of what an HTTP service answers, and the longest message of an MCP server."""
     mcp_tools: Count = 64
     """Tools of one MCP server that are offered; those beyond are left out and named as a problem."""
+    mcp_schema_bytes: Count = 16_384
+    """Largest schema of a tool's arguments; a tool with a larger one is left out and named as a problem."""
+    mcp_description_chars: Count = 1_000
+    """What an agent is told of what an MCP server says about a tool; the rest is cut."""
+    mcp_messages_per_s: Count = 200
+    """Messages taken from one MCP server; what it sends faster waits."""
+    mcp_bytes_per_s: Count = 2_097_152
+    """Bytes taken from one MCP server."""
+    mcp_look_s: Seconds = 30.0
+    """An MCP server over HTTP is asked for its tools so often, which also tells whether it is still there."""
+    mcp_retry_s: Seconds = 30.0
+    """Longest wait until an MCP server that is down is tried again; the first are short."""
+    function_connect_s: Seconds = 5.0
+    """Time to connect to an HTTP service or an MCP server."""
     function_log_bytes: Count = 8_192
-    """What is kept of a handler's output per call."""
+    """What is kept of a handler's output per call, and of what an MCP server writes to standard error per call."""
+    function_log_lines: Count = 100
+    """Lines that a handler may write with ctx.log per call; more are counted."""
+    function_log_line_chars: int = Field(default=2_000, ge=1, le=65_536)
+    """Longest such line; the rest is cut."""
     function_memory_bytes: Count = 536_870_912
     """Address space of a worker process."""
     function_worker_calls: Count = 1_000
     """A worker process is replaced after so many calls."""
+    plans: int = Field(default=2_048, ge=1, le=65_536)
+    """What handlers have planned with ctx.later, in all; beyond, what has waited longest for its session gives way."""
+    plans_per_session: Count = 64
+    """The same in one session; one more is refused."""
+    plan_ahead_s: float = Field(default=31_622_400.0, gt=0, le=31_622_400)
+    """How far ahead a handler may plan; at most a year."""
+    plan_late_s: float = Field(default=86_400.0, gt=0, le=31_622_400)
+    """What is planned and finds no session waits for one so long."""
     drain_s: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     """At SIGTERM a conversation that somebody is in may go on for so long; the others end with their turn. 0 cuts all short."""
     shutdown_s: Seconds = 10.0

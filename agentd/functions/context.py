@@ -148,7 +148,8 @@ class CallContext:
         """In ``seconds``, speak ``say`` in this session, or call the function ``call`` as this session.
 
         It happens in the daemon, so this call may be long over, and the daemon may have been started anew: a plan is on the disk
-        when this returns. When no session of this name is live by then, it happens as soon as one is, at most a day late.
+        when this returns. When no session of this name is live by then, it happens as soon as one is, at most a day late
+        (``limits.plan_late_s``).
         A text is said at least once; a function is called at most once, through the gate, with the rights of this call.
 
         Returns:

@@ -1,8 +1,8 @@
 """What handlers have planned: in so many seconds, speak, or call a function, in the session that asked.
 
 A plan is on the disk before it is acknowledged, and outlives the daemon. When it is due and no session of its name is live,
-it waits for one, at most a day. What is said is forgotten after it was said, so it may be said twice if the daemon dies in
-between; a call is forgotten before it runs, so it may be lost, and never runs twice.
+it waits for one, at most ``limits.plan_late_s``. What is said is forgotten after it was said, so it may be said twice if the
+daemon dies in between; a call is forgotten before it runs, so it may be lost, and never runs twice.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import structlog
 
+from agentd.config import LimitSettings
 from agentd.errors import AgentdError
 from agentd.functions.call import CallRequest
 from agentd.functions.plans import Plan, PlanStore
@@ -21,10 +22,9 @@ from agentd.store import StoreUnavailable
 from agentd.supervise import Nursery
 
 MAX_S: Final = 366 * 86_400.0
-LATE_S: Final = 86_400.0
-"""What is later than this is of no use any more."""
-PER_SESSION: Final = 64
-IN_ALL: Final = 2048
+"""The most that ``limits.plan_ahead_s`` can be."""
+MAX_PLANS: Final = 65_536
+"""The most that ``limits.plans`` can be: what was planned is kept also when the limit is lowered."""
 
 RETRY_S: Final = 2.0
 TRIES: Final = 30
@@ -59,18 +59,23 @@ class Laters:
         say: speaks a text in the session of that name; False when there is none, AgentdError when it cannot be now.
         call: runs a function call.
         live: whether a session of that name is live.
+
+    Attributes:
+        limits: in effect for what is planned from now on.
     """
 
     def __init__(
         self,
         store: PlanStore,
         *,
+        limits: LimitSettings,
         say: Callable[[str, str], Awaitable[bool]],
         call: Callable[[CallRequest], Awaitable[object]],
         live: Callable[[str], bool],
         nursery: Nursery,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        self.limits = limits
         self._store = store
         self._say = say
         self._call = call
@@ -82,7 +87,7 @@ class Laters:
     async def start(self) -> None:
         """Take up what was planned before the daemon was started."""
         try:
-            found = await self._store.load(IN_ALL)
+            found = await self._store.load(MAX_PLANS)
         except StoreUnavailable as error:
             _log.error("plans_not_loaded", error=str(error))
             return
@@ -105,16 +110,18 @@ class Laters:
         """Plan it; the id is what ``cancel`` takes.
 
         Raises:
-            ValueError: a time that is not between now and a year, or not exactly one thing to do.
+            ValueError: a time that is not between now and ``limits.plan_ahead_s``, or not exactly one thing to do.
             NotPlanned: the session's or the daemon's limit, or the disk.
         """
-        if not 0 <= seconds <= MAX_S:
-            raise ValueError(f"{seconds} is not between 0 and {MAX_S:g} seconds")
+        ahead_s = self.limits.plan_ahead_s
+        if not 0 <= seconds <= ahead_s:
+            raise ValueError(f"{seconds:g} is not between 0 and {ahead_s:.0f} seconds")
         if (say is None) == (function is None):
             raise ValueError("one of say and call")
         mine = sum(kept.plan.session_id == session_id for kept in self._plans.values())
-        if mine >= PER_SESSION or (len(self._plans) >= IN_ALL and not await self._make_room()):
-            raise NotPlanned(f"too much is planned already ({mine} in this session, at most {PER_SESSION})")
+        most = self.limits.plans_per_session
+        if mine >= most or (len(self._plans) >= self.limits.plans and not await self._make_room()):
+            raise NotPlanned(f"too much is planned already ({mine} in this session, at most {most})")
         id_ = f"later-{secrets.token_hex(8)}"
         made = Plan(id_, file, session_id, self._wall() + seconds, cause, say, function, arguments, label)
         kept = self._plans[id_] = _Kept(made)
@@ -192,19 +199,20 @@ class Laters:
             kept.timer = asyncio.get_running_loop().call_later(min(max(0.0, seconds), MAX_S), self._due, kept)
 
     def _due(self, kept: _Kept) -> None:
-        if self._wall() - kept.plan.due_at > LATE_S:
+        if self._wall() - kept.plan.due_at > self.limits.plan_late_s:
             self._nursery.start(self._drop(kept, "too late"), name=f"functions:{kept.plan.id}")
         elif self._live(kept.plan.session_id):
             self._ring(kept)
-        elif not kept.overdue:
+        else:
             self._wait(kept)
 
     def _wait(self, kept: _Kept) -> None:
         """Until a session of its name is live, or it is too late."""
-        _log.info("later_waits", session_id=kept.plan.session_id, plan=kept.plan.id, reason="no live session")
+        if not kept.overdue:
+            _log.info("later_waits", session_id=kept.plan.session_id, plan=kept.plan.id, reason="no live session")
         kept.overdue, kept.rings = True, False
         late_s = self._wall() - kept.plan.due_at
-        kept.timer = asyncio.get_running_loop().call_later(max(0.0, LATE_S - late_s) + 1.0, self._due, kept)
+        kept.timer = asyncio.get_running_loop().call_later(max(0.0, self.limits.plan_late_s - late_s) + 1.0, self._due, kept)
 
     def _ring(self, kept: _Kept) -> None:
         if not kept.rings:

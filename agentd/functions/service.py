@@ -103,6 +103,7 @@ class Functions:
         record_gate(self.gate, audit, self._metrics)
         self._laters = Laters(
             PlanStore(store),
+            limits=limits,
             say=self._say,
             call=self.call,
             live=lambda session_id: actions(session_id) is not None,
@@ -173,7 +174,7 @@ class Functions:
         """
         await self._loaded.reload(limits=limits, tables=config, allowed_endpoints=allowed_endpoints, check=check)
         if limits is not None:
-            self._limits = self.gate.limits = limits
+            self._limits = self.gate.limits = self._laters.limits = limits
             self.requests.message_chars = limits.message_chars
         return self.registry
 

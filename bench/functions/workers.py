@@ -87,7 +87,7 @@ async def measure(calls: int, limit_s: float = 10.0) -> dict[str, Any]:
 
 
 async def _starts(file: HandlerFile, limits: LimitSettings, nursery: Nursery, *, describe: bool) -> dict[str, float]:
-    confinement = Confinement(limits.function_memory_bytes, limits.function_result_bytes, limits.function_log_bytes)
+    confinement = Confinement.of(limits)
     times: list[float] = []
     sizes: list[int] = []
     for _ in range(STARTS):

@@ -2,7 +2,8 @@
 
 Usage: ``python mcp_hostile.py JOURNAL [MODE]``. It writes every message it gets to JOURNAL, one a line. Each tool misbehaves
 in its own way; MODE does from the start: ``deaf`` never answers, ``leaves`` ends at the first question it does not know,
-``ends`` ends at once, ``many`` has a thousand tools, ``stubborn`` does not end when it is asked to.
+``ends`` ends at once, ``many`` has a thousand tools, ``stubborn`` does not end when it is asked to,
+``slow`` takes its time for that.
 """
 
 import json
@@ -38,6 +39,7 @@ tools: list[dict[str, Any]] = [
     {"name": "nonsense", "description": "Answer with no result.", "inputSchema": NOTHING},
     {"name": "fails", "description": "Say that it failed.", "inputSchema": NOTHING},
     {"name": "turn", "description": "Become another tool under the old name.", "inputSchema": TIMES},
+    {"name": "chatty", "description": "Tell fifty things, then answer.", "inputSchema": NOTHING},
     {"name": "loud", "description": "Write to standard error.", "inputSchema": NOTHING},
     {"name": "stranger", "description": "Ask things of the client.", "inputSchema": NOTHING},
     {"name": "Set-Light", "description": "Has the name of a handler's function.", "inputSchema": NOTHING},
@@ -104,6 +106,9 @@ def call(number: Any, name: str, arguments: dict[str, Any]) -> None:  # noqa: C9
             sys.stdout.write('Starting up...\n{"jsonrpc": 1}\n[]\n\n')
         case "flood":
             without_end(lambda: flood(arguments.get("size", 100)))
+        case "chatty":
+            for _ in range(50):
+                flood(10)
         case "nonsense":
             result = {"content": "nonsense"}
         case "fails":
@@ -129,6 +134,8 @@ def call(number: Any, name: str, arguments: dict[str, Any]) -> None:  # noqa: C9
 def main() -> None:
     if mode == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if mode == "slow":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
     if mode == "ends":
         sys.exit("I will not run today")
     for line in sys.stdin:
@@ -148,6 +155,11 @@ def main() -> None:
             sys.exit("expected initialize")
         else:
             send({"id": number, "error": {"code": -32601, "message": "Method not found"}})
+    if mode == "slow":
+        # More than others have, once its input is closed; SIGTERM would end it before it has said goodbye.
+        signal.setitimer(signal.ITIMER_REAL, 1.5)
+        signal.sigwait({signal.SIGALRM})
+        journal.write("goodbye\n")
     while mode == "stubborn":
         signal.pause()
 

@@ -1,6 +1,7 @@
 """One connection to an MCP server, from start to end. The only part that holds the ``mcp`` package's client."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
@@ -15,13 +16,14 @@ from agentd import __version__
 from agentd.functions.mcp.process import ServerProcess
 from agentd.functions.mcp.reach import Reach, Told
 from agentd.functions.mcp.results import MAX_ERROR_CHARS, error_of, value_of
-from agentd.functions.mcp.streams import over_http, over_stdio
+from agentd.functions.mcp.streams import Attempt, over_http, over_stdio
 from agentd.functions.workers.wire import Reply
 from agentd.supervise import Nursery
 
-LOOK_S: Final = 30.0
-"""A server over HTTP is asked for its tools so often: nothing else tells that it is gone."""
 PAGES: Final = 20
+
+SETTLE_S: Final = 1.0
+"""For calls under way when a connection has to be given up."""
 
 LOOK_AGAIN_S: Final = 1.0
 """Between two lists, however often the server says that its tools have changed."""
@@ -52,6 +54,7 @@ class Connection:
         self._nursery = nursery
         self._client: Client | None = None
         self._process: ServerProcess | None = None
+        self._under_way = 0
         self._wake = asyncio.Event()
         self._over: str | None = None
         self._look = False
@@ -61,41 +64,45 @@ class Connection:
         """How the process of the server ended; empty while it runs, and where there is none."""
         return self._process.exit if self._process is not None else ""
 
-    async def call(self, tool: str, arguments: dict[str, Any], timeout_s: float) -> Reply:
-        """Call a tool; cancelling it tells the server.
-
-        Raises:
-            TimeoutError: the server did not answer; it was told that nobody waits any more.
-        """
+    async def call(self, tool: str, arguments: dict[str, Any]) -> Reply | None:
+        """Call a tool; cancelling it tells the server. None when the server certainly has not seen the call."""
         client = self._client
         if client is None:
             return Reply("error", f"The server {self._name} does not run now; nothing was done.")
         request = types.CallToolRequest(params=types.CallToolRequestParams(name=tool, arguments=arguments))
+        attempt = Attempt()
+        self._under_way += 1
         try:
-            async with asyncio.timeout(timeout_s):
+            with attempt.under_way():
                 result = await client.session.send_request(request, types.CallToolResult)
-        except TimeoutError:
-            raise
         except MCPError as error:
-            if error.code == types.CONNECTION_CLOSED:
-                self._look_again()
-                return Reply("error", f"The connection to the server {self._name} was lost during the call; {_UNKNOWN}.")
-            if self._reach.url is not None:
-                self._look_again()
-            said = error.message[:MAX_ERROR_CHARS]
-            if error.code in _NOT_RUN:
-                return Reply("error", f"The server {self._name} refused the call: {said}")
-            return Reply("error", f"The server {self._name} failed: {said}; {_UNKNOWN}.")
+            if attempt.reached is False:
+                self._ended("the server was not there any more, or had forgotten the session")
+                return None
+            return self._failed(error)
         except ValidationError:
             return Reply("error", f"The server {self._name} answered with something that is no result; {_UNKNOWN}.")
         except OSError:
             return Reply("error", f"The connection to the server {self._name} is broken; {_UNKNOWN}.")
         finally:
+            self._under_way -= 1
+            self._wake.set()
             if self._process is not None:
                 self._process.note()
         if result.is_error:
             return Reply("error", error_of(result))
         return Reply("result", value_of(result))
+
+    def _failed(self, error: MCPError) -> Reply:
+        if error.code == types.CONNECTION_CLOSED:
+            self._look_again()
+            return Reply("error", f"The connection to the server {self._name} was lost during the call; {_UNKNOWN}.")
+        if self._reach.url is not None:
+            self._look_again()
+        said = error.message[:MAX_ERROR_CHARS]
+        if error.code in _NOT_RUN:
+            return Reply("error", f"The server {self._name} refused the call: {said}")
+        return Reply("error", f"The server {self._name} failed: {said}; {_UNKNOWN}.")
 
     async def run(self) -> str:
         """Be connected; why it ended.
@@ -130,12 +137,13 @@ class Connection:
     async def _until_over(self, client: Client) -> str:
         while True:
             try:
-                async with asyncio.timeout(LOOK_S if self._reach.url is not None else None):
+                async with asyncio.timeout(self._reach.look_s if self._reach.url is not None else None):
                     await self._wake.wait()
             except TimeoutError:
                 self._look = True
             self._wake.clear()
             if self._over is not None:
+                await self._until_settled()
                 return self._over or "it closed the connection"
             if self._look:
                 self._look = False
@@ -143,6 +151,14 @@ class Connection:
                     tools, more = await self._list(client)
                 self._listed(tools, more)
                 await asyncio.sleep(LOOK_AGAIN_S)
+
+    async def _until_settled(self) -> None:
+        """What is under way on a connection that ends may come to an end by itself, which says more than its loss."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                while self._under_way:
+                    self._wake.clear()
+                    await self._wake.wait()
 
     async def _list(self, client: Client) -> tuple[tuple[Told, ...], bool]:
         """The tools, asked for page by page to the limit, and whether there are more."""
@@ -171,7 +187,8 @@ class Connection:
                             self._look_again()
                 except (MCPError, RuntimeError, TimeoutError) as error:
                     _log.debug("mcp_changes_not_told", server=self._name, reason=told(error))
-                await asyncio.sleep(LOOK_S)  # what changes meanwhile is seen when the tools are looked at again
+                self._look_again()  # it may be gone
+                await asyncio.sleep(self._reach.look_s)  # what changes meanwhile is seen when the tools are looked at again
 
         return self._nursery.start(listen(), name=f"functions:mcp:{self._name}:changes")
 
@@ -190,15 +207,15 @@ class Connection:
     def _transport(self) -> AbstractAsyncContextManager[Any]:
         reach = self._reach
         if reach.command is not None:
-            self._process = ServerProcess(self._name, line_bytes=reach.message_bytes, log_bytes=reach.log_bytes)
-            return over_stdio(self._process, reach.command, self._name, self._ended)
-        return over_http(
-            reach.url or "",
-            dict(reach.headers),
-            silence_s=reach.silence_s,
-            message_bytes=reach.message_bytes,
-            ended=self._ended,
-        )
+            self._process = ServerProcess(
+                self._name,
+                line_bytes=reach.message_bytes,
+                bytes_per_s=reach.bytes_per_s,
+                log_bytes=reach.log_bytes,
+                stop_s=reach.stop_s,
+            )
+            return over_stdio(self._process, reach.command, self._name, reach.messages_per_s, self._ended)
+        return over_http(reach, self._name, ended=self._ended, broken=self._look_again)
 
 
 def told(error: BaseException) -> str:

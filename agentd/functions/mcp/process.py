@@ -16,12 +16,12 @@ from typing import Final
 import structlog
 
 from agentd.functions.mcp import launch
-from agentd.functions.mcp.pace import BYTES_PER_S, Pace
+from agentd.functions.mcp.pace import Pace
 from agentd.functions.workers.output import Output
 from agentd.functions.workers.spawn import how_it_ended, passed_on
 
-GRACE_S: Final = 1.0
-"""After its input was closed, and again after SIGTERM (MCP, "Shutdown")."""
+KILLED_S: Final = 1.0
+"""What the kernel has to end a process after SIGKILL."""
 
 _DRAIN_S: Final = 0.2
 
@@ -52,14 +52,17 @@ class ServerProcess:
     Args:
         name: for the log.
         line_bytes: longest message; a longer one ends the server.
+        bytes_per_s: how fast its output is read.
         log_bytes: what is kept of its standard error at a time.
+        stop_s: what it has to end after its input was closed, and again after SIGTERM (MCP, "Shutdown").
 
     Attributes:
         exit: how it ended, if it did so by itself.
     """
 
-    def __init__(self, name: str, *, line_bytes: int, log_bytes: int) -> None:
+    def __init__(self, name: str, *, line_bytes: int, bytes_per_s: int, log_bytes: int, stop_s: float) -> None:
         self._name = name
+        self._stop_s = stop_s
         self._line_bytes = line_bytes
         self._log_bytes = log_bytes
         self._loop = asyncio.get_running_loop()
@@ -70,7 +73,7 @@ class ServerProcess:
         self._writer: asyncio.StreamWriter | None = None
         self._receiving: asyncio.BaseTransport | None = None
         self._sending = asyncio.Lock()
-        self._pace = Pace(BYTES_PER_S)
+        self._pace = Pace(bytes_per_s)
         self._gone = asyncio.Event()
         self._stopping = False
         self.exit = ""
@@ -163,9 +166,9 @@ class ServerProcess:
             if self._writer is not None:
                 self._writer.close()
             for number in (signal.SIGTERM, signal.SIGKILL):
-                await self._until_gone(GRACE_S)
+                await self._until_gone(self._stop_s)
                 self._kill(number)
-            await self._until_gone(GRACE_S)
+            await self._until_gone(KILLED_S)
         finally:
             self._kill()
             if self._receiving is not None:

@@ -5,6 +5,7 @@ what they are. Between two loads a tool that becomes another one under its old n
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ from agentd.config.functions import McpTable, ToolTable
 from agentd.functions.call import InvalidArguments
 from agentd.functions.mcp.process import Command
 from agentd.functions.mcp.reach import Access, Reach
-from agentd.functions.mcp.server import Server
+from agentd.functions.mcp.server import NotReached, Server
 from agentd.functions.mcp.tools import Tool, as_function, fingerprint, selected
 from agentd.functions.provider import Admitted, Loading, Serve
 from agentd.functions.registry import FunctionSpec, LoadProblem
@@ -102,27 +103,50 @@ class McpFunctions:
         return arguments if found is None else found[1].reader.read(arguments, defaults=False)
 
     async def run(self, call: Admitted, serve: Serve) -> Reply:
-        """Call the tool."""
-        found = self._tools.get(call.spec.name)
-        if found is None:
-            return Reply("error", f"{call.spec.name} is gone: its server does not run now. Nothing was done.")
+        """Call the tool; once more after a new connection when the server certainly has not seen the call."""
+        found = self._found(call.spec)
+        if isinstance(found, Reply):
+            return found
         server, tool = found
-        if tool.spec != call.spec:
-            # What was judged, and perhaps confirmed, is not what would be run.
-            return Reply("error", f"{call.spec.name} has become another function meanwhile. Nothing was done.")
         try:
             tool.reader.read(call.arguments, defaults=False)
         except InvalidArguments as fault:
             return Reply("invalid", str(fault))
         self._running += 1
         try:
-            reply = await server.call(tool.name, call.arguments, call.spec.timeout_s)
+            async with asyncio.timeout(call.spec.timeout_s):
+                reply = await self._call(server, tool, call)
             secrets = self._configured[server.name].secrets
             return delivered(reply, secrets, limit_bytes=self._loading.limits.function_result_bytes)
         finally:
             self._running -= 1
             if self._retired and not self._running:
                 self._let_go()
+
+    def _found(self, spec: FunctionSpec) -> tuple[Server, Tool] | Reply:
+        found = self._tools.get(spec.name)
+        if found is None:
+            return Reply("error", f"{spec.name} is gone: its server does not run now. Nothing was done.")
+        if found[1].spec != spec:
+            # What was judged, and perhaps confirmed, is not what would be run.
+            return Reply("error", f"{spec.name} has become another function meanwhile. Nothing was done.")
+        return found
+
+    async def _call(self, server: Server, tool: Tool, call: Admitted) -> Reply:
+        try:
+            return await server.call(tool.name, call.arguments)
+        except NotReached as lost:
+            _log.info("mcp_call_not_reached", server=server.name, function=call.spec.name, call_id=call.request.call_id)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(call.spec.timeout_s / 2):
+                    await lost.tried_again()
+        found = self._found(call.spec)
+        if isinstance(found, Reply):
+            return found
+        try:
+            return await server.call(found[1].name, call.arguments)
+        except NotReached:
+            return Reply("error", f"The server {server.name} cannot be reached. Nothing was done.")
 
     def retire(self) -> None:
         """Calls under way may end; servers that nobody took over are stopped then."""
@@ -177,7 +201,7 @@ class McpFunctions:
                 _log.warning("mcp_tool_changed", server=server.name, tool=told.name[:80])
             changed = told.name in configured.changed
             try:
-                tool = as_function(server.name, table, told, changed=changed)
+                tool = as_function(server.name, table, told, self._loading.limits, changed=changed)
             except SchemaFault as fault:
                 faults.append(f"the tool {told.name[:80]!r} is left out: {fault}")
                 continue
@@ -206,8 +230,14 @@ def _reach(table: McpTable, access: Access, limits: LimitSettings) -> Reach:
         url=table.url,
         headers=access.headers,
         start_timeout_s=table.start_timeout_s,
+        connect_s=limits.function_connect_s,
         silence_s=max(longest_s, table.start_timeout_s) + 5,
+        look_s=limits.mcp_look_s,
+        stop_s=table.stop_timeout_s,
+        retry_s=limits.mcp_retry_s,
         message_bytes=limits.function_answer_bytes,
+        messages_per_s=limits.mcp_messages_per_s,
+        bytes_per_s=limits.mcp_bytes_per_s,
         log_bytes=limits.function_log_bytes,
         tools=limits.mcp_tools,
     )

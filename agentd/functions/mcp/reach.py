@@ -14,7 +14,12 @@ class Reach:
         command: what the daemon starts, or None.
         url, headers: where it runs otherwise.
         message_bytes: longest message it may send.
+        messages_per_s, bytes_per_s: how fast it is read.
+        connect_s: seconds to reach the other end over HTTP.
         silence_s: seconds that a stream over HTTP may say nothing.
+        look_s: its tools are listed again so often over HTTP, where nothing else may tell that it is gone.
+        stop_s: what a process has to end, twice.
+        retry_s: longest wait between two tries to connect.
         tools: most that are read of its list.
     """
 
@@ -22,8 +27,14 @@ class Reach:
     url: str | None
     headers: tuple[tuple[str, str], ...]
     start_timeout_s: float
+    connect_s: float
     silence_s: float
+    look_s: float
+    stop_s: float
+    retry_s: float
     message_bytes: int
+    messages_per_s: int
+    bytes_per_s: int
     log_bytes: int
     tools: int
 

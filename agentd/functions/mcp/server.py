@@ -1,7 +1,8 @@
 """One MCP server: connected, and connected again when it was lost.
 
 It may be missing when the daemon starts and may die at any time: connecting is tried again and again, with longer and longer
-waits, and a call under way when the connection is lost is settled as an error whose effect is unknown. Nothing is sent twice.
+waits, and a call under way when the connection is lost is settled as an error whose effect is unknown. Nothing that a server
+may have seen is sent twice.
 """
 
 import asyncio
@@ -20,14 +21,29 @@ if TYPE_CHECKING:
     from agentd.functions.mcp.connection import Connection
 
 FIRST_WAIT_S: Final = 0.2
-LONGEST_WAIT_S: Final = 30.0
-"""Between two tries to connect."""
+"""Between two tries to connect; doubled each time."""
 STEADY_S: Final = 10.0
 """A connection that lasted so long was a good one: after it the waits are short again."""
 
 State = Literal["starting", "up", "down"]
 
 _log = structlog.get_logger("agentd.functions")
+
+
+class NotReached(Exception):
+    """The server certainly has not seen the call: it was not connected to, or it knew nothing of the connection.
+
+    Args:
+        tried: set once another connection is up, or could not be made.
+    """
+
+    def __init__(self, tried: asyncio.Event) -> None:
+        super().__init__("the server was not reached")
+        self._tried = tried
+
+    async def tried_again(self) -> None:
+        """Wait for the first try to connect again, however it ends."""
+        await self._tried.wait()
 
 
 class Server:
@@ -54,6 +70,8 @@ class Server:
         self.owners: set[Callable[[], None]] = set()
         self._nursery = nursery
         self._connection: Connection | None = None
+        self._resolved = asyncio.Event()
+        self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -65,16 +83,21 @@ class Server:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
+            self._tried.set()
 
-    async def call(self, tool: str, arguments: dict[str, Any], timeout_s: float) -> Reply:
+    async def call(self, tool: str, arguments: dict[str, Any]) -> Reply:
         """Call a tool; cancelling it tells the server.
 
         Raises:
-            TimeoutError: the server did not answer; it was told that nobody waits any more.
+            NotReached: nothing was done; a new connection is on its way.
         """
         if self._connection is None or self.state != "up":
             return Reply("error", f"The server {self.name} does not run now; nothing was done.")
-        return await self._connection.call(tool, arguments, timeout_s)
+        tried = self._tried
+        reply = await self._connection.call(tool, arguments)
+        if reply is None:
+            raise NotReached(tried)
+        return reply
 
     async def _supervise(self) -> None:
         """Connect, and connect again."""
@@ -85,23 +108,29 @@ class Server:
             began = loop.time()
             connection = module.Connection(self.name, self.reach, legacy=legacy, listed=self._listed, nursery=self._nursery)
             self._connection = connection
+            self._resolved, self._tried = self._tried, asyncio.Event()
             try:
                 reason = await connection.run()
             except Exception as error:  # noqa: BLE001 - the supervisor's guard: whatever a stranger's server brings about
                 reason = module.told(error)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError  # the package's task groups lose it when a server breaks in the same moment
             # Some servers end at a question they do not know: the other way of beginning is tried next.
             legacy = legacy if self.state == "up" else not legacy
             self.tools, self.more, self.state, self.reason = (), False, "down", connection.exit or reason
             wait_s = FIRST_WAIT_S if loop.time() - began >= STEADY_S else wait_s
             _log.warning("mcp_server_down", server=self.name, reason=self.reason, retry_s=wait_s)
             self._changed()
+            self._resolved.set()
             await asyncio.sleep(wait_s)
-            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+            wait_s = min(wait_s * 2, self.reach.retry_s)
 
     def _listed(self, tools: tuple[Told, ...], more: bool) -> None:  # noqa: FBT001 - a callback
         if (self.tools, self.more, self.state) != (tools, more, "up"):
             self.tools, self.more, self.state, self.reason = tools, more, "up", ""
             self._changed()
+        self._resolved.set()
 
     def _changed(self) -> None:
         for owner in tuple(self.owners):

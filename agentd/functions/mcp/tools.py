@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 
+from agentd.config import LimitSettings
 from agentd.config.functions import FUNCTION_NAME, McpTable, OptionTable, Tier, ToolTable
 from agentd.functions.mcp.reach import Told
 from agentd.functions.registry import FunctionSpec
@@ -15,10 +16,8 @@ from agentd.functions.remote.arguments import Arguments
 from agentd.functions.remote.declared import options_of, place_of
 from agentd.functions.remote.references import SchemaFault
 
-DESCRIPTION_CHARS: Final = 1_000
 INNER_CHARS: Final = 300
 """Of a text inside a schema: descriptions of arguments."""
-SCHEMA_BYTES: Final = 16_384
 NAME_CHARS: Final = 48
 
 _TEXTS: Final = frozenset({"description", "title", "$comment"})
@@ -49,7 +48,7 @@ def selected(table: McpTable) -> Mapping[str, Tier | ToolTable] | None:
     return table.tools
 
 
-def as_function(server: str, table: McpTable, told: Told, *, changed: bool) -> Tool:
+def as_function(server: str, table: McpTable, told: Told, limits: LimitSettings, *, changed: bool) -> Tool:
     """The function that a tool becomes.
 
     Args:
@@ -58,8 +57,8 @@ def as_function(server: str, table: McpTable, told: Told, *, changed: bool) -> T
     Raises:
         SchemaFault: its arguments cannot be described.
     """
-    if len(orjson.dumps(told.input_schema, default=str)) > SCHEMA_BYTES:
-        raise SchemaFault(f"its schema has more than {SCHEMA_BYTES} bytes")
+    if len(orjson.dumps(told.input_schema, default=str)) > limits.mcp_schema_bytes:
+        raise SchemaFault(f"its schema has more than {limits.mcp_schema_bytes} bytes (limits.mcp_schema_bytes)")
     reader = Arguments(_shortened(told.input_schema))
     mine = (selected(table) or {}).get(told.name, "high")
     own = mine if isinstance(mine, ToolTable) else ToolTable(tier=mine)
@@ -68,7 +67,7 @@ def as_function(server: str, table: McpTable, told: Told, *, changed: bool) -> T
     effective = OptionTable(**options)
     spec = FunctionSpec(
         name=fit(table.prefix + told.name),
-        description=clean(told.description or told.title or told.name, DESCRIPTION_CHARS),
+        description=clean(told.description or told.title or told.name, limits.mcp_description_chars),
         parameters=reader.parameters,
         tier="high" if changed else own.tier,
         timeout_s=effective.timeout_s,

@@ -31,7 +31,6 @@ from agentd.functions.remote.places import UrlTemplate, as_text
 from agentd.functions.workers.wire import Reply
 from agentd.supervise import Nursery
 
-CONNECT_S: Final = 5.0
 CONNECTIONS: Final = 32
 """Most at once, over all functions of the kind."""
 
@@ -89,8 +88,8 @@ class HttpFunctions:
         self._nursery = nursery
         self._running: set[asyncio.Task[Any]] = set()
         self._retired = False
-        self._looks = _session(once=False) if specs else None
-        self._acts = _session(once=True) if specs else None
+        self._looks = _session(limits.function_connect_s, once=False) if specs else None
+        self._acts = _session(limits.function_connect_s, once=True) if specs else None
 
     @property
     def busy(self) -> bool:
@@ -239,10 +238,10 @@ def _with_default(reader: Arguments) -> set[str]:
     return {name for name, schema in reader.parameters["properties"].items() if isinstance(schema, dict) and "default" in schema}
 
 
-def _session(*, once: bool) -> aiohttp.ClientSession:
+def _session(connect_s: float, *, once: bool) -> aiohttp.ClientSession:
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=CONNECTIONS, force_close=once),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_s),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,

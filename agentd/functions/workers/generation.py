@@ -136,11 +136,7 @@ async def load_folder(loading: Loading) -> Generation:
     fleet = Fleet(
         size=limits.function_calls,
         worker_calls=limits.function_worker_calls,
-        confinement=Confinement(
-            memory_bytes=limits.function_memory_bytes,
-            result_bytes=limits.function_result_bytes,
-            log_bytes=limits.function_log_bytes,
-        ),
+        confinement=Confinement.of(limits),
         config=tables,
         nursery=loading.nursery,
         ended=loading.worker_ended,

@@ -6,10 +6,6 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-LINES: Final = 100
-"""Of one call; more are counted."""
-CHARS: Final = 2000
-"""Of one line."""
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 
 
@@ -18,11 +14,15 @@ class CallLogHandler(logging.Handler):
 
     Args:
         send: sends a message; called on the loop.
+        lines: of one call; more are counted.
+        chars: of one line.
     """
 
-    def __init__(self, send: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, send: Callable[[dict[str, Any]], None], *, lines: int, chars: int) -> None:
         super().__init__(logging.INFO)
         self._send = send
+        self._lines = lines
+        self._chars = chars
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._call_id = ""
@@ -32,7 +32,7 @@ class CallLogHandler(logging.Handler):
     def begin(self, call_id: str) -> None:
         """A call starts: what comes now is its own."""
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
-        self._call_id, self._left, self.dropped = call_id, LINES, 0
+        self._call_id, self._left, self.dropped = call_id, self._lines, 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one record, or count it."""
@@ -50,7 +50,7 @@ class CallLogHandler(logging.Handler):
         line = {
             "log": self._call_id,
             "level": level if level in LEVELS else "info",
-            "text": text[:CHARS].encode("utf-8", "replace").decode(),
+            "text": text[: self._chars].encode("utf-8", "replace").decode(),
         }
         if threading.get_ident() == self._thread:
             self._send(line)  # before the end of the call, which may be told next

@@ -16,6 +16,7 @@ from typing import Any, Final
 import orjson
 import structlog
 
+from agentd.config import LimitSettings
 from agentd.functions.workers.files import HandlerFile
 from agentd.functions.workers.output import Output
 from agentd.functions.workers.pipe import Pipe
@@ -47,6 +48,19 @@ class Confinement:
     memory_bytes: int
     result_bytes: int
     log_bytes: int
+    log_lines: int
+    log_line_chars: int
+
+    @classmethod
+    def of(cls, limits: LimitSettings) -> "Confinement":
+        """As the configuration has it."""
+        return cls(
+            memory_bytes=limits.function_memory_bytes,
+            result_bytes=limits.function_result_bytes,
+            log_bytes=limits.function_log_bytes,
+            log_lines=limits.function_log_lines,
+            log_line_chars=limits.function_log_line_chars,
+        )
 
 
 class WorkerProcess:
@@ -86,6 +100,7 @@ class WorkerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd = -1
         self._output: Output | None = None
+        self._confinement: Confinement | None = None
 
     @property
     def pid(self) -> int:
@@ -102,6 +117,7 @@ class WorkerProcess:
         Raises:
             WorkerGone: it did not get that far; nothing is left of it.
         """
+        self._confinement = confinement
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -114,6 +130,8 @@ class WorkerProcess:
                 "config": config,
                 "memory_bytes": confinement.memory_bytes,
                 "result_bytes": confinement.result_bytes,
+                "log_lines": confinement.log_lines,
+                "log_line_chars": confinement.log_line_chars,
                 "load_s": LOAD_S,
                 "describe": describe,
             }
@@ -157,10 +175,17 @@ class WorkerProcess:
             TimeoutError: the limit passed; see ``stand_down``.
             WorkerGone: the process ended.
         """
-        if self._running is not None or self.exit is not None or self._output is None:
+        if self._running is not None or self.exit is not None or self._output is None or self._confinement is None:
             raise WorkerGone(self.exit or "it is busy")
         self._running = running = Running(
-            call, limit_s=limit_s, serve=serve, send=self._pipe.send, nursery=self._nursery, file=self.file.path.name
+            call,
+            limit_s=limit_s,
+            serve=serve,
+            send=self._pipe.send,
+            nursery=self._nursery,
+            file=self.file.path.name,
+            log_lines=self._confinement.log_lines,
+            log_line_chars=self._confinement.log_line_chars,
         )
         self.calls += 1
         self._output.begin(**running.facts)

@@ -29,6 +29,7 @@ class Running:
         limit_s: seconds of the handler's own time; its requests to the daemon do not count.
         serve: runs the requests the handler makes meanwhile.
         send: sends a message to the worker; False when it is too long.
+        log_lines, log_line_chars: most that it may write to the log.
 
     Attributes:
         done: for the caller; holds an exception as a value, because nobody may be left to fetch it.
@@ -44,6 +45,8 @@ class Running:
         send: Callable[[Mapping[str, Any]], bool],
         nursery: Nursery,
         file: str,
+        log_lines: int,
+        log_line_chars: int,
     ) -> None:
         self.id: str = call["id"]
         self.facts: dict[str, str | None] = {
@@ -51,7 +54,7 @@ class Running:
             "call_id": call["id"],
             "session_id": call["session_id"],
         }
-        self.log = CallLog(**self.facts)
+        self.log = CallLog(log_lines, log_line_chars, **self.facts)
         self.done: asyncio.Future[Reply | Exception] = asyncio.get_running_loop().create_future()
         self.over = asyncio.Event()
         self._deadline = Deadline(limit_s, lambda: self.settle(TimeoutError()))

@@ -71,7 +71,9 @@ class _Running:
 class Worker:
     """Runs calls, one at a time, for as long as the daemon is there."""
 
-    def __init__(self, handlers: dict[str, Handler], *, config: dict[str, Any], result_bytes: int) -> None:
+    def __init__(
+        self, handlers: dict[str, Handler], *, config: dict[str, Any], result_bytes: int, log_lines: int, log_line_chars: int
+    ) -> None:
         self._handlers = handlers
         self._config = config
         self._result_bytes = result_bytes
@@ -80,7 +82,7 @@ class Worker:
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._running = _Running("")
-        self._log = CallLogHandler(self._send)
+        self._log = CallLogHandler(self._send, lines=log_lines, chars=log_line_chars)
 
     async def serve(self, channel: socket.socket) -> None:
         """Work until the daemon closes its end."""
@@ -274,7 +276,13 @@ def main() -> None:
     if loaded.faults or loaded.missing:
         return
     own = os.getpid()
-    worker = Worker(loaded.handlers, config=order["config"], result_bytes=order["result_bytes"])
+    worker = Worker(
+        loaded.handlers,
+        config=order["config"],
+        result_bytes=order["result_bytes"],
+        log_lines=order["log_lines"],
+        log_line_chars=order["log_line_chars"],
+    )
     uvloop.run(worker.serve(channel))
     # Threads and children of a handler may still run; they must not outlive a daemon that has let go.
     if os.getpid() == own:

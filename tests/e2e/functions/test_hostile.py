@@ -412,6 +412,26 @@ async def test_a_flood_of_log_lines_is_cut_and_counted(hostile: Bench) -> None:
     assert [line["lines"] for line in lines if line["event"] == "function_log_dropped"] == [19_900]
 
 
+async def test_how_many_lines_and_how_long_is_the_operators_to_say(bench: Bench) -> None:
+    bench.limits = {"function_log_lines": 3, "function_log_line_chars": 5}
+    bench.write(
+        "talks.py",
+        """
+        @function(tier="read")
+        async def talks(ctx: CallContext) -> str:
+            "Talk."
+            for n in range(5):
+                ctx.log.info("line %d is long", n)
+            return "said"
+        """,
+    )
+    await bench.start()
+    with capture_logs() as lines:
+        assert (await bench.call("talks")).content == "said"
+    assert [line["message"] for line in lines if line["event"] == "function_log"] == ["line "] * 3
+    assert [line["lines"] for line in lines if line["event"] == "function_log_dropped"] == [2]
+
+
 async def test_thousands_of_requests_are_served_and_harm_no_neighbour(hostile: Bench) -> None:
     async with asyncio.TaskGroup() as group:
         chatter = group.create_task(hostile.call("chatters"))

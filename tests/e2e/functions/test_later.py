@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from agentd.config import LimitSettings
 from agentd.errors import InjectionRefused
-from agentd.functions.later import LATE_S
 from tests.support.handlers import Bench, eventually, within
 
 pytestmark = pytest.mark.e2e
@@ -79,12 +79,34 @@ async def test_a_timer_that_rings_while_the_user_speaks_rings_afterwards(bench: 
     assert bench.session.did == [("say", "Ding.", "queue")]
 
 
-async def test_a_session_cannot_plan_without_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentd.functions.later.PER_SESSION", 2)
+async def test_a_session_cannot_plan_without_end(bench: Bench) -> None:
+    bench.limits = {"plans_per_session": 2}
     bench.write("later.py", LATER)
     await bench.start()
     outcomes = [(await bench.call("plan", seconds=50, say="x")).outcome for _ in range(3)]
     assert outcomes == ["ok", "ok", "error"]
+
+
+async def test_nothing_is_planned_farther_ahead_than_the_limit_says(bench: Bench) -> None:
+    bench.limits = {"plan_ahead_s": 60}
+    bench.write("later.py", LATER)
+    await bench.start()
+    assert (await bench.call("plan", seconds=60, say="x")).outcome == "ok"
+    refused = await bench.call("plan", seconds=61, say="x")
+    assert (refused.outcome, "61 is not between 0 and 60 seconds" in refused.content) == ("error", True), refused
+
+
+async def test_what_is_planned_stays_so_when_the_limits_are_lowered(bench: Bench) -> None:
+    bench.write("later.py", LATER)
+    await bench.start()
+    for label in ("a", "b", "c"):
+        await bench.call("plan", seconds=100, say="x", label=label)
+    bench.limits = {"plans": 1, "plans_per_session": 1, "plan_ahead_s": 10}
+    await restarted(bench)
+    assert (await bench.call("planned")).result == ["a in 100", "b in 100", "c in 100"]
+    lowered = LimitSettings(plans=8, plans_per_session=4)
+    await bench.functions.reload(limits=lowered)
+    assert [(await bench.call("plan", seconds=50, say="x")).outcome for _ in range(2)] == ["ok", "error"]
 
 
 async def test_what_is_planned_outlives_the_daemon(bench: Bench) -> None:
@@ -141,12 +163,14 @@ async def test_what_is_due_while_its_session_is_gone_waits_for_the_next_one(benc
     assert bench.session.did == [("say", "Ding.", "queue")]
 
 
-async def test_what_is_more_than_a_day_late_is_dropped_and_logged(bench: Bench) -> None:
+@pytest.mark.parametrize(("limits", "late_s"), [({}, 86_400), ({"plan_late_s": 50}, 50)])
+async def test_what_is_more_than_a_day_late_is_dropped_and_logged(bench: Bench, limits: dict[str, float], late_s: float) -> None:
+    bench.limits = limits
     bench.write("later.py", LATER)
     await bench.start()
     await bench.call("plan", seconds=100, say="Ding.")
     with capture_logs() as logs:
-        await restarted(bench, later_s=LATE_S + 200)
+        await restarted(bench, later_s=late_s + 200)
         await eventually(lambda: not bench.functions._laters._plans, "it is forgotten")
     assert [line["reason"] for line in logs if line["event"] == "later_dropped"] == ["too late"]
     assert bench.session.did == []
@@ -240,8 +264,8 @@ async def test_what_was_being_said_when_the_daemon_died_is_said_again(bench: Ben
     assert bench.session.did == [("say", "Ding.", "queue")]
 
 
-async def test_what_waits_for_a_session_gives_way_when_there_is_no_room(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentd.functions.later.IN_ALL", 2)
+async def test_what_waits_for_a_session_gives_way_when_there_is_no_room(bench: Bench) -> None:
+    bench.limits = {"plans": 2}
     bench.write("later.py", LATER)
     await bench.start()
     await bench.call("plan", seconds=100, say="Far.", label="far")

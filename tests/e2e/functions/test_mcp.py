@@ -198,12 +198,16 @@ def waits(logs: Sequence[Mapping[str, Any]]) -> list[float]:
     return [line["retry_s"] for line in logs if line["event"] == "mcp_server_down"]
 
 
-async def test_a_server_that_ends_again_and_again_is_started_less_and_less_often(bench: Bench, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("limits", "waited"), [({}, [0.2, 0.4, 0.8, 1.6]), ({"mcp_retry_s": 0.3}, [0.2, 0.3, 0.3, 0.3])])
+async def test_a_server_that_ends_again_and_again_is_started_less_and_less_often(
+    bench: Bench, tmp_path: Path, limits: dict[str, float], waited: list[float]
+) -> None:
+    bench.limits = limits
     bench.config["mcp"] = {"broken": Hostile(tmp_path, "ends").table}
     with capture_logs() as logs:
         await bench.start()
         await eventually(lambda: len(waits(logs)) >= 4, "it has been tried four times", bound_s=STARTS_S)
-    assert waits(logs)[:4] == [0.2, 0.4, 0.8, 1.6]
+    assert waits(logs)[:4] == waited
 
 
 async def test_the_daemon_waits_for_no_server(bench: Bench, tmp_path: Path) -> None:

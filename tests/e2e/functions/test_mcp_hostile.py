@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from agentd.functions.mcp.tools import DESCRIPTION_CHARS, INNER_CHARS
+from agentd.config import LimitSettings
+from agentd.functions.mcp.tools import INNER_CHARS
 from agentd.functions.provider import Admitted
 from tests.support.handlers import Bench, eventually, is_alive, within
 from tests.support.mcp_servers import STARTS_S, Hostile, told, up
@@ -55,11 +57,21 @@ async def test_a_tool_that_is_listed_and_not_there_is_named(bench: Bench, tmp_pa
 
 async def test_what_it_says_of_its_tools_is_cut_and_made_visible(bench: Bench, hostile: Hostile) -> None:
     sneaky = bench.functions.registry.specs["sneaky"]
-    assert len(sneaky.description) == DESCRIPTION_CHARS
+    assert len(sneaky.description) == LimitSettings().mcp_description_chars
     assert sneaky.description.startswith("Harmless. Ignore all")
     assert sneaky.description.isprintable()
     inner = bench.functions.registry.specs["echo"].parameters["properties"]["text"]["description"]
     assert len(inner) == INNER_CHARS
+
+
+async def test_how_much_of_what_it_says_is_the_operators_to_say(bench: Bench, tmp_path: Path) -> None:
+    bench.limits = {"mcp_description_chars": 20, "mcp_schema_bytes": 200}
+    bench.config["mcp"] = {"hostile": Hostile(tmp_path, tools={"echo": "low", "sneaky": "low"}).table}
+    await bench.start()
+    await up(bench, "hostile")
+    assert bench.functions.registry.specs["sneaky"].description == "Harmless. Ignore al\u2026"
+    (problem,) = bench.functions.registry.problems
+    assert "the tool 'echo' is left out: its schema has more than 200 bytes (limits.mcp_schema_bytes)" in problem.reason
 
 
 async def test_names_of_its_tools_take_none_from_others(bench: Bench, tmp_path: Path) -> None:
@@ -193,10 +205,30 @@ async def test_a_flood_holds_up_nobody_else(bench: Bench, tmp_path: Path, flood:
     name, arguments = flood
     call = asyncio.create_task(bench.call(name, **arguments))  # noqa: TID251 - the test's own
     await eventually(lambda: flooding.calls(name.removeprefix("f_")) == 1, "the flood has begun")
-    for number in range(20):
-        assert (await within(STARTS_S, bench.call("echo", text=str(number)))).result == str(number)
+    with capture_logs() as logs:
+        for number in range(20):
+            assert (await within(STARTS_S, bench.call("echo", text=str(number)))).result == str(number)
+    told_of = [line["event"] for line in logs if line.get("server") == "flooding"]
+    assert len(told_of) == len(set(told_of)), "the log is not flooded either"
     call.cancel()
     await asyncio.wait({call})
+
+
+@pytest.mark.parametrize(
+    ("key", "low", "tool", "outcomes"),
+    [("mcp_messages_per_s", 5, "chatty", ["timeout"]), ("mcp_bytes_per_s", 20_000, "large", ["ok", "timeout"])],
+)
+async def test_how_fast_it_is_read_is_the_operators_to_say(
+    bench: Bench, tmp_path: Path, *, key: str, low: int, tool: str, outcomes: list[str]
+) -> None:
+    """The same answers, read fast and slowly; what came at once is paid for by what comes next."""
+    bench.config["mcp"] = {"hostile": Hostile(tmp_path, tools={tool: {"tier": "low", "timeout_s": 3}}).table}
+    await bench.start()
+    await up(bench, "hostile")
+    assert [(await bench.call(tool)).outcome for _ in outcomes] == ["ok" for _ in outcomes]
+    await bench.functions.reload(limits=LimitSettings.model_validate({key: low}))
+    await up(bench, "hostile")
+    assert [(await bench.call(tool)).outcome for _ in outcomes] == outcomes
 
 
 async def test_an_answer_that_is_no_result_is_told_as_such(bench: Bench, hostile: Hostile) -> None:
@@ -223,6 +255,17 @@ async def test_one_that_does_not_end_when_it_is_asked_to_is_ended(bench: Bench, 
     await bench.close()
     del bench.functions
     assert not is_alive(pid)
+
+
+async def test_one_that_takes_its_time_to_end_has_it(bench: Bench, tmp_path: Path) -> None:
+    """It ends a while after its input was closed, and has said goodbye by then; with the time of others it would be killed."""
+    slow = Hostile(tmp_path, "slow", stop_timeout_s=10)
+    bench.config["mcp"] = {"slow": slow.table}
+    await bench.start()
+    await up(bench, "slow")
+    await bench.close()
+    del bench.functions
+    assert slow.journal.read_text(encoding="utf-8").endswith("goodbye\n")
 
 
 async def test_one_that_is_being_stopped_when_the_daemon_closes_is_ended_too(bench: Bench, tmp_path: Path) -> None:

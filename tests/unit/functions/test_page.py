@@ -68,11 +68,18 @@ def test_everything_that_the_fixtures_offer_is_told() -> None:
         ("function_result_bytes", "| 16 KiB each |"),
         ("function_memory_bytes", "| 512 MiB |"),
         ("function_log_bytes", "| 8 KiB |"),
+        ("function_log_lines", "| 100, 2000 |"),
+        ("function_log_line_chars", "| 100, 2000 |"),
+        ("mcp_schema_bytes", "| 16 KiB; 1000 characters |"),
+        ("mcp_description_chars", "| 16 KiB; 1000 characters |"),
+        ("function_connect_s", "| 5 s |"),
+        ("plans_per_session", "| 64, 2048 |"),
+        ("plans", "| 64, 2048 |"),
     ],
 )
 def test_limits_are_what_the_page_says(key: str, told: str) -> None:
     (line,) = (line for line in section("Limits").splitlines() if f"`{key}`" in line)
     assert told in line
     value = getattr(LimitSettings(), key)
-    shown = {f"{value}", f"{value / KIB:g} KiB", f"{value / KIB**2:g} MiB"}
+    shown = {f"{value:g}", f"{value / KIB:g} KiB", f"{value / KIB**2:g} MiB"}
     assert any(text in told for text in shown)

@@ -62,7 +62,10 @@ def test_what_is_declared_and_what_is_a_handlers_stand_side_by_side(tmp_path: Pa
         ('[functions.http]\nurl = "http://h"', "/functions/http/url: it must be a table"),
         (MCP + 'tools = "all"', "/functions/mcp/files: set command (the daemon starts the server) or url"),
         (MCP + 'tools = "all"\ncommand = "x"\nurl = "http://h/mcp"', "/functions/mcp/files: set command"),
-        (MCP + 'tools = "all"\nurl = "http://h/mcp"\nargs = ["x"]', "/functions/mcp/files: args, env, pass_env and cwd"),
+        (
+            MCP + 'tools = "all"\nurl = "http://h/mcp"\nargs = ["x"]',
+            "/functions/mcp/files: args, env, pass_env, cwd and",
+        ),
         (MCP + 'tools = "all"\ncommand = "x"\nheaders = { A = "x" }', "/functions/mcp/files: headers belong to"),
         (MCP + 'tools = "all"\nurl = "http://h/mcp?key=x"', "/functions/mcp/files/url: it is an http or https URL without"),
         (MCP + 'command = "x"', "/functions/mcp/files/tools: it is required"),

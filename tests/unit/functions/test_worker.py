@@ -78,7 +78,8 @@ async def daemon(load_source: Load, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     assert not faults
     ours, theirs = socket.socketpair()
     nursery = Nursery()
-    serving = nursery.start(Worker(handlers, config={}, result_bytes=1000).serve(theirs), name="serve")
+    worker = Worker(handlers, config={}, result_bytes=1000, log_lines=10, log_line_chars=100)
+    serving = nursery.start(worker.serve(theirs), name="serve")
     reader, writer = await asyncio.open_unix_connection(sock=ours)
     yield Daemon(reader, writer)
     writer.close()
