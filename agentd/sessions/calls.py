@@ -61,6 +61,7 @@ class _Open:
     Attributes:
         place: where its answer goes.
         by_client: done when the client has answered; None for a call that the daemon runs.
+        known: the same call before the turn was asked anew, whose outcome is the answer.
     """
 
     link: Link
@@ -68,6 +69,7 @@ class _Open:
     record: CallRecord
     place: AnswerPlace
     by_client: asyncio.Future[None] | None = None
+    known: CallRecord | None = None
     task: asyncio.Task[None] | None = None
 
 
@@ -90,6 +92,7 @@ class Calls:
         self._awaited: dict[tuple[int, str], _Open] = {}
         self._unawaited: set[_Open] = set()
         self._answers: dict[bytes, CallRecord] = {}
+        self._closed = False
 
     def is_open(self, link: Link, call_id: str) -> bool:
         """True while a call of that id is under way on that connection; another connection may use the id anew."""
@@ -101,7 +104,7 @@ class Calls:
 
     def start(self, link: Link, call: FunctionCall, record: CallRecord, place: AnswerPlace) -> None:
         """Run ``call`` here and answer it to ``link``."""
-        opened = _Open(link, call, record, place)
+        opened = _Open(link, call, record, place, known=self._answers.get(_key(call.name, record.arguments)))
         self._spawn(opened, self._run(opened))
 
     def delegate(self, link: Link, call: FunctionCall, record: CallRecord, place: AnswerPlace) -> None:
@@ -136,7 +139,8 @@ class Calls:
             self._leave(opened)
 
     def close(self) -> None:
-        """Cancel everything that runs."""
+        """Cancel everything that runs; what is asked for from now on is settled as cancelled."""
+        self._closed = True
         for opened in (*self._awaited.values(), *self._unawaited):
             if opened.task is not None:
                 opened.task.cancel()
@@ -181,14 +185,14 @@ class Calls:
         opened.record.awaited = False
         runs = None if opened.by_client is not None else self._functions.at_work(self.caller.run_id, opened.call.id)
         if opened.task is not None and (runs is None or runs.cancel_on_barge_in):
+            opened.record.withdrawn = runs is None and opened.by_client is None and opened.known is None
             opened.task.cancel()
         elif opened.task is not None:
             self._unawaited.add(opened)
         opened.place.close()
 
     async def _run(self, opened: _Open) -> None:
-        call, record, caller = opened.call, opened.record, self.caller
-        known = self._answers.get(_key(call.name, record.arguments))
+        call, record, caller, known = opened.call, opened.record, self.caller, opened.known
         if known is not None:
             await self._settled(known)
             outcome, content = known.outcome or "ok", known.result or "interrupted; outcome unknown"
@@ -240,6 +244,11 @@ class Calls:
     def _spawn(self, opened: _Open, work: Coroutine[Any, Any, None]) -> None:
         if self.group is None:
             raise AssertionError("calls start while the session runs")
+        if self._closed:
+            work.close()
+            self._owner.call_settled(opened.record, "cancelled", None)
+            opened.place.close()
+            return
         key = opened.link.n, opened.call.id
         opened.task = spawn(self.group, work, name=f"session:{self.caller.session_id}:call:{opened.call.name}")
         self._awaited[key] = opened

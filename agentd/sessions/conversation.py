@@ -201,6 +201,7 @@ class Conversation:
 
     def end(self, *, heard_out: bool) -> None:
         """The run is over; ``heard_out`` when it ended by itself, after what was being said."""
+        self.dispatch.give_up()
         self.tracker.failed(self._loop.time(), heard_out=heard_out)
         self.feed.close()
         self.listeners.end()
@@ -287,8 +288,7 @@ class Conversation:
             case FunctionCallResponse():
                 self.dispatch.answered(message)
             case FunctionCallCancelled():
-                for cancelled in message.functions:
-                    self.calls.cancel(link, cancelled.id)
+                self.dispatch.cancelled(link, message)
             case EndOfTurn():
                 self.turns_ended += 1
             case AgentAudioDone():

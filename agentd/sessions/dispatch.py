@@ -11,7 +11,7 @@ from agentd.config import LimitSettings
 from agentd.functions.service import Functions
 from agentd.metrics import Metrics
 from agentd.protocol.depth import deeper_than
-from agentd.protocol.messages import FunctionCall, FunctionCallRequest, FunctionCallResponse
+from agentd.protocol.messages import FunctionCall, FunctionCallCancelled, FunctionCallRequest, FunctionCallResponse
 from agentd.sessions.calls import Caller, Calls
 from agentd.sessions.client_view import ClientView
 from agentd.sessions.link import Link
@@ -73,14 +73,14 @@ class Dispatch:
                 continue  # the same request twice
             arguments = _arguments(call.arguments, self._levels)
             record = self._tracker.call_started(call.id, call.name, arguments, now, client_side=call.client_side)
+            at_client = call.client_side and self._view is not None and call.name not in self.ours
+            self._note_facts(record, at_client=at_client)
+            self._publish("FunctionCallStarted", {"call_id": call.id, "name": call.name, "arguments": arguments} | record.facts())
             if not call.client_side:
                 self.taint()  # nobody has told us what the upstream's own functions bring in
                 shown.append(call)
                 continue
             self.count += 1
-            at_client = self._view is not None and call.name not in self.ours
-            self._note_facts(record, at_client=at_client)
-            self._publish("FunctionCallStarted", {"call_id": call.id, "name": call.name, "arguments": arguments} | record.facts())
             if not at_client:
                 ours.append(call)
                 self.calls.start(link, call, record, answers.place())
@@ -95,12 +95,26 @@ class Dispatch:
 
     def answered(self, response: FunctionCallResponse) -> None:
         """The upstream answered a call of its own; what it says of other calls is an echo."""
-        record = self._tracker.open_call(response.id or "")
+        record = self._tracker.find_call(response.id or "")
         if record is not None and not record.client_side:
             self.call_settled(record, "ok", response.content)
 
+    def cancelled(self, link: Link, message: FunctionCallCancelled) -> None:
+        """The upstream takes calls back; those it runs itself are over with that."""
+        for call in message.functions:
+            self.calls.cancel(link, call.id)
+            record = self._tracker.find_call(call.id)
+            if record is not None and not record.client_side:
+                self.call_settled(record, "cancelled", None)
+
+    def give_up(self) -> None:
+        """Nothing is heard any more of the calls that the upstream runs itself."""
+        for record in self._tracker.upstream_calls():
+            self.call_settled(record, "cancelled", None)
+
     def withdraw(self) -> None:
         """The connection of the open calls is gone: they are cancelled, and the client is told of its own."""
+        self.give_up()
         asked = self.calls.withdraw()
         if self._view is not None:
             self._view.withdrawn(asked)
@@ -128,7 +142,7 @@ class Dispatch:
 
     def _note_facts(self, record: CallRecord, *, at_client: bool) -> None:
         """Who calls, and what kind of function it is."""
-        spec = None if at_client else self._functions.registry.specs.get(record.name)
+        spec = None if at_client or not record.client_side else self._functions.registry.specs.get(record.name)
         record.agent = self.calls.caller.agent
         record.kind = "client" if at_client else None if spec is None else spec.kind
         record.tier = None if spec is None else spec.tier

@@ -19,27 +19,31 @@ FAREWELL_S: Final = 10.0
 
 
 class QuietEnd:
-    """Says when a session ends that was asked to end quietly."""
+    """Says when a session ends that was asked to end quietly.
+
+    Attributes:
+        reason: why it is to end; None while nobody has asked.
+    """
 
     def __init__(self, conversation: Conversation, commands: Commands, limits: LimitSettings) -> None:
         self._conversation = conversation
         self._commands = commands
         self._limits = limits
-        self._reason: EndReason | None = None
+        self.reason: EndReason | None = None
         self._latest = 0.0
         self._seen: tuple[int, ...] = ()
         self._stirred_at = 0.0
 
     def ask(self, reason: EndReason, now: float) -> bool:
         """End as soon as it is quiet, at most ``limits.turn_s`` from now. The first one counts; False for any other."""
-        if self._reason is not None:
+        if self.reason is not None:
             return False
-        self._reason, self._latest, self._stirred_at = reason, now + self._limits.turn_s, now
+        self.reason, self._latest, self._stirred_at = reason, now + self._limits.turn_s, now
         return True
 
     def due(self, now: float) -> EndReason | None:
         """The reason to end for, now; asked at every tick."""
-        if self._reason is None:
+        if self.reason is None:
             return None
         conversation, tracker = self._conversation, self._conversation.tracker
         turn = tracker.current
@@ -49,8 +53,8 @@ class QuietEnd:
         if busy or calling or seen != self._seen:
             self._seen, self._stirred_at = seen, now
         patience_s = SAID_S if _has_spoken(tracker) else FAREWELL_S
-        silent = self._reason is EndReason.AGENT_ENDED and now - self._stirred_at >= patience_s
-        return self._reason if (tracker.idle and not busy) or silent or now >= self._latest else None
+        silent = self.reason is EndReason.AGENT_ENDED and now - self._stirred_at >= patience_s
+        return self.reason if (tracker.idle and not busy) or silent or now >= self._latest else None
 
 
 def _has_spoken(tracker: TurnTracker) -> bool:

@@ -15,6 +15,7 @@ from agentd.sessions.records import CallRecord, Turn
 MAX_TURNS: Final = 50
 MAX_BYTES: Final = 65_536
 UNKNOWN_OUTCOME: Final = "interrupted; outcome unknown"
+WITHDRAWN: Final = "withdrawn before it began; nothing was done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Context:
     Attributes:
         messages: History entries, oldest first: at most 50 turns and 64 KiB.
         unanswered: texts of the user that nobody answered yet; not in ``messages``, sent once more.
-        settled: calls of what was going on; the same call made again is answered from here and not run again.
+        settled: calls of what was going on; the same call made again is answered from here and not run again. Without those
+            that had not begun, as when they waited for a confirmation.
     """
 
     messages: list[dict[str, Any]]
@@ -37,7 +39,7 @@ def context(turns: Iterable[Turn]) -> Context:
     kept = list(turns)[-MAX_TURNS:]
     open_turns = [turn for turn in kept if _is_unanswered(turn)]
     unanswered = tuple(turn.heard for turn in open_turns if turn.heard is not None)
-    settled = tuple(call for turn in kept if turn.outcome is None for call in turn.calls)
+    settled = tuple(call for turn in kept if turn.outcome is None for call in turn.calls if not call.withdrawn)
     entries = [_entries(turn) for turn in kept if turn not in open_turns]
     size, first = 0, len(entries)
     while first > 0:
@@ -70,5 +72,5 @@ def _call(call: CallRecord) -> dict[str, Any]:
         "name": call.name,
         "client_side": call.client_side,
         "arguments": arguments,
-        "response": call.result if call.result is not None else UNKNOWN_OUTCOME,
+        "response": call.result if call.result is not None else WITHDRAWN if call.withdrawn else UNKNOWN_OUTCOME,
     }

@@ -16,6 +16,7 @@ class CallRecord:
     Attributes:
         outcome: None until it has come to its end.
         awaited: False once nobody waits for it any more: the user spoke over it, or its connection is gone.
+        withdrawn: it was taken back before it began: nothing was done.
         turn: number of its turn.
         agent: who called.
         kind: what runs it: as ``FunctionSpec.kind``, or "client"; None: not known here.
@@ -31,6 +32,7 @@ class CallRecord:
     result: str | None = None
     duration_s: float | None = None
     awaited: bool = True
+    withdrawn: bool = False
     turn: int | None = None
     agent: str | None = None
     kind: str | None = None

@@ -189,7 +189,10 @@ class Session:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = self.conversation.calls.group = group
-                reason = await self._live()
+                try:
+                    reason = await self._live()
+                finally:
+                    self.conversation.calls.close()
                 self._wind_down()
         except* AgentdError as errors:
             self.error = _first(errors)
@@ -312,13 +315,12 @@ class Session:
     def _wind_down(self) -> None:
         if self.state is not State.ENDED:
             self._become(State.STOPPING)
-        self.conversation.calls.close()
         for task in list(self._commands):
             task.cancel()
 
     async def _finish(self, reason: EndReason) -> None:
         conversation = self.conversation
-        self.end_reason = self.end_reason or reason
+        self.end_reason = self.end_reason or self._quiet_end.reason or reason
         self._tainted = self.tainted
         self._deps.functions.run_ended(self.run_id)
         await self.lifeline.close()

@@ -336,11 +336,9 @@ class TurnTracker:
         """The newest call of that id, open or not."""
         return next((call for turn in reversed(self.turns) for call in reversed(turn.calls) if call.call_id == call_id), None)
 
-    def open_call(self, call_id: str) -> CallRecord | None:
-        """The open call of that id in the current turn."""
-        turn = self.current or self._abandoned
-        calls = turn.calls if turn is not None else []
-        return next((call for call in calls if call.call_id == call_id and call.outcome is None), None)
+    def upstream_calls(self) -> list[CallRecord]:
+        """The calls that the upstream runs itself and has not answered."""
+        return [call for turn in self.turns for call in turn.calls if not call.client_side and call.outcome is None]
 
     # what ends a turn otherwise
 

@@ -44,15 +44,14 @@ class Updates:
 
     async def append_prompt(self, text: str, *, wait: bool = True, timeout_s: float = 30.0) -> dict[str, Any]:
         """Add to the prompt (UpdatePrompt, which adds: Deepgram docs, "Update Prompt")."""
-        longer = documents.append_prompt(self._out.conversation.document, text)
-        self._check_prompt(documents.prompt(longer) or "")
-        return await self._apply(
-            "prompt",
-            lambda now: documents.append_prompt(now, text),
-            lambda _: UpdatePrompt(prompt=text),
-            wait=wait,
-            timeout_s=timeout_s,
-        )
+
+        def longer(now: dict[str, Any]) -> dict[str, Any]:
+            document = documents.append_prompt(now, text)
+            self._check_prompt(documents.prompt(document) or "")
+            return document
+
+        longer(self._out.conversation.document)  # at once; and once more when it is sent, behind what was added meanwhile
+        return await self._apply("prompt", longer, lambda _: UpdatePrompt(prompt=text), wait=wait, timeout_s=timeout_s)
 
     async def update(
         self, kind: UpdateKind, block: dict[str, Any], *, wait: bool = True, timeout_s: float = 30.0

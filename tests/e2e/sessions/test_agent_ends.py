@@ -96,3 +96,16 @@ async def test_who_speaks_over_the_farewell_is_answered_and_then_it_ends(tmp_pat
         await ended(session)
         assert session.end_reason == "agent_ended"
         assert [(kept.outcome, kept.played_text) for kept in session.turns[1:]] == [("completed", "Too late, but gladly.")]
+
+
+@pytest.mark.parametrize("fault", [{"drop": True}, {"close": 1000}, {"close": 1011}, {"error": "FAILED_TO_THINK", "hang": True}])
+async def test_an_upstream_that_fails_before_the_farewell_does_not_change_why_it_ends(
+    tmp_path: Path, fault: dict[str, Any]
+) -> None:
+    async with world(tmp_path, scripted(hang_up(), fault), handlers={"end.py": HANDLERS}, renewal_s=0.3) as here:
+        session = await here.session()
+        here.peer.refuse(503, times=1000)
+        await session.inject_user("goodbye")
+        await ended(session)
+        assert session.end_reason == "agent_ended"
+        assert session.calls(words=False)[0]["outcome"] == "ok"

@@ -4,11 +4,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from agentd.functions.call import CallRequest
 from agentd.functions.service import Functions
 from agentd.sessions.session import Session
+from agentd.supervise import spawn
 from tests.support.sessions import World, drop_all, world
 from tests.support.sound import chunks, loud, quiet
 
@@ -75,6 +77,15 @@ def request(*calls: dict[str, Any], wait: bool = True) -> dict[str, Any]:
 
 def call(function: str, call_id: str | None, **arguments: Any) -> dict[str, Any]:
     return {"name": function, "arguments": arguments} | ({"id": call_id} if call_id else {})
+
+
+def frame(type_: str, *calls: dict[str, Any]) -> bytes:
+    """A text frame of the upstream about calls."""
+    return orjson.dumps({"type": type_, "functions": list(calls)})
+
+
+def asked(function: str, call_id: str, *, client_side: bool = True, **arguments: Any) -> dict[str, Any]:
+    return {"id": call_id, "name": function, "arguments": orjson.dumps(arguments).decode(), "client_side": client_side}
 
 
 def answers(here: World, connection: int = 0) -> list[tuple[str, str]]:
@@ -330,3 +341,87 @@ async def test_the_events_of_a_call_say_who_called_and_what_kind_of_function_it_
         wordless = [event.json(words=False) for event in session.events_since(0)[0] if event.type.startswith("FunctionCall")]
         assert all(b"door" not in line for line in wordless)
         assert b'"tier":"low"' in wordless[1] + wordless[2]
+
+
+async def test_a_call_that_comes_when_the_session_has_ended_runs_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path, {}, handlers=handlers(tmp_path)) as here:
+        session = await here.session()
+        link = session.conversation.link
+        assert link is not None
+        async with asyncio.TaskGroup() as group:
+            spawn(group, here.manager.stop(session.id), name="test:stop")
+            await session.conversation.changes.until(lambda: session.state == "stopping" or None, timeout_s=5)
+            link.on_text(frame("FunctionCallRequest", asked("act", "a", name="door")))
+        told = events(session, "FunctionCallStarted", "FunctionCallFinished", "SessionEnded")
+        assert [type_ for type_, _ in told] == ["FunctionCallStarted", "FunctionCallFinished", "SessionEnded"]
+        assert told[1][1]["outcome"] == "cancelled"
+        assert not (tmp_path / "door.begun").exists()
+
+
+@pytest.mark.parametrize("how", ["answered", "cancelled", "connection lost", "session ended"])
+async def test_a_call_that_the_upstream_runs_itself_is_settled_once(tmp_path: Path, how: str) -> None:
+    async with world(tmp_path, {"default": [{"stall": True}]}) as here:
+        session = await here.session()
+        await session.inject_user("look it up")
+        line = here.peer.connections[0].line
+        line.send_unchecked(frame("FunctionCallRequest", asked("theirs", "a", client_side=False)).decode())
+        await session.conversation.changes.until(lambda: events(session, "FunctionCallStarted") or None, timeout_s=5)
+        if how == "answered":
+            line.send_unchecked('{"type": "UserStartedSpeaking"}')
+            line.send_unchecked('{"type": "FunctionCallResponse", "id": "a", "name": "theirs", "content": "found"}')
+        elif how == "cancelled":
+            line.send_unchecked(frame("FunctionCallCancelled", {"id": "a", "name": "theirs"}).decode())
+        elif how == "connection lost":
+            drop_all(here.peer)
+        else:
+            await here.manager.stop(session.id)
+        assert await settled(session, "a") == ("ok" if how == "answered" else "cancelled")
+        await here.manager.stop(session.id)
+        ((_, told),) = events(session, "FunctionCallFinished")
+        assert told["result"] == ("found" if how == "answered" else None)
+        assert session.usage()["function_calls"] == 0, "it was none of ours"
+
+
+async def test_a_call_that_waited_for_its_confirmation_when_the_connection_broke_is_asked_for_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentd.sessions.calls.GRACE_S", 0.05)
+    agent = {"functions": ["unlock"], "allow_high": ["unlock"]}
+    ask = {"event": "user", "times": 1, "steps": [request(call("unlock", "a", name="door"))]}
+    again = {"event": "user", "steps": [request(call("unlock", "b", name="door")), {"say": "{result}.", "audio_s": 0.1}]}
+    async with world(tmp_path, {"on": [ask, again]}, handlers=handlers(tmp_path), agent=agent) as here:
+        session = await here.session()
+        turn = await session.inject_user("unlock it")
+        await session.conversation.changes.until(lambda: events(session, "ConfirmationRequested") or None, timeout_s=5)
+        drop_all(here.peer)
+        await session.conversation.changes.until(
+            lambda: len(events(session, "ConfirmationRequested")) == 2 or turn.outcome, timeout_s=10
+        )
+        (waiting,) = here.functions.gate.confirmations.waiting()
+        assert waiting.call_id == "b"
+        here.functions.gate.confirmations.decide(waiting.nonce, approve=True, by="phone")
+        await session.conversation.changes.until(lambda: turn.outcome, timeout_s=5)
+        assert answers(here, 1) == [("b", "unlocked")]
+        assert [(record.call_id, record.outcome) for record in turn.calls] == [("a", "cancelled"), ("b", "ok")]
+
+
+async def test_a_renewed_connection_is_told_that_a_withdrawn_call_did_nothing(tmp_path: Path) -> None:
+    agent = {"functions": ["unlock"], "allow_high": ["unlock"]}
+    script = {
+        "on": [
+            {"event": "user", "match": "unlock", "steps": [request(call("unlock", "a", name="door"), wait=False)]},
+            {"event": "user", "match": "remember", "steps": [{"say": "{context}", "audio_s": 0.1}]},
+        ],
+        "default": [{"say": "Fine.", "audio_s": 0.1}],
+    }
+    async with world(tmp_path, script, handlers=handlers(tmp_path), agent=agent) as here:
+        session = await here.session()
+        await session.inject_user("unlock it")
+        await session.conversation.changes.until(lambda: events(session, "ConfirmationRequested") or None, timeout_s=5)
+        await session.inject_audio(chunks(loud(0.6) + quiet(1.0)), wait="reply")
+        drop_all(here.peer)
+        await session.conversation.changes.until(
+            lambda: (session.lifeline.renewals and session.state == "active") or None, timeout_s=10
+        )
+        turn = await session.inject_user("what do you remember", wait="reply")
+        assert "withdrawn before it began; nothing was done" in (turn.said_text or "")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agentd.errors import InjectionRefused, SessionEnded, TooManyRequests, UpstreamRefused, UpstreamTimeout
+from agentd.errors import InjectionRefused, InvalidRequest, SessionEnded, TooManyRequests, UpstreamRefused, UpstreamTimeout
 from tests.support.commands import outcome, outcomes
 from tests.support.sessions import world
 from tests.support.sound import chunks, loud
@@ -99,6 +99,15 @@ async def test_the_end_of_the_session_is_the_outcome_of_what_was_open(tmp_path: 
         assert [(one["kind"], one["outcome"]) for one in told] == [("speak", "session_ended"), ("think", "session_ended")]
         assert told[0]["command_id"] == unwatched["command_id"]
         assert session.events_since(0)[0][-1].type == "SessionEnded", "nothing is told after the end"
+
+
+async def test_what_is_added_to_the_prompt_at_once_does_not_exceed_its_limit_together(tmp_path: Path) -> None:
+    async with world(tmp_path, {}, prompt_chars=100) as here:
+        session = await here.session()
+        added = await asyncio.gather(*(session.append_prompt(letter * 60) for letter in "ab"), return_exceptions=True)
+        assert [type(one) for one in added] == [dict, InvalidRequest]
+        assert session.prompt_view()["prompt"].endswith("a" * 60)
+        assert [message["prompt"] for message in here.peer.connections[0].of_type("UpdatePrompt")] == ["a" * 60]
 
 
 async def test_what_the_upstream_warns_of_stands_in_the_detail(tmp_path: Path) -> None:
