@@ -18,7 +18,7 @@ class CallLogHandler(logging.Handler):
         chars: of one line.
     """
 
-    def __init__(self, send: Callable[[dict[str, Any]], None], *, lines: int, chars: int) -> None:
+    def __init__(self, send: Callable[[dict[str, Any]], object], *, lines: int, chars: int) -> None:
         super().__init__(logging.INFO)
         self._send = send
         self._lines = lines

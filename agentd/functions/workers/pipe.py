@@ -1,4 +1,4 @@
-"""The daemon's end of the socket to a worker: JSON lines both ways, and no trust in what comes in."""
+"""Either end of the socket between daemon and worker: JSON lines both ways, and no trust in what comes in."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ class Pipe(asyncio.Protocol):
 
     Args:
         on_line: takes a line without its end.
-        on_lost: the worker closed its end: it can do nothing for us any more.
+        on_lost: the other end is closed.
         on_endless: more came than a line may hold.
     """
 
@@ -29,7 +29,7 @@ class Pipe(asyncio.Protocol):
         self._deaf = False
 
     def send(self, message: Mapping[str, Any]) -> bool:
-        """Send a message; False when it is longer than the worker reads. After the end of the worker nothing happens."""
+        """Send a message; False when it is longer than the other end reads. After the end of that one nothing happens."""
         line = orjson.dumps(message) + b"\n"
         if len(line) > LINE_BYTES:
             return False

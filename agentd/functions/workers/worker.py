@@ -42,6 +42,7 @@ from agentd.functions.workers.confine import allow_cpu, confine
 from agentd.functions.workers.encoding import Unanswerable, encode, encode_request
 from agentd.functions.workers.loader import load
 from agentd.functions.workers.logged import CallLogHandler
+from agentd.functions.workers.pipe import Pipe
 from agentd.functions.workers.schema import Handler
 from agentd.functions.workers.wire import LINE_BYTES, OPEN_REQUESTS
 
@@ -80,22 +81,23 @@ class Worker:
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="handler")
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
-        self._writer: asyncio.StreamWriter | None = None
+        self._gone = asyncio.Event()
+        # Not a StreamReader: it hands each line over to another task, which is a good part of what a trivial call takes.
+        self._pipe = Pipe(on_line=lambda line: self._take(orjson.loads(line)), on_lost=self._gone.set, on_endless=self._gone.set)
         self._running = _Running("")
         self._log = CallLogHandler(self._send, lines=log_lines, chars=log_line_chars)
 
     async def serve(self, channel: socket.socket) -> None:
         """Work until the daemon closes its end."""
-        reader, self._writer = await asyncio.open_unix_connection(sock=channel, limit=LINE_BYTES)
         logger = logging.getLogger("functions")
         logger.addHandler(self._log)
         logger.propagate = False
         try:
-            while line := await reader.readline():
-                self._take(orjson.loads(line))
+            await asyncio.get_running_loop().create_unix_connection(lambda: self._pipe, sock=channel)
+            await self._gone.wait()
         finally:
             logger.removeHandler(self._log)
-            self._writer.close()
+            self._pipe.abort()
             self._threads.shutdown(wait=False)
 
     def _take(self, message: dict[str, Any]) -> None:
@@ -130,7 +132,8 @@ class Worker:
             done["spent"] = "memory"
         if self._log.dropped:
             done["unlogged"] = self._log.dropped
-        self._send(done)
+        if not self._send(done):
+            self._send(done | {"outcome": "error", "value": f"The result is too large: at most {LINE_BYTES} bytes."})
 
     async def _outcome(self, call: dict[str, Any]) -> tuple[str, Any]:
         """Run one call. Whatever the handler does short of ending the process becomes an outcome."""
@@ -210,10 +213,8 @@ class Worker:
         elif not waiting.done():
             waiting.set_result(answer.get("value"))
 
-    def _send(self, message: dict[str, Any]) -> None:
-        if self._writer is None:
-            raise AssertionError("a call runs only while the channel is open")
-        self._writer.write(orjson.dumps(message) + b"\n")
+    def _send(self, message: dict[str, Any]) -> bool:
+        return self._pipe.send(message)
 
 
 def _place(error: BaseException) -> str:

@@ -178,6 +178,11 @@ def large(text: str) -> int:
     "Takes a large argument."
     return len(text)
 
+@function(tier="read")
+def repeats(times: int) -> str:
+    "Returns a large result."
+    return "x" * times
+
 @function(tier="read", timeout_s=20)
 def floods() -> str:
     "Prints 20 MB."
@@ -448,6 +453,17 @@ async def test_an_argument_larger_than_a_line_is_refused_and_the_worker_stays(be
     assert answer.outcome == "invalid"
     assert "too large" in answer.content
     assert (await bench.call("large", text="x" * 1_000_000)).result == 1_000_000
+    assert bench.workers() == workers
+
+
+async def test_a_result_larger_than_a_line_is_an_error_and_the_worker_stays(bench: Bench) -> None:
+    bench.limits["function_result_bytes"] = 10_000_000
+    bench.write("hostile.py", HOSTILE)
+    await bench.start()
+    workers = bench.workers()
+    answer = await within(5, bench.call("repeats", times=2_200_000))
+    assert (answer.outcome, "too large" in answer.content) == ("error", True)
+    assert len((await bench.call("repeats", times=1_000_000)).result) == 1_000_000
     assert bench.workers() == workers
 
 
