@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final
 
 import structlog
@@ -18,12 +18,13 @@ SAY_S: Final = 5.0
 _log = structlog.get_logger("agentd.functions")
 
 
-@asynccontextmanager
-async def filling(session: SessionActions | None, options: Options, nursery: Nursery) -> AsyncIterator[None]:
+def filling(session: SessionActions | None, options: Options, nursery: Nursery) -> AbstractAsyncContextManager[None]:
     """Say the fillers while the block runs: the first after ``filler_after_s``, the next every ``FILLER_EVERY_S``."""
-    if session is None or not options.filler:
-        yield
-        return
+    return nullcontext() if session is None or not options.filler else _filling(session, options, nursery)
+
+
+@asynccontextmanager
+async def _filling(session: SessionActions, options: Options, nursery: Nursery) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     timer: asyncio.TimerHandle
     said = 0

@@ -1,8 +1,7 @@
 """How many calls run at once: per session and in all, with a bounded wait."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 WAIT_S: Final = 10.0
@@ -24,40 +23,69 @@ class Slots:
         self._total = asyncio.Semaphore(total)
         self._sessions: dict[str, tuple[asyncio.Semaphore, list[None]]] = {}
 
-    @asynccontextmanager
-    async def one(self, session_id: str | None) -> AsyncIterator[None]:
+    def one(self, session_id: str | None) -> "_Place":
         """A place for as long as the block runs.
 
         Raises:
             NoSlot: the session has too many calls waiting, or the wait was too long.
         """
+        return _Place(self, session_id)
+
+    async def take(self, session_id: str | None) -> None:
+        """Enter ``one``."""
         if session_id is None:
-            async with self._within(self._total):
-                yield
+            await self._acquire(self._total)
             return
-        semaphore, inside = self._sessions.setdefault(session_id, (asyncio.Semaphore(self._per_session), []))
+        if session_id not in self._sessions:
+            self._sessions[session_id] = (asyncio.Semaphore(self._per_session), [])
+        semaphore, inside = self._sessions[session_id]
         if len(inside) >= self._per_session + WAITING_PER_SESSION:
             raise NoSlot
         inside.append(None)
         try:
-            async with self._within(semaphore), self._within(self._total):
-                yield
-        finally:
-            inside.pop()
-            if not inside:
-                self._sessions.pop(session_id, None)
-
-    @asynccontextmanager
-    async def _within(self, semaphore: asyncio.Semaphore) -> AsyncIterator[None]:
-        if semaphore.locked():
+            await self._acquire(semaphore)
             try:
-                async with asyncio.timeout(self._wait_s):
-                    await semaphore.acquire()
-            except TimeoutError:
-                raise NoSlot from None
-        else:
+                await self._acquire(self._total)
+            except BaseException:
+                semaphore.release()
+                raise
+        except BaseException:
+            self._leave(session_id)
+            raise
+
+    def give_back(self, session_id: str | None) -> None:
+        """Leave ``one``."""
+        self._total.release()
+        if session_id is not None:
+            self._sessions[session_id][0].release()
+            self._leave(session_id)
+
+    def _leave(self, session_id: str) -> None:
+        inside = self._sessions[session_id][1]
+        inside.pop()
+        if not inside:
+            del self._sessions[session_id]
+
+    async def _acquire(self, semaphore: asyncio.Semaphore) -> None:
+        if not semaphore.locked():
             await semaphore.acquire()  # does not wait
+            return
         try:
-            yield
-        finally:
-            semaphore.release()
+            async with asyncio.timeout(self._wait_s):
+                await semaphore.acquire()
+        except TimeoutError:
+            raise NoSlot from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A context manager by hand: one made of a generator takes longer than all the checks of a call together."""
+
+    slots: Slots
+    session_id: str | None
+
+    async def __aenter__(self) -> None:
+        await self.slots.take(self.session_id)
+
+    async def __aexit__(self, *_: object) -> None:
+        self.slots.give_back(self.session_id)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -123,17 +123,17 @@ class Switch:
         if not self.setting.enabled and spec.tier in {"medium", "high"}:
             raise Rejected("denied", f"Actions are switched off; {spec.name} was not done. Tell the user so.", "actions_disabled")
 
-    @asynccontextmanager
-    async def stopping(self, spec: FunctionSpec) -> AsyncIterator[None]:
+    def stopping(self, spec: FunctionSpec) -> AbstractAsyncContextManager[None]:
         """Stop the block when the switch is turned off, if it does what the switch is for.
 
         Raises:
             Rejected: it is off already.
             Disabled: it was turned off; what the block did until then is done.
         """
-        if spec.tier not in {"medium", "high"}:
-            yield
-            return
+        return self._stopping(spec) if spec.tier in {"medium", "high"} else nullcontext()
+
+    @asynccontextmanager
+    async def _stopping(self, spec: FunctionSpec) -> AsyncIterator[None]:
         self.check(spec)
         scope = asyncio.timeout(None)
         self._running.add(scope)

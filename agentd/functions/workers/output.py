@@ -33,6 +33,7 @@ class Output:
         self._file = file
         self._kept = bytearray()
         self._seen_bytes = 0
+        self._settling = False  # whether what comes now is the rest of a call that is over
         self._timer: asyncio.TimerHandle | None = None
         self._pause: asyncio.TimerHandle | None = None
         self.last_line = ""
@@ -42,6 +43,7 @@ class Output:
     def begin(self, **facts: str | None) -> None:
         """A call starts: what comes now is its own."""
         self._flush()
+        self._settling = False
         self._facts = {"file": self._file, **facts}
 
     def end(self) -> None:
@@ -50,7 +52,9 @@ class Output:
             pass
         if self._seen_bytes <= _FAST_BYTES:
             self._flush()
-        self._timer = self._loop.call_later(_SETTLE_S, self._flush)
+            self._settling = True
+        else:
+            self._timer = self._loop.call_later(_SETTLE_S, self._flush)
 
     def close(self) -> None:
         """The process is gone: take what is in the pipe, and stop."""
@@ -66,7 +70,11 @@ class Output:
     def _read(self) -> None:
         if self._pull() == 0:
             self._loop.remove_reader(self._descriptor)
-        elif self._seen_bytes > _FAST_BYTES:
+            return
+        if self._settling:
+            self._settling = False
+            self._timer = self._loop.call_later(_SETTLE_S, self._flush)
+        if self._seen_bytes > _FAST_BYTES:
             self._loop.remove_reader(self._descriptor)
             self._pause = self._loop.call_later(_PAUSE_S, self._again)
 
