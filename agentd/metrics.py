@@ -54,7 +54,7 @@ DENIALS: Final = (
 confirmation, the kill switch, too many in a minute, the same again and again, an id used twice, no audit."""
 CONFIRMATIONS: Final = ("asked", "approved", "refused", "expired", "withdrawn", "disabled")
 WORKER_ENDS: Final = (
-    "timeout", "cancelled", "memory", "cpu", "output", "signal", "exit", "protocol", "renewed", "unused", "other",
+    "timeout", "cancelled", "memory", "processes", "cpu", "output", "signal", "exit", "protocol", "renewed", "unused", "other",
 )  # fmt: skip
 """Why worker processes ended: a call past its time or cancelled that would not stop, a limit, by a signal or by themselves in
 a call, a broken pipe; renewed and unused are housekeeping."""

@@ -410,7 +410,9 @@ class LimitSettings(Section):
     function_log_line_chars: int = Field(default=2_000, ge=1, le=65_536)
     """Longest such line; the rest is cut."""
     function_memory_bytes: Count = 536_870_912
-    """Address space of a worker process."""
+    """Address space of a worker process, and of each that it starts."""
+    function_processes: int = Field(default=32, ge=0, le=4_096)
+    """Processes that a worker may have started and that run at the same time; one more ends them all."""
     function_worker_calls: Count = 1_000
     """A worker process is replaced after so many calls."""
     plans: int = Field(default=2_048, ge=1, le=65_536)

@@ -1,8 +1,8 @@
 """The limits a worker process puts on itself before it runs a line of a handler.
 
 They keep an accident inside the worker: memory, processor time, descriptors, a daemon that is gone. They are no
-defence against a handler that means harm, which runs with the daemon's rights (docs/architecture.md). The number of
-processes is left to the service manager (TasksMax): RLIMIT_NPROC counts all processes of the user, not the worker's.
+defence against a handler that means harm, which runs with the daemon's rights (docs/architecture.md). Processes that it
+starts are counted by the daemon (``headcount``).
 """
 
 import contextlib

@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 
 from agentd.functions.workers.files import HandlerFile
+from agentd.functions.workers.headcount import Headcount
 from agentd.functions.workers.process import Confinement, WorkerGone, WorkerProcess
 from agentd.functions.workers.wire import WorkerEnd
 from agentd.supervise import Nursery
@@ -55,6 +56,7 @@ class Fleet:
         self._idle_since: dict[WorkerProcess, float] = {}
         self._thinning: asyncio.TimerHandle | None = None
         self._freed = asyncio.Event()
+        self._headcount = Headcount(lambda: self._workers, most=confinement.processes)
         self._retired = False
         self._closed = False
 
@@ -87,6 +89,7 @@ class Fleet:
             for worker in () if describe else reversed(self._idle):
                 if worker.file == file:
                     self._idle.remove(worker)
+                    self._headcount.begin()
                     return worker
             if len(self._workers) < self._size:
                 return await self._start(file, describe=describe)
@@ -145,6 +148,7 @@ class Fleet:
             worker.kill("unused")
         for worker in workers:
             await worker.gone(bound_s=bound_s)
+        self._headcount.close()
 
     def retire(self) -> None:
         """Another fleet takes over: calls under way may end, and their workers end with them."""
@@ -159,6 +163,7 @@ class Fleet:
             raise WorkerGone("no more calls are taken")
         worker = WorkerProcess(file, nursery=self._nursery, on_exit=self._gone)
         self._workers.add(worker)
+        self._headcount.begin()
         try:
             await worker.start(self._confinement, self._config.get(file.name, {}), describe=describe)
         except BaseException:

@@ -46,6 +46,7 @@ class Confinement:
     """What a worker gets: limits, and where it works."""
 
     memory_bytes: int
+    processes: int
     result_bytes: int
     log_bytes: int
     log_lines: int
@@ -56,6 +57,7 @@ class Confinement:
         """As the configuration has it."""
         return cls(
             memory_bytes=limits.function_memory_bytes,
+            processes=limits.function_processes,
             result_bytes=limits.function_result_bytes,
             log_bytes=limits.function_log_bytes,
             log_lines=limits.function_log_lines,
@@ -106,6 +108,11 @@ class WorkerProcess:
     def pid(self) -> int:
         """The process id; 0 before the start."""
         return self._process.pid if self._process else 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether it loads its file or has a call."""
+        return self.exit is None and (self.ready is None or self._running is not None)
 
     async def start(self, confinement: Confinement, config: Mapping[str, Any], *, describe: bool = True) -> None:
         """Start the process and let it load its file; ``ready`` then says what the file offers.

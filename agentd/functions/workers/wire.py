@@ -11,9 +11,11 @@ OPEN_REQUESTS: Final = 8
 
 ReplyOutcome = Literal["result", "error", "ask", "invalid", "failed", "cancelled"]
 
-WorkerEnd = Literal["timeout", "cancelled", "memory", "cpu", "output", "signal", "exit", "protocol", "renewed", "unused", "other"]
-"""Why a worker process ended, as it is counted: a call past its time, or cancelled, that would not stop; memory, processor
-time; a signal; by itself; nonsense on the socket; ``renewed`` and ``unused`` are housekeeping."""
+WorkerEnd = Literal[
+    "timeout", "cancelled", "memory", "processes", "cpu", "output", "signal", "exit", "protocol", "renewed", "unused", "other"
+]
+"""Why a worker process ended, as it is counted: a call past its time, or cancelled, that would not stop; memory,
+processes, processor time; a signal; by itself; nonsense on the socket; ``renewed`` and ``unused`` are housekeeping."""
 
 
 @dataclass(frozen=True, slots=True)

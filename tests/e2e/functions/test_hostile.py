@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agentd.functions.workers.generation import Generation
+from agentd.functions.workers.headcount import group_sizes
 from tests.support.handlers import Bench, children, eventually, is_alive, within
 
 pytestmark = pytest.mark.e2e
@@ -228,6 +229,16 @@ def forks() -> int:
         time.sleep(600)
         os._exit(0)
     return pid
+
+@function(tier="read", timeout_s=30)
+def multiplies(times: int, seconds: float) -> str:
+    "Starts one process after the other."
+    for _ in range(times):
+        if os.fork() == 0:
+            time.sleep(600)
+            os._exit(0)
+    time.sleep(seconds)
+    return "multiplied"
 
 @function(tier="read")
 def starts() -> int:
@@ -494,6 +505,33 @@ async def test_what_a_handler_started_ends_with_its_worker(hostile: Bench, name:
     assert is_alive(answer.result)
     await within(5, hostile.functions.close())
     await eventually(lambda: not is_alive(answer.result), "its child is gone")
+
+
+async def test_a_handler_that_starts_too_many_processes_ends_with_all_of_them(bench: Bench) -> None:
+    bench.limits["function_processes"] = 20
+    bench.write("hostile.py", HOSTILE)
+    await bench.start()
+    (pid,) = bench.workers()
+    assert (await within(20, bench.call("multiplies", times=15, seconds=0.6))).outcome == "ok"
+    assert group_sizes()[pid] == 16
+    answer = await within(20, bench.call("multiplies", times=50, seconds=25))
+    assert (answer.outcome, "its process ended" in answer.content) == ("error", True)
+    await eventually(lambda: group_sizes()[pid] == 0, "nothing of it is left")
+    await eventually(lambda: bench.ended == ["processes"], "it was counted")
+    await still_works(bench)
+
+
+async def test_a_file_that_starts_too_many_processes_is_not_loaded(bench: Bench) -> None:
+    bench.limits["function_processes"] = 5
+    bench.write("good.py", '@function(tier="read")\nasync def fine() -> str:\n    "Work."\n    return "fine"\n')
+    bench.write(
+        "multiplies.py", "import subprocess\nfor _ in range(20):\n    subprocess.Popen(['sleep', '600'])\ntime.sleep(60)\n"
+    )
+    await within(30, bench.start())
+    (problem,) = bench.functions.registry.problems
+    assert "ended by SIGKILL while loading" in problem.reason
+    assert bench.ended == ["processes"]
+    await still_works(bench)
 
 
 async def test_a_task_left_running_ends_with_its_call(hostile: Bench) -> None:

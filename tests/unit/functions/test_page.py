@@ -67,6 +67,7 @@ def test_everything_that_the_fixtures_offer_is_told() -> None:
         ("function_args_bytes", "| 16 KiB each |"),
         ("function_result_bytes", "| 16 KiB each |"),
         ("function_memory_bytes", "| 512 MiB |"),
+        ("function_processes", "| 32 |"),
         ("function_log_bytes", "| 8 KiB |"),
         ("function_log_lines", "| 100, 2000 |"),
         ("function_log_line_chars", "| 100, 2000 |"),
