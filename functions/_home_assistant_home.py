@@ -17,8 +17,8 @@ EXPOSED: Final = "exposed"
 """In ``allow``: what Home Assistant exposes to its own voice assistants. The default."""
 
 GUARDED_DOMAINS: Final = frozenset({"lock", "alarm_control_panel"})
-GUARDED_COVERS: Final = frozenset({"garage", "gate", "door"})
-"""Device classes of covers that let people in."""
+BLIND_COVERS: Final = frozenset({"awning", "blind", "curtain", "damper", "shade", "shutter", "window"})
+"""Device classes of covers that let nobody in, and words in the names of such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Thing:
         names: the friendly name, then the aliases.
         state: its main state, "on".
         movable: it may be acted on.
-        guarded: it lets people in, or holds something that does.
+        guarded: it lets people in, or holds something that does, be it a group in a group.
         chosen: ``allow`` has it by its full name.
     """
 
@@ -98,10 +98,30 @@ class Kind:
         return f"{'are' if self.word.endswith('s') else 'is'} no {self.word}"
 
 
+class Guards(dict[str, AbstractSet[str]]):
+    """What lets people in, or holds something that does, by entity: under which ids of its own, its device, area … it is had."""
+
+    @property
+    def domains(self) -> AbstractSet[str]:
+        """Of all of them."""
+        return {entity.partition(".")[0] for entity in self}
+
+    def reached(self, place: str, domain: str | None) -> bool:
+        """Whether a service for ``place`` moves one of them.
+
+        Args:
+            place: an entity, device, area, floor or label, or "all".
+            domain: what the service moves; None for anything.
+        """
+        return any(
+            (place == "all" or place in ids) and domain in {None, entity.partition(".")[0]} for entity, ids in self.items()
+        )
+
+
 class Home:
     """The things that agentd may see, at this moment; ``starting`` while Home Assistant has not brought all of them up."""
 
-    def __init__(self, things: Sequence[Thing], areas: Sequence[Area], *, guards: AbstractSet[str], starting: bool) -> None:
+    def __init__(self, things: Sequence[Thing], areas: Sequence[Area], *, guards: Guards, starting: bool) -> None:
         self.things = things
         self.areas = areas
         self.starting = starting
@@ -228,19 +248,26 @@ async def look(link: Link, config: Mapping[str, Any]) -> Home:
     about, states, areas, floors, entities, devices, *rest = await link.ask(*queries)
     shown = {entity for entity, to in rest[0]["exposed_entities"].items() if to.get("conversation")} if rest else set()
     on_floor = {floor["floor_id"]: (floor["name"], *floor["aliases"]) for floor in floors}
+    floor_of = {area["area_id"]: area["floor_id"] for area in areas}
     rooms = {
         area["area_id"]: Area(area["area_id"], (area["name"], *area["aliases"]), on_floor.get(area["floor_id"], ()))
         for area in areas
     }
-    of_device = {device["id"]: device["area_id"] for device in devices}
+    by_id = {device["id"]: device for device in devices}
+    labels = {area["area_id"]: area["labels"] for area in areas}
     registered = {entity["entity_id"]: entity for entity in entities}
-    guards = {state["entity_id"] for state in states if _guards(state)}
-    things = []
+    guards, things = Guards(), []
+    guarding = _guarding(states)
     for state in states:
         entity, attributes = state["entity_id"], state["attributes"]
         entry = registered.get(entity, {})
-        area = rooms.get(entry.get("area_id") or of_device.get(entry.get("device_id"), ""))
-        guarded = entity in guards or bool(guards & set(attributes.get("entity_id") or ()))
+        device = by_id.get(entry.get("device_id"), {})
+        room = entry.get("area_id") or device.get("area_id")
+        area, guarded = rooms.get(room), entity in guarding
+        if guarded:
+            own = (entity, entry.get("id"), entry.get("device_id"), room, floor_of.get(room))
+            had = (*own, *entry.get("labels", ()), *device.get("labels", ()), *labels.get(room, ()))
+            guards[entity] = {id_ for id_ in had if id_}
         rule = _Rule(entity, area, exposed=entity in shown, guarded=guarded)
         if entry.get("hidden_by") or not rule.seen(allow):
             continue
@@ -259,9 +286,23 @@ async def _with_aliases(link: Link, things: Sequence[Thing], registered: Mapping
     return [replace(thing, names=(*thing.names, *aliases.get(thing.id, ()))) for thing in things]
 
 
-def _guards(state: Mapping[str, Any]) -> bool:
-    domain = state["entity_id"].partition(".")[0]
-    return domain in GUARDED_DOMAINS or (domain == "cover" and state["attributes"].get("device_class") in GUARDED_COVERS)
+def _guarding(states: Sequence[Mapping[str, Any]]) -> AbstractSet[str]:
+    """What lets people in, and what holds something that does: groups, groups of groups, scenes."""
+    guarding = {state["entity_id"] for state in states if _lets_in(state)}
+    holders = {state["entity_id"]: set(state["attributes"].get("entity_id") or ()) for state in states}
+    while more := {entity for entity, held in holders.items() if entity not in guarding and held & guarding}:
+        guarding |= more
+    return guarding
+
+
+def _lets_in(state: Mapping[str, Any]) -> bool:
+    """Locks, alarm systems, and covers but for those that are known as blinds: by their class, else by their names."""
+    entity, attributes = state["entity_id"], state["attributes"]
+    domain = entity.partition(".")[0]
+    if domain != "cover" or attributes.get("device_class"):
+        return domain in GUARDED_DOMAINS or (domain == "cover" and attributes["device_class"] not in BLIND_COVERS)
+    named = words(f"{entity} {attributes.get('friendly_name', '')}")
+    return any(word.startswith("garage") for word in named) or "gate" in named or ("door" in named and not named & BLIND_COVERS)
 
 
 @dataclass(frozen=True, slots=True)

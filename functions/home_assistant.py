@@ -56,6 +56,7 @@ from functions._home_assistant_kinds import (  # noqa: F401
 )
 from functions._home_assistant_link import Service, State
 from functions._home_assistant_names import some, words
+from functions._home_assistant_scripts import require_harmless
 from functions._home_assistant_words import sentence, states_of
 
 REQUIRES: Final = ("url",)
@@ -125,11 +126,12 @@ async def switch_light(
 
 
 def _lights(home: Visit, light: str, place: str) -> list[Thing]:
-    """The lights that are meant; a plug that is called a light is one too."""
+    """The lights that are meant; a plug that is called a light is one too, and no other: they are felt (tier medium)."""
     try:
         return home.find(LIGHT, light, place)
     except FunctionError:
-        plugs = [thing for thing in home.home.movable("switch") if any(words(light) == words(name) for name in thing.names)]
+        wanted = words(light) if words(light) & LIGHT.words else None
+        plugs = [thing for thing in home.home.movable("switch") if any(wanted == words(name) for name in thing.names)]
         if not plugs or not light:
             raise
         return plugs
@@ -360,25 +362,14 @@ async def run_script(
     """Run a script, which some call a routine."""
     home = await visit(ctx.config)
     (found,) = home.find(SCRIPT, script)
-    await _lets_nobody_in(home, found)
+    if not found.chosen:
+        await require_harmless(home.link, found, home.home.guards)
     return await home.act(
         [found],
         "script.turn_on",
         reached=lambda now, was: now.attributes.get("last_triggered") != was.attributes.get("last_triggered"),
         what="started",
     )
-
-
-async def _lets_nobody_in(home: Visit, script: Thing) -> None:
-    """A script that moves a lock, a garage door or an alarm system is run only if ``allow`` has it by its full name."""
-    if script.chosen:
-        return
-    try:
-        (related,) = await home.link.ask({"type": "search/related", "item_type": "script", "item_id": script.id})
-    except FunctionError:
-        raise FunctionError(f"I cannot see what {script.name} moves; allow {script.id} by its full name to run it.") from None
-    if home.home.guards & set(related.get("entity", ())):
-        raise FunctionError(f"{script.name} also moves what lets people in; allow {script.id} by its full name to run it.")
 
 
 @function(tier="low", examples=["Add saffron to the shopping list.", "Put truffles on the shopping list."])

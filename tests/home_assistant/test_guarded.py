@@ -66,6 +66,45 @@ async def test_a_script_that_is_allowed_by_its_full_name_runs(agentd: Start, hou
     await house.until("lock.kitchen_door", "unlocked")
 
 
+async def test_a_group_of_groups_and_a_gate_without_a_class_let_people_in_too(agentd: Start, house: HomeAssistant) -> None:
+    bench = await agentd(allow=["cover.*"])
+    for name in ("ways in", "everything downstairs", "old gate", "garage door"):
+        outcome = await bench.call("move_blinds", blinds=name, action="open")
+        assert (outcome.outcome, outcome.content[:27]) == ("error", "There are no blinds called "), name
+    assert (await house.state("cover.garage_door"))["state"] == "closed"
+
+
+async def test_what_is_felt_is_not_switched_as_a_light(agentd: Start, house: HomeAssistant) -> None:
+    await house.service("switch.turn_off", entity_id="switch.ac")
+    bench = await agentd(allow=["exposed", "switch.*"])
+    outcome = await bench.call("switch_light", light="AC")
+    assert outcome.content.startswith("There is no light called AC.")
+    assert (await house.state("switch.ac"))["state"] == "off"
+
+
+async def test_a_script_that_lets_people_in_by_a_detour_is_not_run(agentd: Start, house: HomeAssistant) -> None:
+    await house.locked("lock.kitchen_door")
+    hall = (await house.command(type="config/area_registry/create", name="Hall"))["area_id"]
+    floor = (await house.command(type="config/floor_registry/create", name="Upstairs"))["floor_id"]
+    await house.command(type="config/area_registry/update", area_id=hall, floor_id=floor)
+    await house.command(type="config/entity_registry/update", entity_id="lock.cellar", area_id=hall)
+    bench = await agentd(allow=["script.l*", "script.g*", "script.h*"])
+    for name, words in (
+        ("let in the room", "also moves what lets people in"),
+        ("let in by another", "also moves what lets people in"),
+        ("let in upstairs", "also moves what lets people in"),
+        ("let in by scene", "also moves what lets people in"),
+        ("let in with the light", "also moves what lets people in"),
+        ("let in unseen", "I cannot see what let_in_unseen moves"),
+    ):
+        outcome = await bench.call("run_script", script=name)
+        assert (outcome.outcome, words in outcome.content) == ("error", True), (name, outcome.content)
+    assert (await house.state("lock.kitchen_door"))["state"] == "locked"
+    assert (await bench.call("run_script", script="harmless")).content == "The harmless is started."
+    await house.command(type="config/area_registry/delete", area_id=hall)
+    await house.command(type="config/floor_registry/delete", floor_id=floor)
+
+
 async def confirmer(daemon: DaemonProcess) -> dict[str, str]:
     """Headers of somebody who may confirm: the first token may not."""
     command = [sys.executable, "-m", "agentd", "token", "--scope", "confirm", "--state-dir", str(daemon.state_dir)]

@@ -54,6 +54,27 @@ light:
         value_template: "{{{{ false }}}}"
         turn_on: []
         turn_off: []
+cover:
+  - platform: group
+    name: Ways in
+    entities: [cover.garage_door]
+  - platform: group
+    name: Everything downstairs
+    entities: [cover.ways_in, cover.kitchen_window]
+  - platform: template
+    covers:
+      old_gate:
+        friendly_name: Old gate
+        value_template: "{{{{ false }}}}"
+        open_cover: []
+        close_cover: []
+lock:
+  - platform: template
+    name: Cellar
+    unique_id: cellar
+    value_template: "{{{{ true }}}}"
+    lock: []
+    unlock: []
 scene:
   - id: movie
     name: Movie time
@@ -73,6 +94,30 @@ script:
     alias: Let them in
     sequence:
       - {{action: lock.unlock, target: {{entity_id: lock.kitchen_door}}}}
+  let_in_the_room:
+    sequence:
+      - {{action: lock.unlock, target: {{area_id: hall}}}}
+  let_in_by_another:
+    sequence:
+      - if: [{{condition: template, value_template: "{{{{ true }}}}"}}]
+        then: [{{action: script.let_in_the_room}}]
+  let_in_upstairs:
+    sequence:
+      - {{action: homeassistant.turn_on, target: {{floor_id: upstairs}}}}
+  let_in_by_scene:
+    sequence:
+      - {{scene: scene.leaving}}
+  let_in_unseen:
+    sequence:
+      - {{action: cover.open_cover, target: {{entity_id: "{{{{ door }}}}"}}}}
+  let_in_with_the_light:
+    sequence:
+      - {{action: cover.open_cover, target: {{entity_id: cover.everything_downstairs}}}}
+  harmless:
+    sequence:
+      - {{action: light.turn_off, target: {{area_id: hall, entity_id: "{{{{ light }}}}"}}}}
+      - {{action: script.good_night}}
+      - {{action: notify.persistent_notification, data: {{message: "{{{{ now() }}}}"}}}}
 """
 
 AREAS = {
