@@ -11,7 +11,7 @@
     [functions.mqtt.topics."garage fan"]          # as one says it
     topic = "garage/fan/set"
     messages = ["on", "off"]                      # left out: any text
-    tier = "low"                                  # acts harmlessly; left out: "medium"
+    tier = "low"                                  # acts harmlessly; "high": a person confirms it; left out: "medium"
 
     [functions.mqtt.questions."garage temperature"]  # for what only looks
     topic = "garage/temperature/get"              # an empty message goes out here,
@@ -37,18 +37,22 @@ TOLD_CHARS = 1000
 
 DEVICES: list[str] = []
 HARMLESS: list[str] = []
+GUARDED: list[str] = []
 QUESTIONS: list[str] = []
 MESSAGES: list[str] = []
 HARMLESS_MESSAGES: list[str] = []
+GUARDED_MESSAGES: list[str] = []
+KNOWN = {"low": (HARMLESS, HARMLESS_MESSAGES), "medium": (DEVICES, MESSAGES), "high": (GUARDED, GUARDED_MESSAGES)}
 
 Message = Annotated[str, Field(description="What to send", examples=MESSAGES, max_length=1000)]
 HarmlessMessage = Annotated[str, Field(description="What to send", examples=HARMLESS_MESSAGES, max_length=1000)]
+GuardedMessage = Annotated[str, Field(description="What to send", examples=GUARDED_MESSAGES, max_length=1000)]
 
 
 async def prepare(config: Mapping[str, Any]) -> None:
     """Let the names of the devices be known to models and to the offline thinker."""
     for name, device in config.get("topics", {}).items():
-        names, messages = (HARMLESS, HARMLESS_MESSAGES) if device.get("tier") == "low" else (DEVICES, MESSAGES)
+        names, messages = KNOWN[tier_of(device)]
         names.append(name)
         messages += [message for message in device.get("messages", ()) if message not in messages]
     QUESTIONS.extend(config.get("questions", {}))
@@ -61,7 +65,7 @@ async def send_to_device(
     message: Message,
 ) -> str:
     """Send a message to a device, such as on or off."""
-    return await send(ctx, device, message, low=False)
+    return await send(ctx, device, message, "medium")
 
 
 @function(tier="low")
@@ -71,7 +75,17 @@ async def signal_device(
     message: HarmlessMessage,
 ) -> str:
     """Send a message to a harmless device, such as on or off."""
-    return await send(ctx, device, message, low=True)
+    return await send(ctx, device, message, "low")
+
+
+@function(tier="high")
+async def command_device(
+    ctx: CallContext,
+    device: Annotated[str, Field(description="Name of the device", examples=GUARDED)],
+    message: GuardedMessage,
+) -> str:
+    """Send a message to a guarded device, such as a gate or a siren."""
+    return await send(ctx, device, message, "high")
 
 
 @function(tier="read", untrusted_output=True, filler="One moment.")
@@ -93,9 +107,9 @@ async def ask_device(
     raise FunctionError(f"{name} does not answer.")
 
 
-async def send(ctx: CallContext, device: str, message: str, *, low: bool) -> str:
+async def send(ctx: CallContext, device: str, message: str, tier: str) -> str:
     """Publish ``message`` to a device of this tier."""
-    topics = {name: topic for name, topic in ctx.config.get("topics", {}).items() if (topic.get("tier") == "low") is low}
+    topics = {name: topic for name, topic in ctx.config.get("topics", {}).items() if tier_of(topic) == tier}
     name, topic = named(topics, device)
     allowed = topic.get("messages")
     known = {text.casefold(): text for text in allowed or ()}
@@ -104,6 +118,12 @@ async def send(ctx: CallContext, device: str, message: str, *, low: bool) -> str
     async with connected(ctx.config) as client:
         await client.publish(topic["topic"], known.get(message.casefold(), message), qos=1, retain=False)
     return f"{name[:1].upper()}{name[1:]}: {message}."
+
+
+def tier_of(topic: Mapping[str, Any]) -> str:
+    """Of a device; what is no tier is taken for the highest."""
+    tier = str(topic.get("tier", "medium"))
+    return tier if tier in KNOWN else "high"
 
 
 def named(things: Mapping[str, Any], name: str) -> tuple[str, Mapping[str, Any]]:

@@ -20,6 +20,8 @@ DEVICES: dict[str, Any] = {
     "topics": {
         "garage fan": {"topic": "garage/fan/set", "messages": ["ON", "OFF"]},
         "kitchen display": {"topic": "kitchen/display", "tier": "low"},
+        "gate": {"topic": "gate/set", "tier": "high"},
+        "siren": {"topic": "siren/set", "tier": "hihg"},
     },
     "questions": {"garage temperature": {"topic": "garage/temperature/get", "answer": "garage/temperature"}},
 }
@@ -74,6 +76,7 @@ async def test_only_the_named_topics_and_messages_of_the_functions_tier_go_out(b
     specs = bench.functions.registry.specs
     assert {name: spec.tier for name, spec in specs.items()} == {
         "ask_device": "read",
+        "command_device": "high",
         "send_to_device": "medium",
         "signal_device": "low",
     }
@@ -84,6 +87,9 @@ async def test_only_the_named_topics_and_messages_of_the_functions_tier_go_out(b
             ("send_to_device", "kitchen display", "x", "There is no kitchen display. There is: garage fan."),
             ("signal_device", "garage fan", "ON", "There is no garage fan. There is: kitchen display."),
             ("send_to_device", "garage fan", "explode", "garage fan takes ON or OFF, not explode."),
+            ("send_to_device", "gate", "open", "There is no gate. There is: garage fan."),
+            ("signal_device", "gate", "open", "There is no gate. There is: kitchen display."),
+            ("send_to_device", "siren", "off", "There is no siren. There is: garage fan."),
         ]:
             answer = await bench.call(name, device=target, message=message)
             assert (answer.outcome, answer.content) == ("error", why)
