@@ -3,12 +3,12 @@
 import time
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from agentd.functions import CallContext, FunctionError, function
 
 ListName = Annotated[Literal["shopping", "todo"], Field(description="Which list")]
-Item = Annotated[str, Field(min_length=1, max_length=100)]
+Item = Annotated[str, StringConstraints(strip_whitespace=True), Field(min_length=1, max_length=100)]
 Items = Annotated[list[Item], Field(description="The entries, each by itself", min_length=1, max_length=20)]
 
 
@@ -16,7 +16,7 @@ Items = Annotated[list[Item], Field(description="The entries, each by itself", m
 async def add_to_list(ctx: CallContext, items: Items, list_name: ListName = "shopping") -> str:
     """Add entries to the shopping or the to-do list."""
     there = await entries(ctx, list_name)
-    new = {item.casefold(): item.strip() for item in items if item.casefold() not in there}
+    new = {item.casefold(): item for item in items if item.casefold() not in there}
     moment = time.time()
     await ctx.store.update({f"{list_name}/{key}": [moment + at / 1000, text] for at, (key, text) in enumerate(new.items())})
     known = [there[item.casefold()] for item in items if item.casefold() in there]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from agentd.functions import AskUser, CallContext, FunctionError, function
 
@@ -13,6 +13,9 @@ SPOKEN = 5
 SMALL = frozenset(["a", "an", "the", "my", "our", "your", "of", "on", "in", "at", "to", "for", "with", "about", "and", "s"])
 """Words that find nothing."""
 
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True), Field(description="The note, word by word", min_length=1, max_length=2000)
+]
 Subject = Annotated[str, Field(description="Words of the note, such as its subject", max_length=200)]
 
 
@@ -25,11 +28,9 @@ Subject = Annotated[str, Field(description="Words of the note, such as its subje
     ],
     on_duplicate="answer",
 )
-async def take_note(
-    ctx: CallContext, text: Annotated[str, Field(description="The note, word by word", min_length=1, max_length=2000)]
-) -> str:
+async def take_note(ctx: CallContext, text: Text) -> str:
     """Write down a note."""
-    await ctx.store.set(f"{datetime.now().astimezone().isoformat()} {ctx.call_id}"[:200], text.strip())
+    await ctx.store.set(f"{datetime.now().astimezone().isoformat()} {ctx.call_id}"[:200], text)
     return f"Noted: {end(text)}"
 
 
@@ -72,5 +73,4 @@ def words(text: str) -> set[str]:
 
 def end(text: str) -> str:
     """With a capital and a full stop."""
-    text = text.strip()
     return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.!?' else '.'}"

@@ -10,11 +10,15 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from agentd.functions import AskUser, CallContext, FunctionError, Pending, function
 
-LATEST_MIN = 366 * 24 * 60
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True),
+    Field(description='What to remind of, such as "call Anna"', min_length=1, max_length=100),
+]
 
 EARLY = timedelta(seconds=2)
 """A daily reminder that is called no earlier than this has come due; anything earlier is a user who sets it anew."""
@@ -31,7 +35,7 @@ EARLY = timedelta(seconds=2)
 )
 async def set_reminder(
     ctx: CallContext,
-    text: Annotated[str, Field(description='What to remind of, such as "call Anna"', min_length=1, max_length=100)],
+    text: Text,
     *,
     minutes: Annotated[
         float | None, Field(description="In how many minutes, if no time is given", gt=0, le=366 * 24 * 60)

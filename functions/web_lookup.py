@@ -54,10 +54,12 @@ async def fetch(url: str, headers: Mapping[str, str]) -> Any:
 
     body = b""
     try:
-        async with httpx.AsyncClient(timeout=10) as client, client.stream("GET", url, headers=dict(headers)) as answer:
+        # Uncompressed: some bytes of a compressed answer can be a gigabyte.
+        sent = {**headers, "Accept-Encoding": "identity"}
+        async with httpx.AsyncClient(timeout=10) as client, client.stream("GET", url, headers=sent) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise FunctionError(f"The search does not answer now. It said {answer.status_code}.")
-            async for part in answer.aiter_bytes():
+            async for part in answer.aiter_raw():
                 body += part
                 if len(body) > LIMIT_BYTES:
                     raise FunctionError("The search answered with more than I can read.")
@@ -65,5 +67,5 @@ async def fetch(url: str, headers: Mapping[str, str]) -> Any:
         raise FunctionError("I cannot reach the search. Perhaps there is no internet connection.") from None
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise FunctionError("The search answered with something I cannot read.") from None

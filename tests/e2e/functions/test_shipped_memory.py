@@ -51,6 +51,18 @@ async def test_a_list_keeps_what_was_added_in_order_over_a_restart(shipped: Benc
     assert await said(shipped, "read_list", list_name="todo") == "On the to-do list is call Anna."
 
 
+async def test_what_says_nothing_is_not_kept(shipped: Bench) -> None:
+    for name, arguments in (
+        ("take_note", {"text": " \n "}),
+        ("add_to_list", {"items": ["milk", "  "]}),
+        ("set_reminder", {"text": " ", "minutes": 5}),
+    ):
+        assert (await shipped.call(name, **arguments)).outcome == "invalid"
+    assert await said(shipped, "take_note", text="  the key is with Anna ") == "Noted: The key is with Anna."
+    assert await said(shipped, "read_notes") == "The key is with Anna."
+    assert await said(shipped, "read_list") == "The shopping list is empty."
+
+
 async def test_entries_are_removed_by_their_words_and_a_list_is_cleared(shipped: Bench) -> None:
     await said(shipped, "add_to_list", items=["milk", "six eggs", "brown bread", "white bread"])
     assert await said(shipped, "remove_from_list", items=["eggs", "the milk"]) == "Six eggs and milk are off the shopping list."

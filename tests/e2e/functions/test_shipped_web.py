@@ -1,5 +1,6 @@
 """Weather and web lookup, with a local server in the place of the real one: documents of their real shape, and no answer."""
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -145,6 +146,11 @@ async def test_a_search_without_a_result_or_an_answer_says_so(bench: Bench, serv
     assert "The search answered with something I cannot read." in await failure(bench, "search_web", query="unicorns")
     server.body = b'"' + b"x" * 1_100_000 + b'"'
     assert "The search answered with more than I can read." in await failure(bench, "search_web", query="unicorns")
+    server.body = b"[" * 100_000
+    assert "The search answered with something I cannot read." in await failure(bench, "search_web", query="unicorns")
+    server.body, server.headers = gzip.compress(b'{"results": []}'), {"Content-Encoding": "gzip"}
+    assert "The search answered with something I cannot read." in await failure(bench, "search_web", query="unicorns")
+    assert server.calls[-1]["headers"]["Accept-Encoding"] == "identity"
     server.status = 503
     assert "The search does not answer now. It said 503." in await failure(bench, "search_web", query="unicorns")
     await bench.close()
