@@ -177,8 +177,10 @@ def _named(settings: Settings, registry: Registry) -> Iterator[Finding]:
 
 
 def _declared_functions(settings: Settings) -> Iterator[Finding]:
-    from agentd.functions.workers.faults import declared_faults
+    from agentd.functions.workers.faults import declared_faults, tables_without_file
 
+    for note in tables_without_file(settings.functions, settings.paths.functions_dir):
+        yield Finding("warn", "functions", note, "rename the table, or take it out")
     for fault in declared_faults(settings.functions, settings.security.allowed_endpoints):
         yield Finding("warn", "functions", f"{fault}", "the function is left out until it is repaired")
 

@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
 
 def check(*, config: ConfigOption = None, json: JsonOption = False) -> None:
     """Print the configuration in effect, secrets masked; say what keeps functions that it declares from working."""
-    from agentd.functions.workers.faults import declared_faults
+    from agentd.functions.workers.faults import declared_faults, tables_without_file
     from agentd.protocol.masking import masked
 
     settings = settings_from(config)
@@ -36,6 +36,8 @@ def check(*, config: ConfigOption = None, json: JsonOption = False) -> None:
         print_json(document)
     else:
         _print_toml(document)
+    for note in tables_without_file(settings.functions, settings.paths.functions_dir):
+        print(f"note: {note}", file=sys.stderr)
     faults = declared_faults(settings.functions, settings.security.allowed_endpoints)
     for fault in faults:
         print(fault, file=sys.stderr)

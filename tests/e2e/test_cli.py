@@ -94,6 +94,27 @@ async def test_check_prints_a_configuration_that_loads_again_with_secrets_masked
     assert as_json["agents"]["home"]["prompt"] == 'a "quoted" prompt'
 
 
+async def test_check_and_doctor_name_tables_that_no_handler_reads_and_what_may_be_meant(tmp_path: Path) -> None:
+    (tmp_path / "functions").mkdir(mode=0o755)
+    (tmp_path / "functions/weather.py").write_text(DOOR)
+    (tmp_path / "functions/_shared.py").write_text("")
+    (tmp_path / "config.toml").write_text(
+        "[functions.wether]\nplace = 'x'\n[functions.weather]\nplace = 'x'\n[functions.htpp]\n[functions.shared]\na = 1\n"
+    )
+    ran = await agentd("check", cwd=tmp_path)
+    assert ran.status == 0, ran.err
+    notes = ran.err.splitlines()
+    assert [note.partition(":")[0] for note in notes] == ["note"] * 3
+    assert [note.rpartition("; ")[2] for note in notes if ";" in note] == [
+        "is [functions.http] meant?",
+        "is [functions.weather] meant?",
+    ]
+    assert any("[functions.shared]: nobody reads it, there is no shared.py in functions" in note for note in notes)
+    found = json.loads((await agentd("doctor", "--json", cwd=tmp_path)).out)
+    told = [finding for finding in found if "nobody reads it" in finding["detail"]]
+    assert [(finding["subject"], finding["level"]) for finding in told] == [("functions", "warn")] * 3
+
+
 async def test_env_can_be_evaluated_by_a_shell(tmp_path: Path) -> None:
     state = tmp_path / "a folder"
     ran = await agentd("env", "--state-dir", state, cwd=tmp_path)

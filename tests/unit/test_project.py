@@ -1,5 +1,6 @@
 """What ships beside the code: it must fit the code, and install the same everywhere."""
 
+import json
 import os
 import re
 import shutil
@@ -134,6 +135,24 @@ def test_the_unit_has_no_fault(tmp_path: Path) -> None:
     # verify exits 0 for an unknown value; any output is a fault.
     done = subprocess.run(["systemd-analyze", "verify", str(unit(tmp_path))], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed (apt-get install systemd)")
+def test_the_units_for_mcp_servers_on_the_page_have_no_fault(tmp_path: Path) -> None:
+    page = (ROOT / "docs/functions-without-python.md").read_text(encoding="utf-8")
+    server, dropped_in = re.findall(r"^```ini\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "mcp.service").write_text(server.replace("/usr/bin/node", str(Path(sys.executable).resolve())), encoding="utf-8")
+    (tmp_path / "agentd.service.d").mkdir()
+    (tmp_path / "agentd.service.d/node.conf").write_text(dropped_in, encoding="utf-8")
+    paths = [str(unit(tmp_path)), str(tmp_path / "mcp.service")]
+    environment = os.environ | {"SYSTEMD_UNIT_PATH": f"{tmp_path}:"}
+    command = ["systemd-analyze", "verify", *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    command = ["systemd-analyze", "security", "--no-pager", "--offline=true", "--json=short", paths[0]]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    (setting,) = (row for row in json.loads(told) if row["name"].startswith("MemoryDenyWriteExecute"))
+    assert setting["set"] is False, "the drop-in is in effect"
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed (apt-get install systemd)")

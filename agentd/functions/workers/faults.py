@@ -1,9 +1,11 @@
-"""Looks for what is wrong with the declared functions of a configuration, without a daemon; for commands."""
+"""Looks for what is wrong with the tables ``[functions.*]`` of a configuration, without a daemon; for commands."""
 
 from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
-from agentd.config.functions import Credential, declared
+from agentd.config.functions import RESERVED, Credential, declared
 from agentd.functions.mcp.tables import access_of
 from agentd.functions.registry import Kind, LoadProblem
 from agentd.functions.remote.arguments import Arguments, from_table
@@ -43,3 +45,17 @@ def declared_faults(tables: Mapping[str, Mapping[str, Any]], allowed_endpoints: 
         except FAULTS as fault:
             note("delegated", name, fault)
     return problems
+
+
+def tables_without_file(tables: Mapping[str, Mapping[str, Any]], directory: Path) -> list[str]:
+    """What to say of tables whose handler file is not in the folder, and what may have been meant. Blocking.
+
+    It harms nothing, but nobody reads what stands there.
+    """
+    names = {path.stem for path in directory.glob("*.py") if path.name[0] not in "_."}
+    notes = []
+    for name in tables.keys() - names - RESERVED:
+        near = get_close_matches(name.lower(), sorted(names | RESERVED), n=1)
+        meant = f"; is [functions.{near[0]}] meant?" if near else ""
+        notes.append(f"[functions.{name}]: nobody reads it, there is no {name}.py in {directory}{meant}")
+    return sorted(notes)

@@ -75,8 +75,9 @@ async def test_a_server_of_pypi_over_stdio(bench: Bench) -> None:
 
 
 @needs_everything
-async def test_a_server_of_npm_over_stdio(bench: Bench) -> None:
-    bench.config["mcp"] = {"every": {"command": str(NODE), "args": [str(EVERYTHING)], "tools": EVERY, "prefix": "e_"}}
+@pytest.mark.parametrize("flags", [[], ["--jitless"]])
+async def test_a_server_of_npm_over_stdio(bench: Bench, flags: list[str]) -> None:
+    bench.config["mcp"] = {"every": {"command": str(NODE), "args": [*flags, str(EVERYTHING)], "tools": EVERY, "prefix": "e_"}}
     await bench.start()
     await up(bench, "every")
     assert set(bench.functions.registry.specs) == {"e_" + name.replace("-", "_") for name in EVERY}

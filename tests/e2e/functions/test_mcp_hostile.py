@@ -259,7 +259,7 @@ async def test_one_that_does_not_end_when_it_is_asked_to_is_ended(bench: Bench, 
 
 async def test_one_that_takes_its_time_to_end_has_it(bench: Bench, tmp_path: Path) -> None:
     """It ends a while after its input was closed, and has said goodbye by then; with the time of others it would be killed."""
-    slow = Hostile(tmp_path, "slow", stop_timeout_s=10)
+    slow = Hostile(tmp_path, "slow", stop_timeout_s=5)
     bench.config["mcp"] = {"slow": slow.table}
     await bench.start()
     await up(bench, "slow")
