@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agentd.functions import AskUser, FunctionError
-from functions._home_assistant_home import Area, Home, Kind, Thing
+from functions._home_assistant_home import Area, Guards, Home, Kind, Thing
 from functions._home_assistant_names import alike, some, words
 from functions._home_assistant_words import outcome, state_of, states_of
 
@@ -30,7 +30,7 @@ HOME = Home(
         thing("cover.right", "Right Curtain", OFFICE, "open"),
     ],
     [KITCHEN, OFFICE],
-    guards=frozenset(),
+    guards=Guards(),
     starting=False,
 )
 
@@ -85,7 +85,7 @@ def test_what_is_not_there_is_told_with_what_there_is(name: str, place: str, err
 
 def test_names_that_are_equally_near_are_all_asked_for() -> None:
     twins = [thing("light.a", "Hall Lamp A1"), thing("light.b", "Hall Lamp B1")]
-    home = Home(twins, [Area("a", ("Room A1",)), Area("b", ("Room B1",))], guards=frozenset(), starting=False)
+    home = Home(twins, [Area("a", ("Room A1",)), Area("b", ("Room B1",))], guards=Guards(), starting=False)
     assert alike("hall lamp c1", twins) == twins
     with pytest.raises(AskUser, match=r"Do you mean the Hall Lamp A1 or the Hall Lamp B1\?"):
         home.find(LIGHT, "hall lamp c1", "")
