@@ -114,10 +114,10 @@ def records(kind: str) -> list[dict[str, Any]]:
 
 
 def customer(customer_id: str | None, phone: str | None = None, email: str | None = None) -> dict[str, Any]:
-    """The customer who is meant; spoken numbers come with spaces, and letters in any case."""
-    wanted = {"customer_id": plain(customer_id), "phone": plain(phone), "email": plain(email)}
+    """The customer who is meant; spoken numbers come with spaces or without their sign, and letters in any case."""
+    wanted = {"customer_id": plain(customer_id).removeprefix("cust"), "phone": plain(phone), "email": plain(email)}
     for record in records("customers"):
-        if any(value and plain(record[key]) == value for key, value in wanted.items()):
+        if any(value and plain(record[key]).removeprefix("cust") == value for key, value in wanted.items()):
             return record
     raise FunctionError("There is no such customer. Ask for the number again, digit by digit.")
 
@@ -152,5 +152,5 @@ def count(things: list[Any], name: str) -> str:
 
 
 def plain(text: str | None) -> str:
-    """Without spaces, dashes and capitals."""
-    return "".join(sign for sign in (text or "").casefold() if sign not in " -().")
+    """Without spaces, signs and capitals."""
+    return "".join(sign for sign in (text or "").casefold() if sign not in " -+().")

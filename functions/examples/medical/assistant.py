@@ -36,7 +36,7 @@ class Form:
         missing = [name for name in self.required if name not in form]
         if missing:
             raise FunctionError(f"Still missing: {', '.join(missing)}. Ask for it.")
-        number = 1 + len(await ctx.store.items(f"{self.kind}/"))
+        number = 1 + max((record["number"] for record in await self.records(ctx)), default=0)
         record = {"number": number, **form, **more}
         await ctx.store.set(f"{self.kind}/{number:06d}", record)
         await ctx.store.delete(self._key(ctx))

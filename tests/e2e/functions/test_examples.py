@@ -1,5 +1,6 @@
 """The example agents, talked to in writing, as a user's own tests do it: the offline thinker understands, the handlers run."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from agentd.testing import Conversation
+from agentd.testing import Conversation, FunctionTester
+from tests.support.command_line import agentd
 from tests.support.daemon import daemon_process
 from tests.support.model_server import Answer, delta, model_server
 
@@ -37,10 +39,15 @@ def of(example: str) -> pytest.MarkDecorator:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_an_example_finds_its_functions_from_where_its_readme_starts_it(folder: str) -> None:
-    paths = config(folder).get("paths", {"functions_dir": f"functions/examples/{folder}"})
-    assert paths == {"functions_dir": f"functions/examples/{folder}"}
-    assert f"--config functions/examples/{folder}/agentd.toml" in (EXAMPLES / "README.md").read_text(encoding="utf-8")
+async def test_an_example_finds_its_functions_from_where_its_readme_starts_it(folder: str, tmp_path: Path) -> None:
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    (started,) = re.findall(rf"`agentd serve (--config \S+/{folder}/agentd.toml)`", readme)
+    ran = await agentd("functions", "check", *started.split(), "--json", cwd=EXAMPLES.parents[1], HOME=str(tmp_path))
+    assert ran.status == 0, ran
+    offered = {item["name"] for item in json.loads(ran.out)["items"]}
+    named = {name for agent in config(folder)["agents"].values() for name in agent.get("functions", ())}
+    assert offered
+    assert named <= offered
 
 
 @of("customer_service")
@@ -50,13 +57,14 @@ def test_a_service_line_finds_customers_books_and_says_goodbye(conversation: Con
     orders = conversation.say("What are the orders of customer CUST0001?").said
     assert "one bookshelf, 240 dollars, on its way; two desk lamps" in orders
     assert "Bob Tanaka" in conversation.say("Find the customer.").said, "by the number that calls"
+    assert "Carla Neri" in conversation.say("Find the customer with the phone number 1 555 0102.").said
     assert "The first free times are" in conversation.say("Which times are free tomorrow?").said
     booked = conversation.say("Book a consultation for CUST0001 on 7 December 2026 at ten.")
     assert "booked for Monday, December 7 at 10 AM" in booked.said
     again = conversation.say("Book a review for CUST0002 on 7 December 2026 at ten.")
     assert again.outcomes == ["error"]
     assert "That time is taken" in again.settled[0].result
-    bye = conversation.say("End the call.")
+    bye = conversation.say("Goodbye.")
     assert (bye.calls, bye.outcome) == ([("end_call", {})], "completed")
     assert conversation.wait_for("SessionEnded")["end_reason"] == "agent_ended"
 
@@ -101,6 +109,17 @@ def test_a_prescription_is_sent_when_a_second_person_agrees_and_not_otherwise(
     assert conversation.confirmations == [("dispatch_prescription", {})]
     pending = conversation.say("Which prescriptions are pending?").said
     assert ("amoxicillin for Maria Lopez, pending" in pending) is agreed
+
+
+@of("medical")
+def test_a_deleted_note_gives_its_number_to_no_other(functions: FunctionTester) -> None:
+    for patient in ("Ann", "Bob", "Cem"):
+        functions.call("set_note_section", section="patient name", text=patient)
+        functions.call("set_note_section", section="chief complaint", text="cough")
+        functions.call("save_note")
+        if patient == "Bob":
+            functions.call("delete_note", number=1)
+    assert functions.call("list_notes").content == "Notes: 3: Cem, cough; 2: Bob, cough."
 
 
 @of("order_line")

@@ -87,10 +87,11 @@ def takes_back(text: str) -> bool:
 
 
 def leaves(text: str, functions: Sequence[Function]) -> Function | None:
-    """The function that a farewell calls: one that has a farewell among its examples."""
+    """The function that a farewell calls: one that has a farewell among its examples, and needs nothing else to be said."""
     if _recognise(text) is not _Talk.FAREWELL:
         return None
-    return next((function for function in functions if function.examples & _FAREWELLS and not function.parameters), None)
+    able = (function for function in functions if not any(parameter.required for parameter in function.parameters))
+    return next((function for function in able if function.examples & _FAREWELLS), None)
 
 
 def wants_nothing(text: str) -> bool:

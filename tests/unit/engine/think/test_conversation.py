@@ -213,6 +213,14 @@ def test_a_farewell_is_returned_where_no_function_has_one_among_its_examples(
     assert talk(shipped).calls(said) == [("end_conversation", {})]
 
 
+def test_a_farewell_calls_what_needs_nothing_else_to_be_said(talk: MakeTalk, shipped: list[Declaration]) -> None:
+    (ends,) = (function for function in shipped if function["name"] == "end_conversation")
+    words = {"type": "object", "properties": {"words": {"type": "string", "enum": ["thanks", "general"]}}}
+
+    assert talk([ends | {"parameters": words}]).calls("goodbye") == [("end_conversation", {})]
+    assert talk([ends | {"parameters": words | {"required": ["words"]}}]).says("goodbye") == "Goodbye."
+
+
 def test_a_farewell_ends_the_conversation_also_when_an_answer_is_awaited(talk: MakeTalk, shipped: list[Declaration]) -> None:
     conversation = talk(shipped)
     assert conversation.calls("take a note") == []
