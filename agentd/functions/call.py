@@ -21,6 +21,7 @@ class CallRequest:
         allowed: names this caller may use; None for all.
         metadata: of the session.
         started_by: the name of the token that started the conversation, or that calls without one; None: nobody's.
+        tainted: it was asked for in another run, and what was told there may have asked for it.
         turn: the turn it belongs to, a number that stays the same for all calls of the turn; None outside a conversation.
     """
 
@@ -34,6 +35,7 @@ class CallRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     turn: int | None = None
     started_by: str | None = None
+    tainted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

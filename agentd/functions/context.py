@@ -150,7 +150,8 @@ class CallContext:
         It happens in the daemon, so this call may be long over, and the daemon may have been started anew: a plan is on the disk
         when this returns. When no session of this name is live by then, it happens as soon as one is, at most a day late
         (``limits.plan_late_s``).
-        A text is said at least once; a function is called at most once, through the gate, with the rights of this call.
+        A text is said at least once. A function is called at most once, through the gate, as this agent: with what its profile
+        allows by then, and never more than this call was allowed.
 
         Returns:
             An id for ``cancel_later``.

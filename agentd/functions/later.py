@@ -58,7 +58,7 @@ class Laters:
     Args:
         say: speaks a text in the session of that name; False when there is none, AgentdError when it cannot be now.
         call: runs a function call.
-        live: whether a session of that name is live.
+        live: the run of the session of that name; None when none is live.
 
     Attributes:
         limits: in effect for what is planned from now on.
@@ -71,7 +71,7 @@ class Laters:
         limits: LimitSettings,
         say: Callable[[str, str], Awaitable[bool]],
         call: Callable[[CallRequest], Awaitable[object]],
-        live: Callable[[str], bool],
+        live: Callable[[str], str | None],
         nursery: Nursery,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -201,7 +201,7 @@ class Laters:
     def _due(self, kept: _Kept) -> None:
         if self._wall() - kept.plan.due_at > self.limits.plan_late_s:
             self._nursery.start(self._drop(kept, "too late"), name=f"functions:{kept.plan.id}")
-        elif self._live(kept.plan.session_id):
+        elif self._live(kept.plan.session_id) is not None:
             self._ring(kept)
         else:
             self._wait(kept)
@@ -224,7 +224,7 @@ class Laters:
         plan = kept.plan
         if plan.function is not None:
             if await self._drop(kept):
-                await self._call(plan.request())
+                await self._call(plan.request(self._live(plan.session_id)))
         elif await self.speak(plan.session_id, plan.say or ""):
             await self._drop(kept)
         elif plan.id in self._plans:
@@ -249,7 +249,10 @@ class Laters:
         self._plans.pop(kept.plan.id, None)
 
     async def speak(self, session_id: str, text: str) -> bool:
-        """Say ``text`` in the session as soon as it is taken, and not for ever after; False when no session is live."""
+        """Say ``text`` in the session, and try for a while; False when no session is live any more.
+
+        It returns when it is being said: a session that ends while the text waits for a quiet moment has not told it.
+        """
         for _ in range(TRIES):
             try:
                 spoken = await self._say(session_id, text)

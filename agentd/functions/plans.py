@@ -15,7 +15,7 @@ class Plan:
     Attributes:
         id: also the call id of a planned call, so that it runs once.
         due_at: Unix seconds: a plan outlives the daemon's own clock.
-        cause: the call that planned it; a planned call has its rights.
+        cause: the call that planned it. A planned call is one of the same agent, and may do no more than that one.
         say, function: one of them.
     """
 
@@ -29,11 +29,24 @@ class Plan:
     arguments: dict[str, Any]
     label: str
 
-    def request(self) -> CallRequest:
-        """The call of a plan that names a function."""
+    def request(self, run_id: str | None) -> CallRequest:
+        """The call of a plan that names a function.
+
+        Args:
+            run_id: the run it happens in: it is answered, confirmed and ended there.
+        """
         if self.function is None:
             raise AssertionError("it says something")
-        return replace(self.cause, call_id=self.id, name=self.function, arguments=self.arguments, turn=None)
+        cause = self.cause
+        return replace(
+            cause,
+            call_id=self.id,
+            name=self.function,
+            arguments=self.arguments,
+            turn=None,
+            run_id=run_id or cause.run_id,
+            tainted=run_id != cause.run_id,
+        )
 
 
 class PlanStore:

@@ -30,8 +30,12 @@ answered.
 class SessionActions(Protocol):
     """What handlers may do to the session they are called in; the session implements it."""
 
+    @property
+    def run_id(self) -> str:
+        """Its run."""
+
     async def say(self, text: str, *, behavior: str = "queue", moment: Moment = "quiet") -> None:
-        """Let the agent speak; returns once the upstream has taken it.
+        """Let the agent speak; returns once the upstream has taken it. In a ``quiet`` moment: once it is being said.
 
         Args:
             text: what it says.

@@ -106,7 +106,7 @@ class Functions:
             limits=limits,
             say=self._say,
             call=self.call,
-            live=lambda session_id: actions(session_id) is not None,
+            live=lambda session_id: None if (session := actions(session_id)) is None else session.run_id,
             nursery=self._nursery,
         )
         self.requests = Requests(
@@ -189,14 +189,17 @@ class Functions:
         await self._loaded.close()
         await self._nursery.close()
 
-    def answer_delegated(self, run_id: str, call_id: str, *, result: Any = None, error: str | None = None) -> None:
+    def answer_delegated(self, run_id: str, call_id: str, *, result: Any = None, error: str | None = None) -> str:
         """Settle a delegated call: with ``result`` (a JSON value), or with ``error`` in words for the model.
+
+        Returns:
+            The function's name.
 
         Raises:
             CallNotFound: no client was asked to run this call.
             Conflict: it is over; the first answer counts.
         """
-        self._delegations.answer(run_id, call_id, Reply("result", result) if error is None else Reply("error", error))
+        return self._delegations.answer(run_id, call_id, Reply("result", result) if error is None else Reply("error", error))
 
     def run_started(self, run_id: str, *, tainted: bool = False) -> None:
         """A run begins; ``tainted`` when it goes on from one that was told something from outside."""

@@ -51,9 +51,8 @@ async def answer(request: web.Request) -> web.Response:
         return await _decide(request, approve=body.approve, nonce=body.nonce)
     require(request[IDENTITY], "control")
     run, call_id = await run_of(request), request.match_info["call_id"]
-    call = await _call_of(run, call_id)
-    request.app[DEPS].functions.answer_delegated(run.run_id, call_id, result=body.result, error=body.error)
-    return json_answer({"call_id": call_id, "name": call["name"], "answered": True})
+    name = request.app[DEPS].functions.answer_delegated(run.run_id, call_id, result=body.result, error=body.error)
+    return json_answer({"call_id": call_id, "name": name, "answered": True})
 
 
 async def _decide(request: web.Request, *, approve: bool, nonce: str | None) -> web.Response:

@@ -1,12 +1,16 @@
 """What a function handler may do to the session it was called from (``ctx.say`` and its kin); see ``agentd.functions``."""
 
-from typing import Any
+from typing import Any, Final
 
 from agentd.functions.registry import Registry
 from agentd.functions.requests import Moment
 from agentd.sessions.profiles import Profiles
 from agentd.sessions.session import Session
+from agentd.sessions.speaking import Behavior
 from agentd.sessions.state import EndReason
+
+SAID_S: Final = 7200.0
+"""A text that comes by itself is waited for as long as its command is followed, or it would be said twice."""
 
 
 class Actions:
@@ -17,15 +21,24 @@ class Actions:
         self._profiles = profiles
         self._registry = registry
 
+    @property
+    def run_id(self) -> str:
+        """Its run."""
+        return self._session.run_id
+
     async def say(self, text: str, *, behavior: str = "queue", moment: Moment = "quiet") -> None:
-        """Let the agent say ``text``; returns once it was not refused.
+        """Let the agent say ``text``; returns once it was not refused, and in a ``quiet`` moment once it is being said.
 
         Args:
             text: what it says.
             behavior: "queue" or "interrupt".
             moment: what a queued text waits for.
         """
-        await self._session.say(text, "interrupt" if behavior == "interrupt" else "queue", wait="accepted", moment=moment)
+        place: Behavior = "interrupt" if behavior == "interrupt" else "queue"
+        if moment == "quiet":
+            await self._session.say(text, place, wait="spoken", timeout_s=SAID_S, moment=moment)
+        else:
+            await self._session.say(text, place, wait="accepted", moment=moment)
 
     async def update_prompt(self, text: str) -> None:
         """Add to the prompt."""

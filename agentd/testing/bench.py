@@ -56,7 +56,7 @@ class Bench:
     def open_session(self) -> tuple[str, RecordedSession]:
         """A new session and its name."""
         name = f"test-{next(self._numbers)}"
-        self.sessions[name] = RecordedSession(published=lambda type_, data: self._published(name, type_, data))
+        self.sessions[name] = RecordedSession(run_id=name, published=lambda type_, data: self._published(name, type_, data))
         return name, self.sessions[name]
 
     async def call(

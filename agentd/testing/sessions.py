@@ -11,6 +11,7 @@ class RecordedSession:
     """What a function may act on.
 
     Attributes:
+        run_id: its run, called like it.
         said: what was to be spoken, in order.
         prompts: what was added to the prompt, in order.
         ended: whether it was to end.
@@ -19,6 +20,7 @@ class RecordedSession:
         published: is told of each event.
     """
 
+    run_id: str = ""
     said: list[str] = field(default_factory=list)
     prompts: list[str] = field(default_factory=list)
     ended: bool = False

@@ -28,6 +28,8 @@ IMPORTS = "import asyncio, os, sys, time\nfrom typing import Any\nfrom agentd.fu
 class RecordedSession:
     """A session as handlers see it, that notes what they do to it."""
 
+    run_id = "run"
+
     def __init__(self) -> None:
         self.did: list[tuple[Any, ...]] = []
         self.changed = asyncio.Event()

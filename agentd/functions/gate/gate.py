@@ -175,7 +175,7 @@ class Gate:
         A number can be forged: no call by telephone goes without confirmation.
         """
         ticket = self._rates.high(request.agent, self.limits.high_calls_per_hour)
-        trusted = request.run_id not in self.taint and CALLER not in request.metadata
+        trusted = not request.tainted and request.run_id not in self.taint and CALLER not in request.metadata
         if spec.name in policy.unconfirmed_high and trusted:
             return
         try:

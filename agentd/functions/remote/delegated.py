@@ -67,7 +67,7 @@ class DelegatedFunctions:
         self._running.add(task)
         how = "it was cancelled"
         try:
-            answer = self._delegations.open(request.run_id, request.call_id)
+            answer = self._delegations.open(request.run_id, request.call_id, call.spec.name)
             session.publish(
                 "FunctionCallDelegated",
                 {

@@ -18,13 +18,13 @@ _Key = tuple[str, str]
 class Delegations:
     """All of them; outlives reloads."""
 
-    _waiting: dict[_Key, asyncio.Future[Reply]] = field(default_factory=dict)
+    _waiting: dict[_Key, tuple[str, asyncio.Future[Reply]]] = field(default_factory=dict)
     _over: OrderedDict[_Key, str] = field(default_factory=OrderedDict)
 
-    def open(self, run_id: str, call_id: str) -> asyncio.Future[Reply]:
-        """A call begins to wait."""
+    def open(self, run_id: str, call_id: str, name: str) -> asyncio.Future[Reply]:
+        """A call of the function ``name`` begins to wait."""
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[run_id, call_id] = future
+        self._waiting[run_id, call_id] = name, future
         return future
 
     def close(self, run_id: str, call_id: str, how: str) -> None:
@@ -34,19 +34,19 @@ class Delegations:
         while len(self._over) > REMEMBERED:
             self._over.popitem(last=False)
 
-    def answer(self, run_id: str, call_id: str, reply: Reply) -> None:
-        """Settle a call.
+    def answer(self, run_id: str, call_id: str, reply: Reply) -> str:
+        """Settle a call; the function's name.
 
         Raises:
             CallNotFound: nobody was asked to run this call.
             Conflict: it is over; the first answer counts.
         """
         key = (run_id, call_id)
-        future = self._waiting.get(key)
+        name, future = self._waiting.get(key, ("", None))
         if future is not None and not future.done():
             future.set_result(reply)
             self._over[key] = "it has been answered"
-            return
+            return name
         over = self._over.get(key)
         if over is None:
             raise CallNotFound(f"No delegated call {call_id[:64]!r} waits for an answer in this run.")

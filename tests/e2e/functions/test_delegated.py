@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from agentd.errors import CallNotFound, Conflict
 from agentd.functions.call import CallOutcome
-from tests.support.handlers import Bench, within
+from tests.support.handlers import Bench, eventually, within
 
 pytestmark = pytest.mark.e2e
 
@@ -150,3 +151,23 @@ async def test_a_table_whose_parameters_are_no_schema_is_a_problem(bench: Bench)
     await start(bench, parameters={"on": "bool"})
     (problem,) = bench.functions.registry.problems
     assert (problem.place, "'bool' is no type" in problem.reason) == ("[functions.delegated.set_beamer]", True)
+
+
+async def test_a_planned_call_is_answered_in_the_run_it_happens_in(bench: Bench) -> None:
+    bench.write(
+        "plans.py",
+        """
+        @function(tier="low")
+        async def plan(ctx: CallContext) -> str:
+            "Plan it."
+            return await ctx.later(0, call="set_beamer", arguments={"on": True})
+        """,
+    )
+    await start(bench)
+    plan = replace(bench.request("plan"), run_id="an earlier run")
+    id_ = (await bench.functions.call(plan)).result
+    while not bench.session.did:
+        await within(5, bench.session.changed.wait())
+    assert bench.session.did[0][2]["call_id"] == id_
+    assert bench.functions.answer_delegated("run", id_, result="on") == "set_beamer"
+    await eventually(lambda: bench.functions.counters["set_beamer"]["ok"] == 1, "it is settled")

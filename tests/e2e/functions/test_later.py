@@ -103,7 +103,7 @@ async def test_what_is_planned_stays_so_when_the_limits_are_lowered(bench: Bench
         await bench.call("plan", seconds=100, say="x", label=label)
     bench.limits = {"plans": 1, "plans_per_session": 1, "plan_ahead_s": 10}
     await restarted(bench)
-    assert (await bench.call("planned")).result == ["a in 100", "b in 100", "c in 100"]
+    assert [line.partition(" ")[0] for line in (await bench.call("planned")).result] == ["a", "b", "c"]
     lowered = LimitSettings(plans=8, plans_per_session=4)
     await bench.functions.reload(limits=lowered)
     assert [(await bench.call("plan", seconds=50, say="x")).outcome for _ in range(2)] == ["ok", "error"]
