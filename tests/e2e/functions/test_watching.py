@@ -81,7 +81,7 @@ async def test_a_running_call_keeps_its_code_while_files_change(bench: Bench) ->
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(watch(bench.directory, bench.functions.reload, lines.append))
         running = group.create_task(bench.call("version", wait=True))
-        await eventually(lambda: bool(bench.functions._at_work), "it runs")
+        await eventually(lambda: bool(bench.functions._runner.at_work), "it runs")
         while not lines:  # what changes before the folder is watched is not seen
             bench.write("v.py", source.replace("VERSION", "two"))
             await within(5, asyncio.sleep(0.2))
