@@ -27,8 +27,10 @@ class Once(Generic[T]):
             del self._known[key]
 
     def open(self, run_id: str | None, call_id: str) -> asyncio.Future[T]:
-        """Note that the call begins; its outcome goes into the future."""
+        """Note that the call begins; its outcome goes into the future. Outside a run nobody can ask again: nothing is kept."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        if run_id is None:
+            return future
         self._known[run_id, call_id] = future
         while len(self._known) > self._kept and next(iter(self._known.values())).done():
             self._known.popitem(last=False)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 import aiohttp
 import orjson
@@ -55,7 +55,8 @@ class _Request:
 
     Attributes:
         headers, query, body: with their credentials.
-        secrets: these, by themselves.
+        fixed: names in query and body that are the operator's, so that no argument has them.
+        secrets: the credentials by themselves, also as they stand in a URL.
     """
 
     method: str
@@ -66,6 +67,7 @@ class _Request:
     arguments: str
     result: str | None
     reader: Arguments
+    fixed: frozenset[str]
     secrets: frozenset[str]
 
 
@@ -100,6 +102,8 @@ class HttpFunctions:
         """The arguments by the schema, with its defaults, and whether they fit into the address."""
         request = self._requests[spec.name]
         read = request.reader.read(arguments)
+        if taken := (read.keys() - request.template.names) & request.fixed:
+            raise InvalidArguments(f"there is no argument {', '.join(sorted(taken))}")
         request.template.fill(read)
         return read
 
@@ -218,8 +222,8 @@ def request_of(table: HttpTable, allowed_endpoints: Collection[str], credentials
         if name not in required:
             raise Unusable(f"{name} stands in url, so it cannot be left out: make it required or give it a default")
     query, body = credentials.resolve(table.query), credentials.resolve(table.body or {})
-    taken = (reader.names - template.names) & {*query, *body}
-    if taken:
+    fixed = frozenset({*query, *body, *template.own})
+    if taken := (reader.names - template.names) & fixed:
         raise Unusable(f"{', '.join(sorted(taken))} is an argument and a fixed value at once")
     return _Request(
         method=table.method,
@@ -230,7 +234,8 @@ def request_of(table: HttpTable, allowed_endpoints: Collection[str], credentials
         arguments=table.arguments or ("query" if table.method in {"GET", "DELETE"} else "json"),
         result=table.result,
         reader=reader,
-        secrets=frozenset(credentials.seen),
+        fixed=fixed,
+        secrets=frozenset(form for secret in credentials.seen for form in (secret, quote(secret, safe=""), quote_plus(secret))),
     )
 
 

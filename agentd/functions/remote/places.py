@@ -1,13 +1,14 @@
 r"""URLs with places for arguments: ``https://api.example.org/v1/{city}?days={days}``.
 
 What a model says fills a place and nothing else: it is percent-encoded, the origin stays, and no value names another folder,
-also not for servers that decode a path twice or read ``\`` and ``;`` in their own way.
+also not for servers that decode a path twice, read ``\`` and ``;`` in their own way or take other dots and slashes for theirs.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_plus
 
 import orjson
 
@@ -28,6 +29,7 @@ class UrlTemplate:
 
     Attributes:
         names: the arguments that stand in it.
+        own: the names of the pairs in its query.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,6 +39,7 @@ class UrlTemplate:
         path, self._mark, query = url[start:].partition("?")
         self._path, self._query = path or "/", query
         self.names: frozenset[str] = frozenset(_PLACE.findall(url))
+        self.own = frozenset(unquote_plus(pair.partition("=")[0]) for pair in query.split("&") if pair)
 
     def fill(self, arguments: Mapping[str, Any], *, query: str = "") -> str:
         """The URL for these arguments.
@@ -76,9 +79,10 @@ def as_text(value: Any) -> str:
 def _check(name: str, value: str) -> None:
     if not value:
         raise InvalidArguments(f"{name} is empty")
+    value = unicodedata.normalize("NFKC", value)
     for _ in range(_DECODINGS):
         if any(ord(character) < 0x20 or character == "\x7f" for character in value):
             raise InvalidArguments(f"{name} holds a control character")
         if any(part.partition(";")[0].strip() in {".", ".."} for part in re.split(r"[/\\]", value)):
             raise InvalidArguments(f"{name} must not be a path such as '..'")
-        value = unquote(value)
+        value = unicodedata.normalize("NFKC", unquote(value))

@@ -10,8 +10,10 @@ def at(document: Any, pointer: str) -> Any:
     """The value that ``pointer`` points to.
 
     Raises:
-        LookupError: there is none.
+        LookupError: there is none, or it is no pointer.
     """
+    if pointer and not pointer.startswith("/"):
+        raise LookupError(pointer)
     for token in pointer.split("/")[1:]:
         key = token.replace("~1", "/").replace("~0", "~")
         if isinstance(document, list) and _INDEX.match(key):

@@ -105,11 +105,21 @@ async def test_an_answer_is_data_from_outside_unless_the_operator_trusts_it(benc
 async def test_a_credential_that_comes_back_is_masked(bench: Bench, server: FunctionServer) -> None:
     folder = bench.state_dir / "credentials"
     folder.mkdir(parents=True)
-    (folder / "key").write_text("s3cret-value", encoding="utf-8")
+    (folder / "key").write_text("s3cret/value", encoding="utf-8")
     (folder / "key").chmod(0o600)
-    server.body = b'{"you sent": ["Bearer s3cret-value", {"s3cret-value": 1}]}'
+    server.body = b'{"you sent": ["Bearer s3cret/value", {"s3cret/value": 1}, "?key=s3cret%2Fvalue"]}'
     await start(bench, server, mail={"url": "/mail", "headers": {"Authorization": {"credential": "key"}}})
-    assert (await bench.call("mail")).result == {"you sent": ["Bearer ***", {"***": 1}]}
+    assert (await bench.call("mail")).result == {"you sent": ["Bearer ***", {"***": 1}, "?key=***"]}
+
+
+async def test_no_argument_stands_beside_what_the_operator_has_fixed(bench: Bench, server: FunctionServer) -> None:
+    anything = {"type": "object", "properties": {"q": {"type": "string"}}, "additionalProperties": True}
+    await start(bench, server, look={"url": "/x?k%65y=1", "query": {"lang": "de"}, "parameters": anything})
+    for name in ("key", "lang"):
+        outcome = await bench.call("look", q="a", **{name: "mine"})
+        assert (outcome.outcome, f"there is no argument {name}" in outcome.content) == ("invalid", True)
+    assert (await bench.call("look", q="a", more="b")).outcome == "ok"
+    assert [call["path"] for call in server.calls] == ["/x?k%65y=1&q=a&more=b&lang=de"]
 
 
 async def test_a_large_answer_is_kept_to_what_a_result_may_have(bench: Bench, server: FunctionServer) -> None:
@@ -149,6 +159,7 @@ async def test_a_reload_with_a_fault_changes_nothing(bench: Bench, server: Funct
         ({"url": "/{city}", "parameters": {"city": "string?"}}, "cannot be left out"),
         ({"url": "/x", "parameters": {"city": "str"}}, "no type"),
         ({"url": "/x", "parameters": {"city": "string"}, "query": {"city": "Graz"}}, "an argument and a fixed value"),
+        ({"url": "/x?city=Graz", "parameters": {"city": "string"}}, "an argument and a fixed value"),
     ],
 )
 async def test_a_table_that_cannot_work_is_a_problem(

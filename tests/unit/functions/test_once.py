@@ -13,15 +13,21 @@ async def test_an_id_is_known_from_its_first_use_on() -> None:
 
 async def test_settled_ids_are_forgotten_oldest_first_and_open_ones_are_not() -> None:
     once: Once[str] = Once(kept=2)
-    once.open(None, "open")
+    once.open("run", "open")
     for number in range(5):
-        once.open(None, str(number)).set_result("")
-    assert once.earlier(None, "open") is not None
+        once.open("run", str(number)).set_result("")
+    assert once.earlier("run", "open") is not None
 
     once = Once(kept=2)
     for number in range(5):
-        once.open(None, str(number)).set_result("")
-    assert [once.earlier(None, str(number)) is not None for number in range(5)] == [False, False, False, True, True]
+        once.open("run", str(number)).set_result("")
+    assert [once.earlier("run", str(number)) is not None for number in range(5)] == [False, False, False, True, True]
+
+
+async def test_outside_a_run_nothing_is_kept() -> None:
+    once: Once[str] = Once()
+    once.open(None, "1").set_result("done")
+    assert once.earlier(None, "1") is None
 
 
 async def test_the_end_of_a_run_forgets_what_was_settled_in_it() -> None:

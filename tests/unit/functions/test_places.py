@@ -25,7 +25,8 @@ def test_a_url_without_a_path_gets_one() -> None:
 @pytest.mark.parametrize(
     "value",
     ["..", ".", "../admin", "a/../b", "a\\..\\b", "%2e%2e", "%252e%252e/x", "..;", "..;/x", " .. ",
-     "a/..%2fb", "", "a\0", "a\r\nb", "%00"],
+     "a/..%2fb", "", "a\0", "a\r\nb", "%00",
+     "\uff0e\uff0e", "\u2025", "a\uff0f\u2024\u2024", "%EF%BC%8E%EF%BC%8E"],
 )  # fmt: skip
 def test_no_value_leads_to_another_folder(value: str) -> None:
     with pytest.raises(InvalidArguments, match="city"):

@@ -22,7 +22,9 @@ def test_the_examples_of_the_standard(pointer: str, value: Any) -> None:
     assert at(DOCUMENT, pointer) == value
 
 
-@pytest.mark.parametrize("pointer", ["/bar", "/foo/2", "/foo/-", "/foo/01", "/foo/-1", "/foo/bar", "/a~1b/x", "/foo/0/0"])
+@pytest.mark.parametrize(
+    "pointer", ["/bar", "/foo/2", "/foo/-", "/foo/01", "/foo/-1", "/foo/bar", "/a~1b/x", "/foo/0/0", "foo", "x/foo", "#/foo"]
+)
 def test_what_is_not_there_is_an_error(pointer: str) -> None:
     with pytest.raises(LookupError):
         at(DOCUMENT, pointer)
