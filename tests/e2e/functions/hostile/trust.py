@@ -112,7 +112,7 @@ async def a_plan_that_outlives_its_conversation_is_not_trusted(home: House) -> N
     await home.leave(model)
     again = await home.enter("trusting", id=model.id)
     waiting = await until(home.waiting)
-    assert (waiting[0]["run_id"], again.did) == (model.run_id, [])
+    assert (waiting[0]["run_id"], again.did) == (again.run_id, [])
     await home.confirming("POST", "/v1/confirmations", json={"nonce": waiting[0]["nonce"], "approve": False})
 
 
