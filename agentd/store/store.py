@@ -277,6 +277,9 @@ class Store:
         except sqlite3.Error as error:
             self._forget()
             raise StoreUnavailable(str(error)) from error
+        finally:
+            if self.writer.trouble is not None:
+                self._forget()  # a reader that opened the file on a read-only disk keeps it so for the writer too
 
     def _forget(self) -> None:
         """The next read of this thread opens the file anew."""

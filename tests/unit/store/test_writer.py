@@ -68,6 +68,23 @@ async def test_a_locked_file_holds_nobody_up_and_loses_nothing_within_the_bound(
     assert await store.values("home") == {}
 
 
+async def test_while_nothing_can_be_written_no_reader_stays_open(tmp_path: Path, impatient: None, store_of: StoreOf) -> None:
+    """One that opened the file on a read-only disk would keep it read-only for the writer when the disk is not so any more."""
+    store: Store = await store_of()
+    await store.keep_note("a", "b")
+    assert await store.note("a") == "b"
+    assert store._connections
+    other = locked(tmp_path)
+    store.put_event(event("R", 1))
+    assert not await store.flushed()
+    assert await store.note("a") == "b"
+    assert not store._connections
+    other.close()
+    await recovered(store)
+    assert await store.note("a") == "b"
+    assert store._connections
+
+
 async def test_beyond_the_bound_the_oldest_events_give_way_and_runs_stay(
     tmp_path: Path, impatient: None, store_of: StoreOf
 ) -> None:
