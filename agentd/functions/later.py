@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
@@ -17,6 +17,7 @@ import structlog
 from agentd.config import LimitSettings
 from agentd.errors import AgentdError
 from agentd.functions.call import CallRequest
+from agentd.functions.gate.taint import Taint
 from agentd.functions.plans import Plan, PlanStore
 from agentd.store import StoreUnavailable
 from agentd.supervise import Nursery
@@ -59,6 +60,7 @@ class Laters:
         say: speaks a text in the session of that name; False when there is none, AgentdError when it cannot be now.
         call: runs a function call.
         live: the run of the session of that name; None when none is live.
+        taint: the runs that were told something from outside.
 
     Attributes:
         limits: in effect for what is planned from now on.
@@ -72,6 +74,7 @@ class Laters:
         say: Callable[[str, str], Awaitable[bool]],
         call: Callable[[CallRequest], Awaitable[object]],
         live: Callable[[str], str | None],
+        taint: Taint,
         nursery: Nursery,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -80,6 +83,7 @@ class Laters:
         self._say = say
         self._call = call
         self._live = live
+        self._taint = taint
         self._nursery = nursery
         self._wall = wall
         self._plans: dict[str, _Kept] = {}
@@ -123,6 +127,8 @@ class Laters:
         if mine >= most or (len(self._plans) >= self.limits.plans and not await self._make_room()):
             raise NotPlanned(f"too much is planned already ({mine} in this session, at most {most})")
         id_ = f"later-{secrets.token_hex(8)}"
+        # Kept with it: its run may be over when it happens, and the daemon another.
+        cause = replace(cause, tainted=cause.tainted or cause.run_id in self._taint)
         made = Plan(id_, file, session_id, self._wall() + seconds, cause, say, function, arguments, label)
         kept = self._plans[id_] = _Kept(made)
         try:
@@ -222,6 +228,8 @@ class Laters:
 
     async def _do(self, kept: _Kept) -> None:
         plan = kept.plan
+        if plan.cause.tainted:  # words from outside may be in what is said or done here
+            self._taint.mark(self._live(plan.session_id))
         if plan.function is not None:
             if await self._drop(kept):
                 await self._call(plan.request(self._live(plan.session_id)))

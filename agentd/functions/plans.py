@@ -45,7 +45,7 @@ class Plan:
             arguments=self.arguments,
             turn=None,
             run_id=run_id or cause.run_id,
-            tainted=run_id != cause.run_id,
+            tainted=cause.tainted or run_id != cause.run_id,
         )
 
 
@@ -85,6 +85,7 @@ def _data(plan: Plan) -> dict[str, Any]:
         "allowed": None if cause.allowed is None else sorted(cause.allowed),
         "metadata": dict(cause.metadata),
         "started_by": cause.started_by,
+        "tainted": cause.tainted,
     }
 
 
@@ -105,6 +106,7 @@ def _plan(row: PlanRow) -> Plan:
             allowed=None if data["allowed"] is None else frozenset(data["allowed"]),
             metadata=data["metadata"],
             started_by=data["started_by"],
+            tainted=data.get("tainted", True),
         ),
         say=data["say"],
         function=data["function"],

@@ -84,6 +84,7 @@ class Functions:
             say=self._say,
             call=self.call,
             live=lambda session_id: None if (session := actions(session_id)) is None else session.run_id,
+            taint=self.gate.taint,
             nursery=self._nursery,
         )
         self.requests = Requests(

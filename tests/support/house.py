@@ -129,6 +129,13 @@ async def plan(ctx: CallContext, function: str, arguments: dict[str, Any] = {}, 
     """Have a function called later."""
     await ctx.later(seconds, call=function, arguments=arguments)
     return "Planned."
+
+
+@function(tier="low")
+async def remind(ctx: CallContext, text: str, seconds: float = 0) -> str:
+    """Have something said later."""
+    await ctx.later(seconds, say=text)
+    return "Planned."
 '''
 
 ALARM: Final = """
