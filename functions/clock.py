@@ -85,6 +85,7 @@ def get_date(
     examples=[
         "How many days until December 24?",
         "How long is it until Christmas?",
+        "How long till Christmas?",
         "When is Christmas?",
         "What day of the week is March 3?",
         "How old am I if I was born on May 3, 1980?",

@@ -24,7 +24,15 @@ async def prepare(config: Mapping[str, Any]) -> None:
     AGENTS.extend(" ".join(name.split("_")) for name in config["agents"])
 
 
-@function(tier="low", examples=["Hand me over to billing.", "Connect me with support.", "Transfer me to the support agent."])
+@function(
+    tier="low",
+    examples=[
+        "Hand me over to billing.",
+        "Connect me with support.",
+        "Transfer me to the support agent.",
+        "Put me through to support.",
+    ],
+)
 async def hand_over(
     ctx: CallContext,
     agent: Annotated[

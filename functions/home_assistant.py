@@ -178,7 +178,12 @@ async def switch_fan(
 
 @function(
     tier="medium",
-    examples=["Set the living room to 21 degrees.", "Make the heating nineteen and a half degrees.", "Turn off the heating."],
+    examples=[
+        "Set the living room to 21 degrees.",
+        "Make the heating nineteen and a half degrees.",
+        "Turn off the heating.",
+        "Heat the bedroom to 20 degrees.",
+    ],
 )
 async def set_thermostat(
     ctx: CallContext,
@@ -271,7 +276,7 @@ async def control_music(
     player: PlayerName = "",
     place: Place = "",
 ) -> str:
-    """Play, pause, stop or skip the music or film on a player, or mute it."""
+    """Play, pause, stop or skip the music or film on a player or speaker, or mute it."""
     home = await visit(ctx.config)
     players = _players(home, player, place)
     if action in {"mute", "unmute"}:
@@ -294,7 +299,14 @@ async def control_music(
     return await home.act(players, f"media_player.{service}", reached=lambda now, _: not states or now.value in states, what=what)
 
 
-@function(tier="low", examples=["Set the volume to 30 percent.", "Set the volume in the kitchen to 20 percent."])
+@function(
+    tier="low",
+    examples=[
+        "Set the volume to 30 percent.",
+        "Set the volume in the kitchen to 20 percent.",
+        "Turn the music down to ten percent.",
+    ],
+)
 async def set_volume(
     ctx: CallContext,
     percent: Annotated[int, Field(description="Volume in percent", ge=0, le=100)],

@@ -25,6 +25,8 @@ Subject = Annotated[str, Field(description="Words of the note, such as its subje
         "Take a note: the spare key is with Anna.",
         "Note that the car needs oil.",
         "Write down that the code is 4711.",
+        "Note down that a parcel comes tomorrow.",
+        "Write this down: the meter reads 1234.",
     ],
     on_duplicate="answer",
 )

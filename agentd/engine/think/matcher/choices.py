@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from agentd.engine.think.matcher.lexicon import ADJECTIVES, ALIKE, EVERYTHING, PARTICLES, STANDS_IN, STOP_WORDS, Sense
+from agentd.engine.think.matcher.lexicon import ADJECTIVES, ALIKE, EVERYTHING, PARTICLES, STANDS_IN, STOP_WORDS, VERBS, Sense
 from agentd.engine.think.matcher.near import nearest
 from agentd.engine.think.matcher.numbers import Number
 from agentd.engine.think.matcher.parameters import Choice, Kind, Parameter
@@ -55,6 +55,7 @@ def fill_exact(reading: Reading, *, bare: bool = False) -> None:
                     (start, end, parameter, choice) for start, end in places_of if not _led_elsewhere(reading, start, parameter)
                 )
     verb = reading.sentence.verb
+    found = [item for item in found if not (item[2].acts and _told(reading, item[0], item[3]))]
     places: dict[str, list[int]] = {}
     counted = _counted(reading) if _twins(reading) else frozenset()
     for start, end, parameter, choice in sorted(
@@ -74,6 +75,13 @@ def fill_exact(reading: Reading, *, bare: bool = False) -> None:
             places[parameter.name].append(start)
     spans = [(min(places[name]), max(places[name])) for name in reading.more]
     reading.mixed = any(first < other < last for first, last in spans for other, _ in spans)
+
+
+def _told(reading: Reading, index: int, choice: Choice) -> bool:
+    """Whether an action is not asked for in its own form: "the song skips", "stop playing"; "start playing" does play."""
+    words, verb = reading.sentence.words, reading.sentence.verb
+    started = verb is not None and VERBS.get(words[verb].text) is Sense.MAKE and words[index].text.endswith("ing")
+    return words[index].text not in name_words(str(choice.value)) and not started
 
 
 def _twins(reading: Reading) -> bool:
@@ -249,7 +257,8 @@ def fill_near(reading: Reading, *, evidence: float = NEAR, nouns: Collection[str
                     continue
                 heard = "".join(words[index].text for index in span[:-1]) + words[span[-1]].stem
                 match = nearest(heard, known)
-                if match is not None and (best is None or match[1] > best[0]):
+                refused = parameter.acts and heard in known  # "the song skips"
+                if match is not None and not refused and (best is None or match[1] > best[0]):
                     best = (match[1], span, known[match[0]])
         if best is not None:
             reading.put(parameter, best[2].value)

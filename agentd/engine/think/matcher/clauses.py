@@ -10,9 +10,9 @@ from agentd.engine.think.matcher import matching
 from agentd.engine.think.matcher.carry import carry, complete
 from agentd.engine.think.matcher.corrections import corrected
 from agentd.engine.think.matcher.declared import Function
-from agentd.engine.think.matcher.lexicon import NEGATIONS, STOP_WORDS, SUBORDINATORS
+from agentd.engine.think.matcher.lexicon import AUXILIARIES, NEGATIONS, PARTICLE_VERBS, STOP_WORDS, SUBJECTS, SUBORDINATORS, VERBS
 from agentd.engine.think.matcher.matching import Candidate
-from agentd.engine.think.matcher.sentence import Form
+from agentd.engine.think.matcher.sentence import Form, Sentence
 from agentd.engine.think.matcher.words import Word, name_words, split
 
 _JOINERS: Final = frozenset("and then plus".split())
@@ -20,6 +20,15 @@ _MOST: Final = 8
 """Clauses looked at; a longer speech is no command."""
 
 _NO_COMMANDS: Final = frozenset({Form.STATEMENT, Form.FORBIDDING})
+_SHORTEST_RUN: Final = 4
+_STARTS: Final = PARTICLE_VERBS | VERBS.keys()
+_HOLDS: Final = (
+    SUBJECTS | AUXILIARIES | NEGATIONS | frozenset("a an the to of in on at for with by and or all every please".split())
+)
+"""Words behind which a verb does not begin a command: "the close one", "to turn", "in set three"."""
+
+_WHERE: Final = frozenset("place room area floor location".split())
+
 _POINTS_BACK: Final = re.compile(r"\b(?:it|that|them|those|these|ones?)\b", re.IGNORECASE)
 _SAME_PLACE: Final = frozenset("there it them too also one ones".split())
 
@@ -47,12 +56,16 @@ def understand(text: str, functions: Sequence[Function], today: date) -> Underst
     clauses = _clauses(text, functions, today)
     whole = matching.rank(matching.read(text, functions, today), functions)
     if len(clauses) < 2:
-        return Understood(whole[:1]) if whole else _shared(text, functions, today) or Understood()
+        if whole:
+            shared = _shared(text, functions, today) if whole[0].ask else None
+            complete_ones = shared is not None and len(shared.calls) > 1 and not any(call.ask for call in shared.calls)
+            return shared if shared is not None and complete_ones else Understood(whole[:1])
+        return _shared(text, functions, today) or Understood(_run_on(text, functions, today))
     if whole and (_quotes(whole[0]) or not _hard(clauses, functions, today)):
         return Understood(whole[:1])
     found = Understood()
     for clause in clauses:
-        calls = _clause(clause, functions, today, found.calls)
+        calls = _clause(clause, functions, today, found.calls) or _run_on(clause, functions, today) or None
         if calls is None:
             found.missed.append(clause)
             sentence = matching.read(clause, functions, today)
@@ -66,6 +79,24 @@ def understand(text: str, functions: Sequence[Function], today: date) -> Underst
     return found if found.calls else Understood()
 
 
+def _run_on(text: str, functions: Sequence[Function], today: date) -> list[Candidate]:
+    """The calls of commands that stand behind one another with nothing between: "lock the door turn off the lights"."""
+    words = split(text)
+    if matching.read(text, functions, today).form is not Form.COMMAND or len(words) < _SHORTEST_RUN:
+        return []
+    places = [at for at in range(2, len(words) - 1) if words[at].text in _STARTS and words[at - 1].text not in _HOLDS]
+    for at in places[:_MOST]:
+        first = matching.rank(matching.read(text[: words[at].start], functions, today), functions)
+        if not first or first[0].ask or _quotes(first[0]):
+            continue
+        rest = text[words[at].start :]
+        second = matching.rank(matching.read(rest, functions, today), functions)
+        following = second[:1] if second and not second[0].ask else _run_on(rest, functions, today)
+        if following:
+            return [first[0], *following]
+    return []
+
+
 def _clause(text: str, functions: Sequence[Function], today: date, before: Sequence[Candidate]) -> list[Candidate] | None:
     """The calls of one clause, with what it leaves unsaid taken from the one before."""
     sentence = matching.read(text, functions, today)
@@ -75,10 +106,7 @@ def _clause(text: str, functions: Sequence[Function], today: date, before: Seque
     last = before[-1] if before else None
     words = {word.text for word in split(text)}
     if ranked and not (ranked[0].ask and last is not None and words & _SAME_PLACE):
-        if last is not None and sentence.verb is None and sentence.form is Form.FRAGMENT:
-            carried = carry(last.function, last.reading.values, sentence)
-            return [carried or ranked[0]]
-        return ranked[:1]
+        return [ranked[0] if last is None else _after(last, ranked[0])]
     if last is not None and sentence.verb is not None and words & _SAME_PLACE:
         named = matching.rank(matching.read(with_noun(text, last.function), functions, today), functions) or ranked
         if named:
@@ -96,6 +124,16 @@ def _clause(text: str, functions: Sequence[Function], today: date, before: Seque
     return shared.calls if shared is not None else None
 
 
+def _after(last: Candidate, found: Candidate) -> Candidate:
+    """What a clause asks for behind another: a few words may change that one, and "there" is where it was."""
+    sentence = found.reading.sentence
+    if sentence.form is Form.FRAGMENT:
+        return carry(last.function, last.reading.values, sentence) or found
+    if "there" in {word.text for word in sentence.words}:
+        return complete(found, last.reading.values, _places(found.function))
+    return found
+
+
 def _shared(text: str, functions: Sequence[Function], today: date) -> Understood | None:
     """Two things under one verb: "set the bedroom to 20 and the office to 18 degrees"."""
     parts = _parts(text)
@@ -107,7 +145,7 @@ def _shared(text: str, functions: Sequence[Function], today: date) -> Understood
     calls: list[Candidate] = []
     missed: list[str] = []
     for part in parts:
-        found = _clause_part(part, functions, today, calls, first.words[first.verb].text if first.verb is not None else "")
+        found = _clause_part(part, functions, today, calls, _said_verb(first))
         if found is None:
             missed.append(part)
         else:
@@ -211,6 +249,16 @@ def _counts(words: Sequence[Word], at: int) -> bool:
         return False
     following = [word.text for word in words[at + 1 : at + 3]]
     return (following[:1] == ["a"] and following[1:] in (["half"], ["quarter"])) or following == ["three", "quarters"]
+
+
+def _places(function: Function) -> list[str]:
+    """The parameters that say where."""
+    return [parameter.name for parameter in function.parameters if not _WHERE.isdisjoint(name_words(parameter.name))]
+
+
+def _said_verb(sentence: Sentence) -> str:
+    """The leading verb and its particle."""
+    return " ".join(sentence.words[index].text for index in sorted(sentence.verb_words))
 
 
 def _verb(candidate: Candidate) -> str:

@@ -33,7 +33,9 @@ def covered(reading: Reading, functions: Sequence[Function]) -> bool:
             return False
     foreign = {word for other in functions if other is not reading.function for word in other.vocabulary}
     explained = left = 0.0
+    joined = False
     for index, word in enumerate(sentence.words):
+        joined = joined or word.text == "and"
         if index in taken:
             continue
         if index in claims:
@@ -41,6 +43,8 @@ def covered(reading: Reading, functions: Sequence[Function]) -> bool:
         elif word.text in NEGATIONS | LATER or (word.text in SUBORDINATORS and sentence.form is not Form.QUESTION):
             return False
         elif word.text not in STOP_WORDS and word.text not in EVERYTHING:
+            if joined and word.stem in foreign:
+                return False  # "turn on the desk lamp and the ceiling fan"
             left += 2 if word.stem in foreign else 1
     if not left:
         return True

@@ -5,7 +5,7 @@ Everything comes from the declaration: name, description, example sentences, JSO
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -58,6 +58,8 @@ class Function:
         examples: example sentences, each as stems.
         openings: the first two words of those, as stems.
         shapes: their shapes (``Sentence.shape``), where more than a value is in them.
+        patterns: of those, the ones that hold choices, each with a mark for its parameter: "put me through to <agent>".
+        headings: what stands before the colon of an example, as stems: "write this down" introduces whatever follows.
         vocabulary: stems that belong to its subject: the words of its name and the choices of its parameters.
     """
 
@@ -77,6 +79,8 @@ class Function:
     examples: frozenset[tuple[str, ...]]
     openings: frozenset[tuple[str, ...]]
     shapes: frozenset[tuple[str, ...]]
+    patterns: frozenset[tuple[str, ...]]
+    headings: frozenset[tuple[str, ...]]
     vocabulary: frozenset[str]
 
     def parameter(self, name: str) -> Parameter | None:
@@ -128,11 +132,32 @@ def _compile(encoded: str) -> Function:
         topic=topic,
         examples=frozenset(said),
         openings=frozenset(words[:2] for words in said if len(words) > 2),
+        patterns=frozenset(
+            pattern
+            for shape in shapes
+            if (pattern := marked(shape, parameters)) != shape and sum(not part.startswith("<") for part in pattern) > 1
+        ),
+        headings=frozenset(tuple(word.stem for word in split(text.partition(":")[0])) for text in examples if ": " in text),
         vocabulary=frozenset(nouns).union(
             word for parameter in parameters for choice in parameter.choices for phrase in choice.phrases for word in phrase
         ),
         shapes=frozenset(shape for shape in shapes if any(not part.startswith("<") for part in shape)),
     )
+
+
+def marked(shape: tuple[str, ...], parameters: Iterable[Parameter]) -> tuple[str, ...]:
+    """A sentence's shape with a mark in the place of each choice of a parameter, the longest ones first."""
+    known = {
+        phrase: f"<{parameter.name}>" for parameter in parameters for choice in parameter.choices for phrase in choice.phrases
+    }
+    longest = max(map(len, known), default=0)
+    parts: list[str] = []
+    at = 0
+    while at < len(shape):
+        size = next((size for size in range(longest, 0, -1) if shape[at : at + size] in known), 0)
+        parts.append(known[shape[at : at + size]] if size else shape[at])
+        at += size or 1
+    return tuple(parts)
 
 
 def _content(text: str) -> frozenset[str]:

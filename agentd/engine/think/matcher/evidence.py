@@ -5,14 +5,27 @@ Each claim accounts for words of the sentence; the numbers say how strongly they
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
-from agentd.engine.think.matcher.choices import alike
+from agentd.engine.think.matcher.choices import EXACT, alike
+from agentd.engine.think.matcher.dates import Date
 from agentd.engine.think.matcher.declared import Function
-from agentd.engine.think.matcher.lexicon import GENERIC_VERBS, NOUN_ENDINGS, PARTICLE_VERBS, STOP_WORDS, VERBS, Sense
+from agentd.engine.think.matcher.extents import is_measure
+from agentd.engine.think.matcher.lexicon import (
+    AUXILIARIES,
+    GENERIC_VERBS,
+    NOUN_ENDINGS,
+    PARTICLE_VERBS,
+    STATES,
+    STOP_WORDS,
+    VERBS,
+    Sense,
+)
 from agentd.engine.think.matcher.near import nearest
 from agentd.engine.think.matcher.parameters import Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
+from agentd.engine.think.matcher.sentence import Form
 from agentd.engine.think.matcher.words import Word
 
 FITS: Final = 0.2
@@ -37,6 +50,8 @@ _TELLING: Final = 0.5
 _MOVING: Final = frozenset("bring fix change adjust arrange program".split())
 """Of those, the ones that bring nothing about unless a state or a level is named."""
 
+_MEASURED: Final = frozenset({Kind.NUMBER, Kind.DURATION, Kind.TIME, Kind.DATE, Kind.MOMENT})
+_PERSONS: Final = frozenset("i you he she we they".split())
 _MAKING: Final = frozenset("make turn put bring leave keep".split())
 
 
@@ -60,6 +75,14 @@ def _opens_as_shown(reading: Reading, verb: int) -> bool:
     return tuple(word.stem for word in reading.sentence.words[verb : verb + 2]) in reading.function.openings
 
 
+def claim_heading(reading: Reading) -> None:
+    """The words with which an example introduces what follows: "write this down"."""
+    stems = tuple(word.stem for word in reading.sentence.words)
+    for heading in reading.function.headings:
+        if stems[: len(heading)] == heading:
+            reading.claim([index for index in range(len(heading)) if index not in reading.claims], 0.0)
+
+
 def _verb_evidence(reading: Reading, verb: Word) -> float | None:
     function, asked = reading.function, VERBS.get(verb.text)
     common = verb.text in GENERIC_VERBS or verb.text in PARTICLE_VERBS
@@ -70,7 +93,8 @@ def _verb_evidence(reading: Reading, verb: Word) -> float | None:
         return _VERB
     if verb.stem in function.told_verbs or any(alike(verb.stem, own) for own in function.verbs):
         return _LIKE_COMMON_VERB if common else _LIKE_VERB
-    if verb.text in _MOVING and not (reading.met or reading.measured or reading.missing):
+    said = reading.met or reading.measured or reading.missing or (verb.text != "bring" and names_a_setting(reading))
+    if verb.text in _MOVING and not said:
         return None  # "bring me the lamp"
     state = next((sense for sense, words in reading.sentence.senses if reading.sentence.verb in words), None)
     unmet = state is not None and state in reading.unmet  # whether it can be met is judged with all other states
@@ -78,7 +102,8 @@ def _verb_evidence(reading: Reading, verb: Word) -> float | None:
     if reading.sentence.verb in reading.claims or unmet or phrasal or {asked, state} & (function.families | function.states):
         return 0.0  # it was a value ("open the blinds"), or fits without telling much
     makes = (asked is Sense.MAKE or verb.text in _MAKING) and not function.reads and Sense.END not in function.families
-    return 0.0 if makes else None
+    leads = verb.text in PARTICLE_VERBS and says_action(reading)  # "go to the next song"
+    return 0.0 if makes or leads else None
 
 
 def told_at_most(reading: Reading) -> float:
@@ -91,7 +116,7 @@ def claim_subject(reading: Reading) -> None:
     """The words of the function's name, or words alike."""
     function = reading.function
     for index, word in enumerate(reading.sentence.words):
-        if index == reading.sentence.verb:
+        if index == reading.sentence.verb or is_measure(reading, index):
             continue
         if word.text == "time" and index > 0 and reading.sentence.words[index - 1].text == "much":
             continue  # "how much time" does not ask for the time of day
@@ -152,12 +177,71 @@ def _takes_text(parameter: Parameter) -> bool:
     return parameter.kind is Kind.TEXT and parameter.open
 
 
+def says_action(reading: Reading) -> bool:
+    """Whether a value says what to do: the "next" of "next song", the "half open" of "half open the blinds"."""
+    function, values = reading.function, reading.values
+    chosen = [c for p in function.parameters for c in p.choices if p.kind is Kind.CHOICE and values.get(p.name) == c.value]
+    states = any(VERBS.get(word) in STATES for choice in chosen for word in choice.phrases[0])
+    return states or any(parameter.acts and parameter.name in values for parameter in function.parameters)
+
+
+def names_a_setting(reading: Reading) -> bool:
+    """Whether a value is what something is to be set to, a colour or a mode, and not which thing is meant."""
+    chosen = [
+        choice.phrases[0]
+        for parameter in reading.function.parameters
+        if parameter.kind is Kind.CHOICE and not parameter.required
+        for choice in parameter.choices
+        if choice.value == reading.values.get(parameter.name)
+    ]
+    nouns = reading.function.nouns
+    things = any(not any(noun == word or alike(word, noun) for word in phrase for noun in nouns) for phrase in chosen)
+    return things or _led_to_value(reading)
+
+
+def _led_to_value(reading: Reading) -> bool:
+    """Whether "to" stands right before a value: "change the source to HDMI 1". A place would have its article."""
+    words = reading.sentence.words
+    return any(word.text == "to" and (reading.claims.get(index + 1) or 0.0) >= EXACT for index, word in enumerate(words))
+
+
 def names_a_thing(reading: Reading) -> bool:
     """Whether a value is one of the names that the declaration gives, where others would be taken too."""
     return any(
         _takes_text(parameter) and any(choice.value == reading.values.get(parameter.name) for choice in parameter.choices)
         for parameter in reading.function.parameters
     )
+
+
+def tells(reading: Reading) -> bool:
+    """Whether a few words without a verb tell what is to happen: "lights off", "next song", "a ten minute timer".
+
+    The name of a thing is enough for what only looks at it: "the kitchen light" does not say what to do.
+    """
+    function, values = reading.function, reading.values
+    if function.answers:
+        reckoned = not function.reads and sum(parameter.required for parameter in function.parameters) > 1 and not reading.missing
+        return reading.named or bool(reading.met) or reckoned  # "ten miles in kilometers"
+    if "from" in {word.text for index, word in enumerate(reading.sentence.words) if index not in reading.claims}:
+        return False  # "milk from the shopping list"
+    if reading.met:
+        return True
+    said = any(p.name in values and (p.kind in _MEASURED or (p.kind is Kind.TEXT and not p.choices)) for p in function.parameters)
+    return reading.about and (said or says_action(reading) or names_a_setting(reading) or not function.parameters)
+
+
+def asks_something_else(reading: Reading) -> bool:
+    """Whether a question is one for what there is, "is there a lamp in the kitchen", or for what somebody does.
+
+    The latter where a day is all that speaks for the function: "what do I have to do today".
+    """
+    sentence = reading.sentence
+    if sentence.form is Form.QUESTION and not reading.about and {"there", "should"} & {word.text for word in sentence.words}:
+        return True
+    days = {at for entity in sentence.entities if isinstance(entity, Date) for at in range(entity.start, entity.end)}
+    told = {index for index, evidence in reading.claims.items() if evidence}
+    persons = any(first.text in AUXILIARIES and second.text in _PERSONS for first, second in pairwise(sentence.words))
+    return sentence.form is Form.QUESTION and persons and told <= days
 
 
 def claim_siblings(reading: Reading, functions: Sequence[Function]) -> None:
@@ -173,6 +257,11 @@ def claim_siblings(reading: Reading, functions: Sequence[Function]) -> None:
     for index, word in enumerate(reading.sentence.words):
         if index not in reading.claims and word.text not in STOP_WORDS and word.stem in known:
             reading.claim([index], _SIBLING)
+    words, nouns = reading.sentence.words, reading.function.nouns
+    for index, (word, noun) in enumerate(pairwise(words)):  # the pizza of "pizza timer"
+        relatives = (other for other in functions if noun.stem in other.nouns and nouns.get(noun.stem, 0.0) >= _TELLING)
+        if index not in reading.claims and any(word.stem in other.vocabulary for other in relatives):
+            reading.claim([index], 0.0)
     for _, indexes in reading.sentence.senses:
         if shared and reading.free(indexes):
             reading.claim(indexes, FITS)

@@ -193,7 +193,9 @@ def _says_more(reading: Reading, taker: Parameter, piece: _Piece) -> bool:
             or any(span <= number for number in numbers)
             or any(reading.sentence.words[index].text in _NOT_IN_NAMES for index in span)
         )
-    return any(span <= set(range(entity.start, entity.end)) for entity in when)
+    before = reading.sentence.words[piece.first - 1].text if piece.first else ""
+    free = taker.required and before not in {"in", "at", "on"}  # "change the date to December third"
+    return not free and any(span <= set(range(entity.start, entity.end)) for entity in when)
 
 
 def _put(reading: Reading, parameter: Parameter, piece: _Piece) -> None:

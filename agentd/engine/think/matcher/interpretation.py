@@ -8,11 +8,12 @@ from agentd.engine.providers import ChatMessage, UserText
 from agentd.engine.think.matcher import matching
 from agentd.engine.think.matcher.clauses import Understood, understand
 from agentd.engine.think.matcher.declared import Function
-from agentd.engine.think.matcher.followups import follow_up, read_cue
+from agentd.engine.think.matcher.followups import Cue, follow_up, read_cue
 from agentd.engine.think.matcher.lexicon import Sense
 from agentd.engine.think.matcher.matching import Candidate
 from agentd.engine.think.matcher.parameters import Kind
 from agentd.engine.think.matcher.relative import resolve
+from agentd.engine.think.matcher.sentence import Form
 
 _JOINED: Final = 3
 """Texts in a row that are read as one where the last alone says nothing."""
@@ -28,6 +29,8 @@ def interpret(texts: Sequence[str], functions: Sequence[Function], messages: Seq
     if followed:
         return Understood(followed, leans=True)
     found = understand(texts[-1], functions, today)
+    if not found.calls and cue.cue is Cue.FIX and matching.read(cue.rest, functions, today).form is Form.COMMAND:
+        found = understand(cue.rest, functions, today)
     open_ended = any(candidate.ask for candidate in found.calls)
     if not found.calls or open_ended:
         followed = [] if leaning else follow_up(cue, functions, messages, today)

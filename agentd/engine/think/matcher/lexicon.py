@@ -38,6 +38,8 @@ STANDS_IN: Final = {
     Sense.OPEN: (Sense.UP,),
     Sense.CLOSE: (Sense.DOWN,),
     Sense.END: (Sense.OFF,),
+    Sense.RESUME: (Sense.PLAY,),
+    Sense.PLAY: (Sense.RESUME,),
 }
 """What a sense may mean to a parameter that lacks it: blinds that can be open or closed are also raised and lowered."""
 
@@ -49,7 +51,7 @@ def _table(**rows: str) -> dict[str, Sense]:
 VERBS: Final = _table(
     get="get list show check find search read query lookup look tell give describe fetch count view report inform know",
     make="set make change adjust put start create add begin book schedule turn switch program fix arrange enter register",
-    end="stop cancel delete remove clear end abort kill drop forget dismiss erase quit silence discard throw",
+    end="stop cancel delete remove clear end abort kill drop forget dismiss erase quit silence discard throw scratch strike",
     on="enable activate",
     off="disable deactivate extinguish",
     open="open unfold",
@@ -67,7 +69,9 @@ VERBS: Final = _table(
 )
 """Verbs in their base form. A verb that stands nowhere here is known only if a function's own text has it."""
 
-PARTICLE_VERBS: Final = frozenset("turn switch put flip pull leave keep set make get bring crank shut roll go take cross".split())
+PARTICLE_VERBS: Final = frozenset(
+    "turn switch put flip pull leave keep set make get bring crank shut roll go take cross strike scratch tick".split()
+)
 """Verbs that take a particle: in "turn the lamp on" the particle says what is wanted, the verb nothing."""
 
 PARTICLES: Final = {"on": Sense.ON, "off": Sense.OFF, "out": Sense.OFF, "up": Sense.UP, "down": Sense.DOWN, "back": None}

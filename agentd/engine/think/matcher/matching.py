@@ -10,9 +10,10 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
-from agentd.engine.think.matcher import choices, evidence, quantities
+from agentd.engine.think.matcher import bare_objects, choices, evidence, quantities
 from agentd.engine.think.matcher.coverage import covered, named_elsewhere
-from agentd.engine.think.matcher.declared import Function
+from agentd.engine.think.matcher.declared import Function, marked
+from agentd.engine.think.matcher.extents import claim_measure
 from agentd.engine.think.matcher.freetext import fill_text
 from agentd.engine.think.matcher.lexicon import (
     BARE_WITHOUT_PARTICLE,
@@ -38,6 +39,7 @@ _ASKS_FOR_MEANING: Final = frozenset(
 )
 """Questions about the thing as such, or about what somebody did, which looking at its state does not answer."""
 
+_STARTING: Final = frozenset("set start begin".split())
 _NOT_FOR_A_LOOK: Final = frozenset({"why", "who", "whose", "should"})
 _NOT_WISHED: Final = 0.3
 """Taken from a function that only tells something: "I need a timer" wants one set."""
@@ -102,37 +104,40 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
         return None
     claim_difference(reading)
     evidence.claim_subject(reading)
-    shown = sentence.shape in function.shapes
+    modelled = bool(function.patterns) and marked(sentence.shape, function.parameters) in function.patterns
+    shown = modelled or sentence.shape in function.shapes
     if not shown and (not _states_fit(reading) or (reading.stood_in and not reading.about)):
         return None
     choices.fill_near(reading, nouns={noun for other in functions for noun in other.nouns})
     evidence.claim_near_subject(reading)
     evidence.claim_parameter_words(reading)
-    if reading.evidence + evidence.FITS + evidence.told_at_most(reading) >= ENOUGH:
+    evidence.claim_heading(reading)
+    bare = bare_objects.SOLE if bare_objects.may_be_bare(reading, functions) else 0.0
+    if reading.evidence + evidence.FITS + evidence.told_at_most(reading) + bare >= ENOUGH:
         fill_text(reading)
+    if modelled:
+        reading.claim_rest()
     evidence.claim_told(reading)
+    claim_measure(reading)
     if function.reads:
         evidence.claim_siblings(reading, functions)
-    score = reading.evidence + evidence.FITS
-    if function.answers and evidence.names_a_thing(reading):
-        score += evidence.NAMED_THING
-    if shown:
-        score += _SAME_EXAMPLE
+    score = reading.evidence + evidence.FITS + bare + (_SAME_EXAMPLE if shown else 0.0) + _for_its_name(reading)
     if score < ENOUGH or not covered(reading, functions) or named_elsewhere(reading, functions):
         return None
-    if (
-        function.reads
-        and sentence.form is Form.QUESTION
-        and not reading.about
-        and {"there", "should"} & {word.text for word in sentence.words}
-    ):
-        return None  # "is there a lamp in the kitchen"
+    if function.reads and not shown and evidence.asks_something_else(reading):
+        return None
     if function.reads and sentence.form is Form.WISH:
         score -= _NOT_WISHED
     ask = to_ask(reading)
-    if sentence.form is Form.FRAGMENT and (ask or not (reading.named or reading.met)):
+    if sentence.form is Form.FRAGMENT and (ask or not (shown or evidence.tells(reading))):
         return None  # a few words that may not have been meant for us
     return Candidate(reading, score - 0.1 * len(ask) + 0.01 * len(reading.values), tuple(ask))
+
+
+def _starts(reading: Reading) -> bool:
+    """Whether a verb sets going what the function activates: "start the dinner scene"."""
+    verb = reading.sentence.verb
+    return verb is not None and reading.sentence.words[verb].text in _STARTING
 
 
 def claim_difference(reading: Reading) -> None:
@@ -164,6 +169,13 @@ def _form_fits(function: Function, sentence: Sentence) -> bool:
             return own or asks == function.answers
 
 
+def _for_its_name(reading: Reading) -> float:
+    """For a thing that is called by its name: to ask about it, or for just what the function does: "turn on movie time"."""
+    function = reading.function
+    own = bool(function.states) and {sense for sense, _ in reading.sentence.senses} == function.states
+    return evidence.NAMED_THING if (function.answers or own) and evidence.names_a_thing(reading) else 0.0
+
+
 def _sets_a_state(function: Function) -> bool:
     return any(parameter.states for parameter in function.parameters)
 
@@ -186,6 +198,8 @@ def _states_fit(reading: Reading) -> bool:
             continue
         return False
     bound = function.states & STATES
+    if bound == {Sense.ON} and not asked and reading.about and not reading.missing:
+        return _starts(reading)
     return not bound or bool(bound & asked) or bool(reading.met)
 
 
@@ -209,7 +223,7 @@ def to_ask(reading: Reading) -> list[Parameter]:
     if verb is not None and reading.sentence.words[verb].text in BARE_WITHOUT_PARTICLE and len(reading.sentence.verb_words) == 1:
         states = [parameter for parameter in reading.function.parameters if parameter.states and parameter.kind is Kind.BOOLEAN]
         open_states = [state for state in states if state.name not in reading.values and state not in ask]
-        ask += open_states[:1] if not reading.met else []
+        ask += open_states[:1] if not (reading.met or evidence.names_a_setting(reading)) else []
     return _neutral(reading, ask)
 
 

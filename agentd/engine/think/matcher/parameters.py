@@ -76,6 +76,12 @@ class Parameter:
         return self.kind is Kind.TEXT and "saying" in self.prepositions
 
     @property
+    def acts(self) -> bool:
+        """Its values say what to do: play, pause, stop."""
+        verbs = sum(len(choice.phrases[0]) == 1 and str(choice.value).lower() in VERBS for choice in self.choices)
+        return self.kind is Kind.CHOICE and 2 * verbs >= len(self.choices) > 1
+
+    @property
     def spoken(self) -> str:
         """Its name as one says it."""
         return " ".join(name_words(self.name))

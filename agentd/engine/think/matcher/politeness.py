@@ -11,6 +11,7 @@ FILLER_OPENINGS: Final = tuple(
             "could you|can you|would you|will you|can i|could i|may i|can we|could we|i want you to|"
             "i would like you to|i need you to|"
             "i would like to|i want to|i need to|i would love to|i will|let us|let me|go ahead and|"
+            "go ahead|can i get|could i get|can we get|could we get|can i have|could i have|may i have|can we have|could we have|"
             "would you mind|do you mind|do me a favor and|would you be able to|would you be so kind as to|"
             "could you maybe|can you maybe|could you possibly|can you possibly|could you perhaps|can you perhaps|possibly|"
             "i wonder if you could|i was wondering if you could|i would appreciate it if you could|"

@@ -60,6 +60,12 @@ class Reading:
             elif index not in self.claims:
                 self.claims[index] = None
 
+    def claim_rest(self) -> None:
+        """Account for every word, where an example has the same ones."""
+        for index in range(len(self.sentence.words)):
+            if index not in self.text_words:
+                self.claims.setdefault(index, None)
+
     def open_parameters(self) -> list[Parameter]:
         """Parameters without a value, the required ones first; one that takes a list stays open."""
         left = [parameter for parameter in self.function.parameters if parameter.name not in self.values or parameter.many]

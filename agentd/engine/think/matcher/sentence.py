@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from agentd.engine.think.matcher.dates import Date, read_date
+from agentd.engine.think.matcher.inflection import GERUNDS, tells
 from agentd.engine.think.matcher.lexicon import (
     ADJECTIVES,
     AUXILIARIES,
@@ -31,14 +32,6 @@ from agentd.engine.think.matcher.words import CURLY_APOSTROPHE, Word, split, ste
 
 _AFTER_PARTICLE: Final = frozenset("in at for from to with by of and please now again the".split()) - {"the"}
 _PARTICLE_SENSES: Final = PARTICLES | {"of": Sense.OFF}
-
-
-_GERUNDS: Final = {
-    f"{base}ing": verb
-    for verb in VERBS.keys() | PARTICLE_VERBS
-    for base in (verb, verb.removesuffix("e"), verb + verb[-1])
-    if not (base == verb and verb.endswith("e"))
-}
 
 
 class Form(Enum):
@@ -150,7 +143,7 @@ def _strip(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], bool]:
 
 def _commanded(words: tuple[Word, ...]) -> tuple[Word, ...]:
     """With the verb as in a command: "would you mind turning ..."."""
-    verb = _GERUNDS.get(words[0].text)
+    verb = GERUNDS.get(words[0].text)
     return words if verb is None else (replace(words[0], text=verb, stem=stem(verb)), *words[1:])
 
 
@@ -178,7 +171,7 @@ def _form(words: tuple[Word, ...], verbs: frozenset[str], *, asked: bool) -> tup
             return Form.COMMAND, at
     spoken = {text for before, text in pairwise(texts) if text != "am" or before == "i"}  # "ten am" is no verb
     finite = spoken & (AUXILIARIES - {"do", "have"})
-    return (Form.STATEMENT if finite else Form.FRAGMENT), None
+    return (Form.STATEMENT if finite or (not asked and tells(texts)) else Form.FRAGMENT), None
 
 
 def _after_place(words: tuple[Word, ...], verbs: frozenset[str]) -> int | None:
@@ -197,7 +190,11 @@ def _after_place(words: tuple[Word, ...], verbs: frozenset[str]) -> int | None:
 
 def _is_verb(text: str, verbs: frozenset[str]) -> bool:
     """Whether ``text`` is a verb in the form of a command; "reserved" is not."""
-    return text in VERBS or text in PARTICLE_VERBS or (stem(text) in verbs and not text.endswith(("ed", "ing")))
+    return (
+        text in VERBS
+        or text in PARTICLE_VERBS
+        or (stem(text) in verbs and not (text.endswith(("ed", "ing")) and stem(text) != text))
+    )
 
 
 def _particle(words: tuple[Word, ...], verb: int) -> int | None:
@@ -240,7 +237,7 @@ def _senses(
     for index, word in enumerate(words):
         if index in {verb, particle}:
             continue
-        sense = ADJECTIVES.get(word.text)
+        sense = ADJECTIVES.get(word.text) if not _is_thing(words, index) else None
         if sense is None and form is not Form.COMMAND and word.text in {"open", "shut"}:
             sense = Sense.OPEN if word.text == "open" else Sense.CLOSE
         if sense is None and word.text in {"on", "off", "up", "down", "out"} and index > (-1 if particle is None else particle):
@@ -249,6 +246,17 @@ def _senses(
                 sense = PARTICLES[word.text]
         if sense is not None and not (word.text == "more" and index + 1 < len(words) and words[index + 1].text != "open"):
             yield sense, frozenset({index})
+
+
+def _is_thing(words: Sequence[Word], index: int) -> bool:
+    """Whether an adjective is what the sentence ends with: "in the dark"."""
+    return index == len(words) - 1 and index > 0 and words[index - 1].text in {"the", "a"}
+
+
+def _is_whole(words: Sequence[Word], found: Entity) -> bool:
+    """Whether it is what something is a part of: the day of "how many hours are in a day", which is not tomorrow."""
+    asked = [word.text for word in words[:2]] == ["how", "many"]
+    return asked and isinstance(found, Date) and [word.text for word in words[found.start : found.start + 2]] == ["in", "a"]
 
 
 def _entities(words: tuple[Word, ...], today: date) -> Iterable[Entity]:
@@ -261,7 +269,7 @@ def _entities(words: tuple[Word, ...], today: date) -> Iterable[Entity]:
         at = 0
         while at < len(words):
             found = read(at)
-            if found is not None:
+            if found is not None and not _is_whole(words, found):
                 yield found
             at = found.end if found is not None else at + 1
     at = 0

@@ -31,7 +31,8 @@ _PHRASES: Final = {
         _Talk.GREETING: "hello|hi|hey|good morning|good evening|good afternoon|good day",
         _Talk.THANKS: ("thanks|thank you|thank you very much|thank you so much|thanks a lot|many thanks|great thanks|cheers"),
         _Talk.FAREWELL: (
-            "bye|goodbye|good bye|bye bye|good night|see you|see you later|that is all|that will be all|have a nice day"
+            "bye|goodbye|good bye|bye bye|bye for now|good night|see you|see you later|talk to you later|that is all|"
+            "that will be all|that is everything|that will be everything|have a nice day"
         ),
         _Talk.PRAISE: ("great|perfect|nice|good|very good|well done|cool|awesome|good job|wonderful|excellent|yes|okay|ok|fine"),
         _Talk.LEAVE_IT: (
@@ -60,10 +61,12 @@ _PHRASES: Final = {
 _PAUSES: Final = re.compile(r"[.,!?;]+\s")
 _FAREWELLS: Final = frozenset(tuple(map(stem, phrase.split())) for phrase, talk in _PHRASES.items() if talk is _Talk.FAREWELL)
 _AROUND: Final = frozenset(
-    "please now then again just so well oh um uh ok okay alexa computer assistant there everyone can could you "
+    "please now then again just so well right oh um uh ok okay alexa computer assistant there everyone can could you "
     "will would".split(),
 )
 """Words that change nothing at the edges of such a phrase."""
+
+_LONGEST: Final = max(len(phrase.split()) for phrase in _PHRASES)
 
 _MAY_GO_ON: Final = frozenset("no nope nothing do not leave it".split())
 _ENDINGS: Final = frozenset("stop cancel that abort quit".split())
@@ -154,6 +157,7 @@ def _recognise(text: str) -> _Talk | None:
     words = [word.text for word in split(text)]
     if (talk := _PHRASES.get(" ".join(words))) is not None:
         return talk
+    said = list(words)
     while words and words[0] in _AROUND:
         words.pop(0)
     while words and words[-1] in _AROUND:
@@ -161,8 +165,20 @@ def _recognise(text: str) -> _Talk | None:
     if (talk := _PHRASES.get(" ".join(words))) is not None:
         return talk
     *before, last = map(str.strip, _PAUSES.split(text.strip(" .!?,")))
-    talks = [*map(_recognise, before), _recognise(last)] if before else [None]
+    talks = [*map(_recognise, before), _recognise(last)] if before else _in_a_row(said)
     return None if None in talks else _Talk.FAREWELL if _Talk.FAREWELL in talks else talks[-1]  # "that is all, thank you"
+
+
+def _in_a_row(words: Sequence[str]) -> Sequence[_Talk | None]:
+    """The phrases that stand behind one another without a pause, "that is all thank you"; None where one is none."""
+    left, talks = list(words), list[_Talk | None]()
+    while left:
+        size = next((size for size in range(min(len(left), _LONGEST), 0, -1) if " ".join(left[:size]) in _PHRASES), 0)
+        if not size and left[0] not in _AROUND | {"and"}:
+            return [None]
+        talks += [_PHRASES[" ".join(left[:size])]] if size else []
+        left = left[size or 1 :]
+    return talks or [None]
 
 
 def _what_done(messages: Sequence[ChatMessage]) -> str:

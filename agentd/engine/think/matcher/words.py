@@ -32,9 +32,16 @@ _IRREGULAR: Final = {
     "leaves": "leaf",
     "shelves": "shelf",
     "knives": "knife",
+    "feet": "foot",
     "kilo": "kilogram",
     "kilos": "kilogram",
     "centigrade": "celsius",
+    "colour": "color",
+    "colours": "color",
+    "tv": "television",
+    "telly": "television",
+    "movie": "film",
+    "movies": "film",
 }
 
 
