@@ -20,12 +20,12 @@ from agentd.audio.formats import AudioFormat, from_samples, to_samples
 from agentd.audio.resample import Converter
 from agentd.engine.listen.moonshine import Moonshine
 from agentd.engine.speak.hibari import HibariVoice
-from tests.support.daemon import ROOT, DaemonProcess, daemon_process
+from tests.support.daemon import PATIENT, ROOT, DaemonProcess, daemon_process
 
 QUESTION = (ROOT / "agentd/demo/question.wav").read_bytes()
 SPEECH = ROOT / "tests/data/speech"
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -143,21 +143,22 @@ async def test_an_upload_killed_half_way_leaves_the_session_to_the_next(kitchen:
     assert "lamp" in good.json["heard"].lower() or "lamb" in good.json["heard"].lower(), good.json
 
 
-async def test_the_engine_killed_in_mid_turn_comes_back_and_the_session_goes_on(daemon: DaemonProcess) -> None:
-    await daemon.call("PUT", "/v1/sessions/kitchen")
-    child = _children(daemon.process.pid)
-    engine = [pid for pid in child if b"engine" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    assert len(engine) == 1, child
-    os.kill(engine[0], signal.SIGKILL)
-    answer = await daemon.call(
-        "POST",
-        "/v1/sessions/kitchen/messages?wait=reply&timeout_s=30",
-        json={"role": "user", "content": "turn on the kitchen lamp"},
-    )
-    assert answer.status == 200, answer.body
-    assert answer.json["calls"][0]["outcome"] == "ok"
-    assert (await daemon.call("GET", "/v1/sessions/kitchen")).json["usage"]["renewals"] == 1
-    assert (await daemon.call("GET", "/readyz")).status == 200
+async def test_the_engine_killed_in_mid_turn_comes_back_and_the_session_goes_on(tmp_path: Path) -> None:
+    async with daemon_process(tmp_path, PATIENT) as daemon:
+        await daemon.call("PUT", "/v1/sessions/kitchen")
+        child = _children(daemon.process.pid)
+        engine = [pid for pid in child if b"engine" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        assert len(engine) == 1, child
+        os.kill(engine[0], signal.SIGKILL)
+        answer = await daemon.call(
+            "POST",
+            "/v1/sessions/kitchen/messages?wait=reply&timeout_s=90",
+            json={"role": "user", "content": "turn on the kitchen lamp"},
+        )
+        assert answer.status == 200, answer.body
+        assert [call["outcome"] for call in answer.json["calls"]] == ["ok"], answer.json
+        assert (await daemon.call("GET", "/v1/sessions/kitchen")).json["usage"]["renewals"] == 1
+        assert (await daemon.call("GET", "/readyz")).status == 200
 
 
 async def test_sigterm_ends_the_sessions_says_why_and_leaves_no_process(daemon: DaemonProcess) -> None:
@@ -170,10 +171,10 @@ async def test_sigterm_ends_the_sessions_says_why_and_leaves_no_process(daemon: 
     async with reading as events:
         assert events.status == 200
         daemon.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             text = (await events.content.read()).decode()
     assert "daemon_shutdown" in text
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         assert await daemon.process.wait() == 0
     assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
 
@@ -267,7 +268,7 @@ async def test_ten_places_give_exactly_ten_sessions_to_two_hundred_starts(tmp_pa
 async def _event(daemon: DaemonProcess, session: str, type_: str) -> None:
     """Wait until an event of that type has happened in the session."""
     after = 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             page = await daemon.call("GET", f"/v1/sessions/{session}/events?after={after}&wait_s=5")
             for event in page.json["items"]:
