@@ -60,7 +60,7 @@ async def test_tail_shows_a_conversation_and_ends_with_its_session(tmp_path: Pat
             await daemon.call("POST", "/v1/sessions/kitchen/messages?wait=reply", json=text)
             await daemon.call("DELETE", "/v1/sessions/kitchen")
             await until(machine, "SessionEnded", seen)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 assert await machine.wait() == 0
                 while "ended, stopped (1 turn)" not in shown:
                     more = (await person.stdout.readline()).decode()

@@ -99,7 +99,7 @@ async def prometheus(folder: Path, target: str, token_file: Path) -> AsyncIterat
         yield f"http://{address}"
     finally:
         process.terminate()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await process.wait()
 
 
@@ -169,7 +169,7 @@ async def converse(daemon: DaemonProcess) -> None:
     assert ended.status == 200, ended.body
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_every_query_finds_series_after_one_conversation(tmp_path: Path) -> None:
     async with scripted_daemon(tmp_path) as daemon:
         token_file = tmp_path / "metrics-token"
@@ -195,7 +195,7 @@ async def make_token(daemon: DaemonProcess, file: Path) -> None:
         sys.executable, "-m", "agentd", "token", "--scope", "metrics", "--name", "prometheus",
         "--out", str(file), "--state-dir", str(daemon.state_dir), cwd=file.parent,
     )  # fmt: skip
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert await process.wait() == 0
 
 

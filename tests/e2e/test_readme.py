@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.models,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed (apt-get install curl)"),
 ]
 

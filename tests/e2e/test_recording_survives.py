@@ -13,7 +13,7 @@ from tests.support.daemon import ROOT, DaemonProcess, daemon_process
 
 QUESTION = (ROOT / "agentd/demo/question.wav").read_bytes()
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(300)]
 
 
 async def decoded(*command: str) -> bytes:
@@ -28,7 +28,7 @@ async def decoded(*command: str) -> bytes:
 
 async def until_written(daemon: DaemonProcess, n_bytes: int) -> Path:
     """The file of the one recording, once it is so long."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             for file in daemon.state_dir.glob("recordings/*.wav"):
                 if file.stat().st_size >= n_bytes:

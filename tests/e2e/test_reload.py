@@ -153,6 +153,6 @@ async def test_every_fault_is_listed_and_a_handler_that_does_not_load_keeps_the_
     assert b"agentd_session_limit 5.0" in (await daemon.call("GET", "/metrics")).body
     handler.unlink()
     daemon.process.send_signal(signal.SIGHUP)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while b"agentd_session_limit 6.0" not in (await daemon.call("GET", "/metrics")).body:  # noqa: ASYNC110 - asked over HTTP
             await asyncio.sleep(0.02)

@@ -15,7 +15,7 @@ from tests.support.daemon import ROOT, DaemonProcess, daemon_process
 
 PAGE = (ROOT / "docs/steering.md").read_text(encoding="utf-8")
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(300)]
 
 
 def block(heading: str, language: str) -> str:

@@ -45,7 +45,7 @@ async def states(daemon: DaemonProcess) -> dict[str, str]:
 
 
 async def eventually_states(daemon: DaemonProcess, wanted: dict[str, str]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await states(daemon) != wanted:  # noqa: ASYNC110 - asked over HTTP
             await asyncio.sleep(0.02)
 
@@ -66,7 +66,7 @@ async def test_conversations_that_somebody_is_in_may_finish_and_nothing_new_begi
         ended = await daemon.call("GET", "/v1/sessions/room0")
         assert ended.json["end_reason"] == "daemon_shutdown"
         heard[1].close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await daemon.process.wait() == 0
 
 
@@ -81,7 +81,7 @@ def last_words(peer: ScriptedEngine) -> list[str]:
 async def test_who_talks_longer_hears_goodbye_at_the_end_of_the_time(tmp_path: Path) -> None:
     async with listened_to(tmp_path, drain_s=1, sessions=2) as (daemon, heard, peer):
         daemon.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await heard[0].read()
             assert await daemon.process.wait() == 0
         assert last_words(peer) == ["I have to go now.", ""], "nobody was there to hear the second one"
@@ -93,11 +93,11 @@ async def test_a_second_sigterm_or_ctrl_c_waits_for_nobody(tmp_path: Path, numbe
         for sent, number in enumerate(numbers, start=1):
             daemon.process.send_signal(number)
             if sent < len(numbers):  # two signals at once are one
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     while (await daemon.call("GET", "/readyz")).status != 503:  # noqa: ASYNC110 - asked over HTTP
                         await asyncio.sleep(0.02)
         began = time.monotonic()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await heard[0].read()
             assert await daemon.process.wait() == 0
         assert time.monotonic() - began < 30

@@ -89,7 +89,7 @@ async def test_a_spoken_question_is_answered_and_the_agent_does_not_hear_itself(
             async with asyncio.timeout(30):
                 await answered.wait()
             await running.call("DELETE", "/v1/sessions/talk")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await talking
     said = [event["data"]["content"] for event in seen if event["type"] == "ConversationText"]
     assert "lamp" in said[-1]

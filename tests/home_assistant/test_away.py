@@ -110,7 +110,7 @@ async def encrypted(port: int, folder: Path) -> AsyncIterator[tuple[int, Path]]:
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=certificate.server)
     try:
         yield server.sockets[0].getsockname()[1], certificate.authority
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await ended.wait()
     finally:
         server.close()

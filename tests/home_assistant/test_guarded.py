@@ -115,7 +115,7 @@ async def confirmer(daemon: DaemonProcess) -> dict[str, str]:
 
 async def waiting(daemon: DaemonProcess, headers: dict[str, str], name: str) -> dict[str, Any]:
     """The call that waits for its confirmation."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while True:
             for item in (await daemon.call("GET", "/v1/confirmations", headers=headers)).json["items"]:
                 if item["name"] == name:

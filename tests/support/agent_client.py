@@ -64,7 +64,7 @@ class AgentClient:
             await self._socket.send_bytes(audio[start : start + step])
             await asyncio.sleep(max(0.0, begin + (number + 1) * chunk_s - loop.time()))
 
-    async def until(self, what: str | Callable[[Item], bool], *, timeout: float = 5.0, after: int = 0) -> dict[str, Any]:  # noqa: ASYNC109
+    async def until(self, what: str | Callable[[Item], bool], *, timeout: float = 30.0, after: int = 0) -> dict[str, Any]:  # noqa: ASYNC109
         """The first message from position ``after`` on of a type, or for which the predicate is true.
 
         Raises:
@@ -87,7 +87,7 @@ class AgentClient:
             pass
         raise AssertionError(f"{what} did not come in {timeout} s; got {self.kinds()}, close {self.close_code}")
 
-    async def closed(self, *, timeout: float = 5.0) -> int | None:  # noqa: ASYNC109
+    async def closed(self, *, timeout: float = 30.0) -> int | None:  # noqa: ASYNC109
         """Read to the end; the server's close code."""
         async with asyncio.timeout(timeout):
             while await self._receive():

@@ -47,7 +47,7 @@ async def engine_process(
             reader = group.create_task(_drain(process), name="engine:stderr")
             yield EngineProcess(url)
             process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 assert await process.wait() == 0
             await reader
     finally:

@@ -136,7 +136,7 @@ class Bench:
         )
 
 
-async def eventually(true: Callable[[], bool], what: str, *, bound_s: float = 5.0) -> None:
+async def eventually(true: Callable[[], bool], what: str, *, bound_s: float = 30.0) -> None:
     """Wait until ``true()``; the bound is generous because the machine may be busy."""
     end = time.monotonic() + bound_s
     while not true():

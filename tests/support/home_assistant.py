@@ -186,7 +186,7 @@ class HomeAssistant:
 
     async def until(self, entity: str, state: str) -> None:
         """Wait until it is so; bounded."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await self.state(entity))["state"] != state:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.05)
 
@@ -215,7 +215,7 @@ class HomeAssistant:
             await connection.send_json({"type": "auth", "access_token": self.token})
             assert (await connection.receive_json())["type"] == "auth_ok"
             await connection.send_json({"id": 1, **message})
-            answer = await connection.receive_json(timeout=20)
+            answer = await connection.receive_json(timeout=30)
             assert answer["success"], (message, answer)
             return answer["result"]
 

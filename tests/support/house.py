@@ -184,7 +184,7 @@ T = TypeVar("T")
 
 async def until(look: Callable[[], Awaitable[T | None]]) -> T:
     """What ``look`` finds, as soon as it finds something."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (found := await look()):  # noqa: ASYNC110 - what is looked at is in another process
             await asyncio.sleep(0.01)
     return found
@@ -236,7 +236,7 @@ class Model:
 
     async def answer(self, id: str, *, nth: int = 1) -> str:
         """What the daemon answers a call."""
-        await self.house.peer.wait_for(lambda _: len(self.answers(id)) >= nth, timeout=10)
+        await self.house.peer.wait_for(lambda _: len(self.answers(id)) >= nth, timeout=30)
         return str(self.answers(id)[nth - 1]["content"])
 
     async def call(self, name: str, arguments: Any = None, *, id: str | None = None) -> str:

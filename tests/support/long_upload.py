@@ -156,7 +156,7 @@ async def _reset_half_way(daemon: DaemonProcess, room: str, body: bytes, heard: 
         + body[: len(body) // 2]
     )
     before = len(heard.audio)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not any(heard.audio[before:]):  # noqa: ASYNC110 - the peer has no event for it
             await asyncio.sleep(0.02)
     writer.transport.abort()

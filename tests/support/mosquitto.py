@@ -72,7 +72,7 @@ def _write_password(path: Path, user: str, password: str) -> None:
 
 
 async def _listens(broker: Broker) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             try:
                 async with broker.client():

@@ -86,7 +86,7 @@ class ScriptedEngine:
         """Connections that got as far as Settings."""
         return len(self.connections)
 
-    async def wait_for(self, predicate: Callable[["ScriptedEngine"], bool], timeout: float = 5.0) -> None:  # noqa: ASYNC109
+    async def wait_for(self, predicate: Callable[["ScriptedEngine"], bool], timeout: float = 30.0) -> None:  # noqa: ASYNC109
         """Wait until something that came in makes ``predicate`` true.
 
         Raises:

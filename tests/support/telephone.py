@@ -110,14 +110,14 @@ class Call:
         """Say this (mulaw, 8000 Hz), in real time."""
         self._voice += voice
 
-    async def until_heard(self, seconds: float, *, after: int = 0, bound_s: float = 15.0) -> None:
+    async def until_heard(self, seconds: float, *, after: int = 0, bound_s: float = 30.0) -> None:
         """So many seconds of the agent's voice have come from byte ``after`` on."""
         async with asyncio.timeout(bound_s):
             while len(self.sounds) - after < seconds * 8000:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def until_cleared(self, *, bound_s: float = 15.0) -> None:
+    async def until_cleared(self, *, bound_s: float = 30.0) -> None:
         """The agent was interrupted."""
         async with asyncio.timeout(bound_s):
             while not self.clears:

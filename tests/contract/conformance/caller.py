@@ -90,7 +90,7 @@ class Caller(AgentClient):
 
     keeps_alive = True
 
-    async def until(self, what: str | Callable[[Item], bool], *, timeout: float = 5.0, after: int = 0) -> dict[str, Any]:  # noqa: ASYNC109
+    async def until(self, what: str | Callable[[Item], bool], *, timeout: float = 30.0, after: int = 0) -> dict[str, Any]:  # noqa: ASYNC109
         """As ``AgentClient.until``, keeping the connection alive meanwhile."""
         left = timeout
         while self.keeps_alive and self.of_type("SettingsApplied") and left > KEEP_ALIVE_S:

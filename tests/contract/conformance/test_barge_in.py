@@ -12,7 +12,7 @@ async def test_the_agent_stops_when_the_user_speaks_and_answers_what_was_said(cl
     await client.inject(LONG)
     await client.first_audio()
     async with client.microphone(clip(LAMP_CLIP)):
-        await client.until("UserStartedSpeaking", timeout=10)
+        await client.until("UserStartedSpeaking", timeout=30)
         at = client.index("UserStartedSpeaking")
         call = await client.asked(after=at)
         await client.answer(call, "It is on.")
@@ -33,7 +33,7 @@ async def test_history_keeps_of_an_interrupted_reply_what_was_heard(client: Call
     await client.inject(LONG)
     await client.first_audio()
     async with client.microphone(bytes(32_000), clip(LAMP_CLIP)):
-        await client.until("UserStartedSpeaking", timeout=10)
+        await client.until("UserStartedSpeaking", timeout=30)
         await client.answer(await client.asked(after=client.index("UserStartedSpeaking")), "It is on.")
         await client.until(
             lambda item: isinstance(item, dict) and item["type"] == "History" and item.get("role") == "assistant", timeout=10

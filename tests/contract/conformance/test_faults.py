@@ -94,7 +94,7 @@ async def test_the_end_of_a_turn_can_be_forced_with_listen_v2(client: Caller) ->
     sound = clip(LAMP_CLIP)
     await client.speak(sound[: int(1.75 * 32_000)])
     await client.send({"type": "ForceEndTurn"})
-    await client.until(lambda item: isinstance(item, dict) and item.get("role") == "user", timeout=10)
+    await client.until(lambda item: isinstance(item, dict) and item.get("role") == "user", timeout=30)
     assert client.order()[2:4] == ["UserStartedSpeaking", "ConversationText:user"]
 
 

@@ -89,7 +89,7 @@ async def test_audio_in_frames_of_any_size_is_taken(client: Caller) -> None:
         await client.send_audio(sound[at : at + size])
         at += size
     await client.send_audio(sound[at:])
-    await client.until("UserStartedSpeaking", timeout=10)
+    await client.until("UserStartedSpeaking", timeout=30)
     await client.asked()
 
 

@@ -54,7 +54,7 @@ async def test_history_tells_the_call_with_its_result(client: Caller) -> None:
     await client.write(TYPED)
     call = await client.asked()
     await client.answer(call)
-    history = await client.until(lambda item: isinstance(item, dict) and item.get("function_calls") is not None, timeout=10)
+    history = await client.until(lambda item: isinstance(item, dict) and item.get("function_calls") is not None, timeout=30)
     (told,) = history["function_calls"]
     assert history["type"] == "History"
     assert {name: told[name] for name in ("id", "name", "client_side", "arguments", "response")} == {
@@ -139,7 +139,7 @@ async def test_speech_during_a_call_cancels_it_and_a_late_answer_is_dropped(clie
     await client.write(TYPED)
     call = await client.asked()
     async with client.microphone(clip(LAMP_CLIP)):
-        cancelled = await client.until("FunctionCallCancelled", timeout=10)
+        cancelled = await client.until("FunctionCallCancelled", timeout=30)
         assert cancelled["functions"] == [{"id": call["id"], "name": "set_lamp"}]
         await client.answer(call, "Too late.")
         again = await client.asked(after=client.index("FunctionCallCancelled"))

@@ -70,7 +70,7 @@ async def test_while_the_agent_speaks_a_message_can_replace_what_it_says(client:
 async def test_while_the_user_speaks_a_message_is_refused(client: Caller) -> None:
     await client.begin()
     async with client.microphone(bytes(9600), clip(LAMP_CLIP)):
-        await client.until("UserStartedSpeaking", timeout=10)
+        await client.until("UserStartedSpeaking", timeout=30)
         await client.inject("Tea is ready.")
         await client.inject("Tea is ready.", behavior="queue")
         call = await client.asked()
@@ -85,7 +85,7 @@ async def test_while_the_user_speaks_a_message_is_refused(client: Caller) -> Non
 async def test_while_the_user_speaks_an_interrupting_message_is_spoken(client: Caller) -> None:
     await client.begin()
     async with client.microphone(bytes(9600), clip(LAMP_CLIP)):
-        await client.until("UserStartedSpeaking", timeout=10)
+        await client.until("UserStartedSpeaking", timeout=30)
         await client.inject("Fire!", behavior="interrupt")
         await client.says("Fire!")
     assert not client.of_type("InjectionRefused")

@@ -147,7 +147,7 @@ async def test_history_is_left_out_on_request(client: Caller, flags: dict[str, o
 async def test_a_latency_report_follows_each_turn(client: Caller) -> None:
     await client.begin()
     await client.write("Hello!")
-    report = await client.until("LatencyReport", timeout=10)
+    report = await client.until("LatencyReport", timeout=30)
     assert len(report) > 1
     assert all(isinstance(value, float | int) and value >= 0 for name, value in report.items() if name != "type")
 

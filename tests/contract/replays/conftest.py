@@ -60,7 +60,7 @@ class Engine:
         Raises:
             TimeoutError: something is.
         """
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await self.conversations():  # noqa: ASYNC110 - nothing tells when a connection is gone
                 await asyncio.sleep(0.02)
 

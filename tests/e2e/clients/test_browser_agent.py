@@ -17,7 +17,7 @@ from tests.support.programs import CHROMIUM, NODE, NODE_CLIENTS, needs_chromium,
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.models,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="module"),
     needs_node,
     needs_chromium,

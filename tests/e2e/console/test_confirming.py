@@ -17,7 +17,7 @@ from tests.support.house import until
 from tests.support.programs import needs_chromium
 from tests.support.scripted import ScriptedEngine, scripted_engine
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="session"), needs_chromium]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session"), needs_chromium]
 
 HANDLERS = '''
 import pathlib

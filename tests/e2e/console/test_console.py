@@ -16,7 +16,7 @@ from tests.support.programs import NODE_CLIENTS, needs_chromium, needs_node
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.models,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="session"),
     needs_chromium,
 ]

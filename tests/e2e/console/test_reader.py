@@ -10,7 +10,7 @@ from tests.support.programs import needs_chromium
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.models,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="session"),
     needs_chromium,
 ]

@@ -12,7 +12,7 @@ from tests.e2e.door.conftest import SCRIPT
 from tests.support.daemon import DaemonProcess, daemon_process
 from tests.support.scripted import scripted_engine
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(300)]
 
 
 async def test_no_secret_is_anywhere_but_where_it_belongs(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.engine_process import engine_process
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 async def test_names_in_the_configuration_are_answered_to_and_others_are_told_where_to_add_theirs(tmp_path: Path) -> None:

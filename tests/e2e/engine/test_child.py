@@ -43,7 +43,7 @@ SCRIPTED = """
 """
 
 
-async def until(condition: Callable[[], bool], bound_s: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], bound_s: float = 30.0) -> None:
     """Look until ``condition()`` is true: processes do not tell when they are gone."""
     async with asyncio.timeout(bound_s):
         while not condition():  # noqa: ASYNC110

@@ -14,7 +14,7 @@ from agentd.engine.child import EngineChild
 from tests.support.agent_client import agent_client, settings
 from tests.support.engine_process import engine_process
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(300)]
 
 Running = Callable[[Path, str], AbstractAsyncContextManager[tuple[str, str]]]
 """An engine that may call one origin; gives its URL and key."""
@@ -81,7 +81,7 @@ async def test_only_a_listed_model_server_is_called(engine: Running, tmp_path: P
             async with agent_client(url, key) as client:
                 await client.send(settings(think=_thinking_at(origin)))
                 await client.send({"type": "InjectUserMessage", "content": "hi"})
-                await client.until("AgentAudioDone", timeout=15)
+                await client.until("AgentAudioDone", timeout=30)
                 assert client.texts("assistant") == ["Hello from the model."]
             async with agent_client(url, key) as client:
                 await client.send(settings(think=_thinking_at(other_origin)))

@@ -72,7 +72,7 @@ async def test_an_engine_with_a_script_and_a_token_file_serves_until_sigterm(tmp
             assert client.texts("assistant") == ["Echo: hi"]
             process.send_signal(signal.SIGTERM)
             assert (await client.until("Error"))["code"] == "SERVER_GOING_AWAY"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await process.wait() == 0
 
 
@@ -148,7 +148,7 @@ async def test_nothing_leaves_the_machine(tmp_path: Path) -> None:
         url = await said(process, "engine: ws")
         async with agent_client(f"ws{url.removesuffix('/v1/agent/converse')}", "a-key-of-mine") as client:
             await client.send(settings(greeting="Nothing leaves this machine."))
-            await client.until("AgentAudioDone", timeout=20)
+            await client.until("AgentAudioDone", timeout=30)
             await client.quiet(5.0)
     lines = trace.read_text().splitlines()
     foreign = [line for line in lines if "AF_INET" in line and '"127.0.0.1"' not in line]

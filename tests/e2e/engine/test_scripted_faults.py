@@ -214,7 +214,7 @@ async def test_pings_may_stay_without_an_answer() -> None:
             await socket.receive()
             await socket.ping(b"there?")
             await socket.send_json(settings())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while True:
                     frame = await socket.receive()
                     if frame.type is aiohttp.WSMsgType.PONG:

@@ -14,7 +14,7 @@ from tests.support.scripted import KEY, scripted_engine
 QUICK = EngineSettings(idle_timeout_s=0.3)
 
 
-async def _until(condition: Callable[[], bool], *, bound_s: float = 5.0) -> None:
+async def _until(condition: Callable[[], bool], *, bound_s: float = 30.0) -> None:
     """Let others run until ``condition()`` is true."""
     async with asyncio.timeout(bound_s):
         while not condition():  # noqa: ASYNC110 - nothing tells when a connection is gone
@@ -99,7 +99,7 @@ async def test_a_place_is_free_again_after_a_client_vanished() -> None:
             async with agent_client(engine.url, KEY) as client:
                 await client.until("Welcome")
                 client.vanish()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while await _conversations(engine.http_url):  # noqa: ASYNC110 - nothing tells when a connection is gone
                     await asyncio.sleep(0.005)
 

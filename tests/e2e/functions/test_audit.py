@@ -16,7 +16,7 @@ import pytest
 from tests.support.daemon import DaemonProcess, daemon_process
 from tests.support.handlers import eventually, within
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 HANDLERS = '''
 import asyncio
@@ -80,7 +80,7 @@ async def invoke(daemon: DaemonProcess, name: str) -> str:
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
     """Ask until it is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await true():  # noqa: ASYNC110 - of another process
             await asyncio.sleep(0.1)
 
@@ -173,7 +173,7 @@ async def test_the_file_is_followed(tmp_path: Path) -> None:
         assert process.stdout is not None
         try:
             await invoke(daemon, "lamp")
-            kinds = [json.loads(await within(10, process.stdout.readline()))["kind"] for _ in range(2)]
+            kinds = [json.loads(await within(30, process.stdout.readline()))["kind"] for _ in range(2)]
             assert kinds == ["intent", "result"]
         finally:
             process.terminate()

@@ -373,7 +373,7 @@ async def test_a_cancelled_call_is_told_to_the_handler_and_settled_once(bench: B
     request = bench.request("long")
     async with asyncio.TaskGroup() as group:
         running = group.create_task(bench.functions.call(request))
-        await within(5, bench.session.changed.wait())
+        await within(30, bench.session.changed.wait())
         running.cancel()
     await eventually(mark.exists, "the handler cleaned up")
     await eventually(lambda: mark.read_text() == "the call is over", "its request was refused")

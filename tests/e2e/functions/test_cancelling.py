@@ -74,7 +74,7 @@ async def polite(bench: Bench, tmp_path: Path) -> Bench:
 
 async def test_a_plain_handler_that_looks_keeps_its_process_and_its_late_result_is_dropped(polite: Bench, tmp_path: Path) -> None:
     (worker,) = polite.workers()
-    answer = await within(5, polite.call("polls", call_id="slow"))
+    answer = await within(30, polite.call("polls", call_id="slow"))
     assert answer.outcome == "timeout"
     await eventually(lambda: (tmp_path / "notes").read_text() == "begun,cleaned up", "it cleaned up")
     await eventually(lambda: len(polite.functions._nursery) == 0, "it stood down")

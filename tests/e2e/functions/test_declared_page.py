@@ -12,7 +12,7 @@ from tests.support.function_server import function_server
 from tests.support.mcp_servers import STARTS_S, TIME_SERVER, needs_time_server
 from tests.support.shell import Shell
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 PAGE = (ROOT / "docs/functions-without-python.md").read_text(encoding="utf-8")
 

@@ -297,7 +297,7 @@ async def hostile(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 async def still_works(bench: Bench) -> None:
     """The next call is answered, promptly although a process may have to be started for it."""
-    assert (await within(3, bench.call("fine"))).content == "fine"
+    assert (await within(30, bench.call("fine"))).content == "fine"
 
 
 @pytest.mark.parametrize("name", ["sleeps", "swallows", "blocks", "blocks_the_loop", "spins"])
@@ -329,7 +329,7 @@ async def test_a_handler_that_takes_too_long_is_answered_in_time_and_its_process
     ],
 )
 async def test_a_handler_that_ends_its_process_fails_alone_and_the_reason_is_counted(hostile: Bench, name: str, why: str) -> None:
-    answer = await within(10, hostile.call(name))
+    answer = await within(30, hostile.call(name))
     assert answer.outcome == "error"
     assert "its process ended" in answer.content
     await still_works(hostile)
@@ -356,7 +356,7 @@ async def test_neighbours_of_a_dying_call_are_not_harmed(hostile: Bench) -> None
     ],
 )
 async def test_a_result_nobody_can_use_becomes_an_error_for_the_model(hostile: Bench, name: str, words: str) -> None:
-    answer = await within(10, hostile.call(name))
+    answer = await within(30, hostile.call(name))
     assert answer.outcome == "error"
     assert words in answer.content
     assert "Traceback" not in answer.content
@@ -390,7 +390,7 @@ async def test_a_flood_of_output_neither_fails_the_call_nor_holds_up_the_daemon(
 
     async with asyncio.TaskGroup() as group:
         group.create_task(measure())
-        answer = await within(20, hostile.call("floods"))
+        answer = await within(60, hostile.call("floods"))
         over.set()
     assert answer.content == "flooded"
     assert sorted(lags)[len(lags) // 2] < 0.02
@@ -420,7 +420,7 @@ async def test_where_a_handler_broke_is_in_the_log_and_what_it_said_is_not(hosti
 
 async def test_a_flood_of_log_lines_is_cut_and_counted(hostile: Bench) -> None:
     with capture_logs() as lines:
-        assert (await within(20, hostile.call("logs_a_flood"))).content == "logged"
+        assert (await within(60, hostile.call("logs_a_flood"))).content == "logged"
         await still_works(hostile)
     logged = [line for line in lines if line["event"] == "function_log"]
     assert len(logged) == 100
@@ -460,7 +460,7 @@ async def test_an_argument_larger_than_a_line_is_refused_and_the_worker_stays(be
     bench.write("hostile.py", HOSTILE)
     await bench.start()
     workers = bench.workers()
-    answer = await within(5, bench.call("large", text="x" * 2_200_000))
+    answer = await within(30, bench.call("large", text="x" * 2_200_000))
     assert answer.outcome == "invalid"
     assert "too large" in answer.content
     assert (await bench.call("large", text="x" * 1_000_000)).result == 1_000_000
@@ -472,7 +472,7 @@ async def test_a_result_larger_than_a_line_is_an_error_and_the_worker_stays(benc
     bench.write("hostile.py", HOSTILE)
     await bench.start()
     workers = bench.workers()
-    answer = await within(5, bench.call("repeats", times=2_200_000))
+    answer = await within(30, bench.call("repeats", times=2_200_000))
     assert (answer.outcome, "too large" in answer.content) == ("error", True)
     assert len((await bench.call("repeats", times=1_000_000)).result) == 1_000_000
     assert bench.workers() == workers
@@ -493,7 +493,7 @@ async def test_printing_what_looks_like_the_protocol_changes_nothing(hostile: Be
     ],
 )
 async def test_rubbish_in_the_protocol_ends_the_worker_and_not_the_daemon(hostile: Bench, what: str, times: int) -> None:
-    answer = await within(5, hostile.call("writes_into_the_protocol", what=what, times=times))
+    answer = await within(30, hostile.call("writes_into_the_protocol", what=what, times=times))
     assert answer.outcome == "error"
     await still_works(hostile)
     await eventually(lambda: hostile.ended == ["protocol"], "it was counted")
@@ -501,9 +501,9 @@ async def test_rubbish_in_the_protocol_ends_the_worker_and_not_the_daemon(hostil
 
 @pytest.mark.parametrize("name", ["forks", "starts"])
 async def test_what_a_handler_started_ends_with_its_worker(hostile: Bench, name: str) -> None:
-    answer = await within(5, hostile.call(name))
+    answer = await within(30, hostile.call(name))
     assert is_alive(answer.result)
-    await within(5, hostile.functions.close())
+    await within(30, hostile.functions.close())
     await eventually(lambda: not is_alive(answer.result), "its child is gone")
 
 
@@ -512,9 +512,9 @@ async def test_a_handler_that_starts_too_many_processes_ends_with_all_of_them(be
     bench.write("hostile.py", HOSTILE)
     await bench.start()
     (pid,) = bench.workers()
-    assert (await within(20, bench.call("multiplies", times=15, seconds=0.6))).outcome == "ok"
+    assert (await within(60, bench.call("multiplies", times=15, seconds=0.6))).outcome == "ok"
     assert group_sizes()[pid] == 16
-    answer = await within(20, bench.call("multiplies", times=50, seconds=25))
+    answer = await within(60, bench.call("multiplies", times=50, seconds=25))
     assert (answer.outcome, "its process ended" in answer.content) == ("error", True)
     await eventually(lambda: group_sizes()[pid] == 0, "nothing of it is left")
     await eventually(lambda: bench.ended == ["processes"], "it was counted")
@@ -588,7 +588,7 @@ async def test_closing_ends_calls_under_way_and_says_so(hostile: Bench) -> None:
     async with asyncio.TaskGroup() as group:
         running = group.create_task(hostile.call("blocks"))
         await eventually(lambda: runs(hostile), "it runs")
-        await within(5, hostile.functions.close())
+        await within(30, hostile.functions.close())
     assert running.result().outcome == "cancelled"
 
 
@@ -630,7 +630,7 @@ async def test_workers_die_when_the_daemon_is_killed(bench: Bench, tmp_path: Pat
         sys.executable, "-c", DAEMON, str(bench.directory), str(tmp_path / "state"), stdout=asyncio.subprocess.PIPE
     )
     assert daemon.stdout is not None
-    while not (line := await within(20, daemon.stdout.readline())).strip().isdigit():
+    while not (line := await within(60, daemon.stdout.readline())).strip().isdigit():
         assert line, "the daemon ended before it was ready"
     pid = int(line)
     assert is_alive(pid)

@@ -41,11 +41,11 @@ async def test_a_plan_speaks_or_calls_when_its_time_comes(bench: Bench) -> None:
     bench.write("later.py", LATER)
     await bench.start()
     await bench.call("plan", seconds=0.01, say="Ding.")
-    await within(5, bench.session.changed.wait())
+    await within(30, bench.session.changed.wait())
     assert bench.session.did == [("say", "Ding.", "queue")]
     bench.session.changed.clear()
     await bench.call("plan", seconds=0.01, call="speak")
-    await within(5, bench.session.changed.wait())
+    await within(30, bench.session.changed.wait())
     assert bench.session.did[-1] == ("say", "called s", "queue")
 
 
@@ -75,7 +75,7 @@ async def test_a_timer_that_rings_while_the_user_speaks_rings_afterwards(bench: 
     await bench.start()
     bench.session.say_raises = [InjectionRefused("The user is speaking.")] * 3
     await bench.call("plan", seconds=0, say="Ding.")
-    await within(5, bench.session.changed.wait())
+    await within(30, bench.session.changed.wait())
     assert bench.session.did == [("say", "Ding.", "queue")]
 
 
@@ -120,7 +120,7 @@ async def test_what_is_planned_outlives_the_daemon(bench: Bench) -> None:
     assert 1300 < far_s <= 1400
     assert (await bench.call("drop", id=near)).result is True
     await restarted(bench, later_s=1399)
-    await within(10, bench.session.changed.wait())
+    await within(30, bench.session.changed.wait())
     assert bench.session.did == [("say", "Far.", "queue")]
 
 
@@ -144,7 +144,7 @@ async def test_what_is_overdue_happens_once_as_soon_as_a_session_of_that_name_is
     bench.live = True
     bench.functions.session_live("s")
     bench.functions.session_live("s")
-    await within(5, bench.session.changed.wait())
+    await within(30, bench.session.changed.wait())
     await eventually(lambda: not bench.functions._laters._plans, "it is forgotten")
     assert bench.session.did == [("say", what.get("say", "called s"), "queue")]
     await restarted(bench)
@@ -159,7 +159,7 @@ async def test_what_is_due_while_its_session_is_gone_waits_for_the_next_one(benc
     await eventually(lambda: any(kept.overdue for kept in bench.functions._laters._plans.values()), "it waits")
     bench.live = True
     bench.functions.session_live("s")
-    await within(5, bench.session.changed.wait())
+    await within(30, bench.session.changed.wait())
     assert bench.session.did == [("say", "Ding.", "queue")]
 
 
@@ -259,7 +259,7 @@ async def test_what_was_being_said_when_the_daemon_died_is_said_again(bench: Ben
     await dies(bench, mark, "say", "Ding.")
     await bench.start()
     bench.functions.session_live("s")
-    await within(5, bench.session.changed.wait())
+    await within(30, bench.session.changed.wait())
     assert mark.read_text() == "said,"
     assert bench.session.did == [("say", "Ding.", "queue")]
 

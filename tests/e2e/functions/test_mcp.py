@@ -389,7 +389,7 @@ asyncio.run(main())
             assert line
     assert is_alive(server)
     daemon.send_signal(signal.SIGKILL)
-    await within(10, daemon.wait())
+    await within(30, daemon.wait())
     await eventually(lambda: not is_alive(server), "the server is gone")
 
 

@@ -73,7 +73,7 @@ async def test_a_filler_that_is_refused_does_not_harm_the_call(bench: Bench) -> 
 async def test_a_background_call_is_answered_at_once_and_its_result_is_spoken(bench: Bench) -> None:
     bench.write("behind.py", BEHIND)
     await bench.start()
-    answer = await within(5, bench.call("bakes", what="cake"))
+    answer = await within(30, bench.call("bakes", what="cake"))
     assert answer.outcome == "ok"
     assert "in the background" in answer.content
     assert bench.session.did == []

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 CAT = '''\
 from typing import Annotated

@@ -4,7 +4,7 @@ import pytest
 
 from bench.functions.replay import FUNCTIONS, HOW, REPLAYS, Run, play_all
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 async def test_a_call_that_comes_again_after_a_lost_connection_is_not_done_again() -> None:

@@ -125,7 +125,7 @@ async def test_a_time_that_is_over_today_is_tomorrows_and_a_date_that_is_over_is
 
 async def test_a_reminder_speaks_at_its_time(shipped: Bench) -> None:
     await said(shipped, "set_reminder", text="check the oven", minutes=1 / 60)
-    await within(10, shipped.session.changed.wait())
+    await within(30, shipped.session.changed.wait())
     assert shipped.session.did == [("say", "Here is your reminder: check the oven.", "queue")]
 
 
@@ -133,7 +133,7 @@ async def test_a_daily_reminder_speaks_and_is_planned_for_the_next_day(shipped: 
     soon = datetime.now().astimezone() + timedelta(seconds=2)
     told = await said(shipped, "set_reminder", text="water the plants", time=f"{soon:%H:%M:%S}", repeat="everyday")
     assert told.startswith("I will remind you every day at ")
-    await within(15, shipped.session.changed.wait())
+    await within(30, shipped.session.changed.wait())
     assert shipped.session.did == [("say", "Here is your reminder: water the plants.", "queue")]
 
 
@@ -145,7 +145,7 @@ async def test_timers_and_reminders_ring_in_the_session_that_asked_also_after_a_
     await restart(shipped)
     assert "The timer has 1 hour" in await said(shipped, "list_timers")
     assert "pay the rent" in await said(shipped, "list_reminders")
-    await eventually(lambda: len(shipped.session.did) == 2, "both rang", bound_s=15)
+    await eventually(lambda: len(shipped.session.did) == 2, "both rang", bound_s=30)
     assert set(shipped.session.did) == {
         ("say", "Your tea timer for 3 seconds is done.", "queue"),
         ("say", "Here is your reminder: check the oven.", "queue"),

@@ -45,7 +45,7 @@ async def received(client: aiomqtt.Client) -> aiomqtt.Message:
     async def first() -> aiomqtt.Message:
         return await anext(client.messages)
 
-    message: aiomqtt.Message = await within(10, first())
+    message: aiomqtt.Message = await within(30, first())
     return message
 
 

@@ -36,7 +36,7 @@ def scripted(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 async def ended(session: Session) -> list[str]:
     """Wait for the end; the types of the last events."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await session.ended.wait()
     return [event.type for event in session.events_since(0)[0]]
 

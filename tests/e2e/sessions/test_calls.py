@@ -107,7 +107,7 @@ async def settled(session: Session, call_id: str) -> str:
 
 
 async def exists(path: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not path.exists():  # noqa: ASYNC110 - another process makes it
             await asyncio.sleep(0.005)
 

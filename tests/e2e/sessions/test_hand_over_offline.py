@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.daemon import DaemonProcess, daemon_process
 
-pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(300)]
 
 HANDLERS = '''
 from agentd.functions import *

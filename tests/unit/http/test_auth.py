@@ -93,12 +93,12 @@ async def test_a_conversation_goes_on_when_the_grant_that_opened_it_has_ended(ap
         await text(socket, "Welcome")
         api.ahead_s[0] = 31
         await socket.send_json({"type": "Settings", "audio": {}, "agent": {}})
-        assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT
+        assert (await socket.receive(timeout=30)).type is aiohttp.WSMsgType.TEXT
 
 
 async def test_a_subprotocol_is_a_token_only_where_a_websocket_is_opened(api: Api) -> None:
     offered = {"Sec-WebSocket-Protocol": f"bearer, {api.token}"}
-    async with asyncio.timeout(5), api.http.get(f"{api.base}/v1/sessions", headers=offered) as response:
+    async with asyncio.timeout(30), api.http.get(f"{api.base}/v1/sessions", headers=offered) as response:
         assert response.status == 401
 
 
@@ -121,7 +121,7 @@ async def test_a_revoked_token_loses_its_streams_and_nobody_else_does(api: Api) 
         assert (lost.status, kept.status) == (200, 200)
         api.tokens.revoke("read")
         with pytest.raises(aiohttp.ClientPayloadError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await lost.read()
         assert await kept.content.readline()
     (await api.call("GET", "/v1/sessions", headers=headers)).problem(401, "unauthorized")
@@ -132,7 +132,7 @@ async def test_a_revoked_token_loses_its_conversation_with_the_reason(api: Api) 
     async with client(api, headers={}, protocols=["bearer", token]) as socket:
         await text(socket, "Welcome")
         api.tokens.revoke("control")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             closed = await socket.receive()
         assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 1008)
         await eventually(lambda: not [session for session in api.world.manager.list() if session.live])
@@ -151,7 +151,7 @@ async def test_a_revoked_token_loses_its_upload(api: Api) -> None:
         upload = group.create_task(failing(api, headers, talk()))
         await eventually(lambda: api.world.peer.connections[0].audio_bytes > 0 if api.world.peer.connections else False)
         api.tokens.revoke("control")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await upload
 
 

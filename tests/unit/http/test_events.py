@@ -175,7 +175,7 @@ async def test_a_quiet_stream_is_kept_alive(api_of: ApiOf) -> None:
     session = await api.session()
     async with stream(api) as events:
         await events.event()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not events.comments:
                 line = (await events.response.content.readline()).decode()
                 if line.startswith(":"):

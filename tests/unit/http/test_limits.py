@@ -77,7 +77,7 @@ async def test_a_websocket_message_has_an_end(api_of: ApiOf) -> None:
     await api.session()
     async with api.http.ws_connect(f"{api.base}{SESSION}/stream?audio=none", headers=api.auth("read", "control")) as socket:
         await socket.send_str("x" * 1001)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
                 pass
         assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1009)

@@ -98,7 +98,7 @@ async def test_others_listen_in(api: Api) -> None:
             await write(client, "hello")
             await client.until("AgentAudioDone")
             heard = 0
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while heard < len(client.audio()):
                     frame = await listener.receive()
                     heard += len(frame.data) if isinstance(frame.data, bytes) else 0
@@ -169,7 +169,7 @@ async def test_an_update_that_was_not_acknowledged_before_the_line_broke_is_ackn
     api = await api_of(script={"on": [{"event": "update", "times": 1, "steps": [{"drop": True}]}]})
     async with converse(api) as client:
         await client.send({"type": "UpdatePrompt", "prompt": "Be brief."})
-        await client.until("PromptUpdated", timeout=10)
+        await client.until("PromptUpdated", timeout=30)
         assert api.world.peer.connections[1].messages[0]["agent"]["think"]["prompt"] == "You are a test.\n\nBe brief."
 
 
@@ -190,7 +190,7 @@ async def test_a_reply_that_the_loss_cut_off_is_over_for_the_client(api_of: ApiO
     api = await api_of(script={"on": [half], "greeting_audio_s": 0.0})
     async with converse(api) as client:
         await write(client, "half")
-        await client.until("AgentAudioDone", timeout=10)
+        await client.until("AgentAudioDone", timeout=30)
         await renewed(api)
 
 

@@ -29,7 +29,7 @@ class Client:
 
     async def text(self, type_: str) -> dict[str, Any]:
         """The next text of a type."""
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             while True:
                 frame = await self.socket.receive()
                 if frame.type is aiohttp.WSMsgType.BINARY:
@@ -43,7 +43,7 @@ class Client:
 
     async def closed(self) -> int | None:
         """Read to the end; the close code."""
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             async for frame in self.socket:
                 if frame.type is aiohttp.WSMsgType.TEXT:
                     self.texts.append(orjson.loads(frame.data))

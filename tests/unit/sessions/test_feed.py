@@ -182,7 +182,7 @@ async def test_a_talker_that_leaves_in_the_middle_frees_the_next_and_whoever_wri
     upstream = Upstream()
     one = Talker(FORMAT)
     upstream.feed.join(one, wait_in_line=True)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         group.create_task(one.write(SPEECH * 16000 * 60), name="test:writer")
         await asyncio.sleep(0)
         upstream.feed.leave(one)
@@ -191,7 +191,7 @@ async def test_a_talker_that_leaves_in_the_middle_frees_the_next_and_whoever_wri
 
 async def test_a_writer_waits_while_two_seconds_are_buffered() -> None:
     one = Talker(FORMAT)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         writer = group.create_task(one.write(SPEECH * 16000 * 6), name="test:writer")
         for _ in range(10):
             await asyncio.sleep(0)

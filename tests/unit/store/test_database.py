@@ -139,6 +139,6 @@ async def recovered(store: Store) -> None:
     """Wait until everything is committed, through failures."""
     import asyncio
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (await store.flushed() and len(store.writer) == 0):  # noqa: ASYNC110 - the disk tells nobody that it is back
             await asyncio.sleep(0.02)

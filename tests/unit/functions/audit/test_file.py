@@ -202,7 +202,7 @@ async def test_nothing_that_was_synced_is_lost_to_a_kill(tmp_path: Path) -> None
         )
         assert process.stdout is not None
         for _ in range(40):
-            acknowledged = int(await within(20, process.stdout.readline()))
+            acknowledged = int(await within(60, process.stdout.readline()))
         process.send_signal(signal.SIGKILL)
         rest = await process.stdout.read()
         await process.wait()

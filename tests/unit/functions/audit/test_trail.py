@@ -161,7 +161,7 @@ async def test_without_the_file_what_may_do_harm_does_not_run_and_the_rest_does(
     assert audit.status()["state"] == "degraded"
     assert audit.figures()["up"] == 0
     mend_disk(tmp_path)
-    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=10)
+    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=30)
     assert await audit.intent(call("high", call_id="after"))
     await audit.close()
     assert {line.get("call_id") for line in told(tmp_path)} >= {"c1", *TIERS, "after"}
@@ -215,7 +215,7 @@ async def test_what_was_found_is_told_once_however_often_the_disk_fails(
     await eventually(lambda: disk.refused > 10, "it was tried again and again")
     assert audit.figures()["waiting_lines"] < 6
     disk.full = False
-    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=10)
+    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=30)
     await audit.close()
     assert [line.get("missing") for line in told(tmp_path) if line["kind"] == "reopened"] == [[1, 2]]
 
@@ -232,7 +232,7 @@ async def test_a_new_file_that_the_disk_did_not_take_is_begun_once(
     assert await audit.forget(time.time() + 366 * 86_400) == 0
     await eventually(lambda: disk.refused > 10, "it was tried again and again")
     disk.full = False
-    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=10)
+    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=30)
     assert await audit.intent(call("low", call_id="c2"))
     await audit.close()
     await store.flushed()
@@ -250,7 +250,7 @@ async def test_a_disk_that_hangs_holds_nobody_up_for_long(tmp_path: Path, store:
     assert await audit.intent(call("low", call_id="c2"))
     assert not audit.intent(call("medium", call_id="c3")).result()
     disk.goes_on.set()
-    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=10)
+    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=30)
     assert await audit.intent(call("high", call_id="after"))
     await audit.close()
     assert [line.get("call_id") for line in told(tmp_path) if line["kind"] == "intent"] == ["c1", "c2", "c3", "after"]
@@ -265,7 +265,7 @@ async def test_a_daemon_that_starts_without_the_disk_recovers_too(tmp_path: Path
     assert not await audit.intent(call("high"))
     assert failures
     (tmp_path / FILE).rmdir()
-    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=10)
+    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=30)
     assert await audit.intent(call("high", call_id="after"))
     await audit.close()
     assert verify(files(tmp_path), None).ok
@@ -284,7 +284,7 @@ async def test_what_waits_is_bounded_and_what_was_given_up_is_told(tmp_path: Pat
     assert figures["waiting_lines"] <= 1200
     assert figures["dropped_lines"] >= 800
     (tmp_path / FILE).rmdir()
-    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=10)
+    await eventually(lambda: audit.trouble is None, "it has recovered", bound_s=30)
     await audit.close()
     assert sum(line.get("lost", 0) for line in told(tmp_path)) == audit.figures()["dropped_lines"]
     assert verify(files(tmp_path), None).ok
