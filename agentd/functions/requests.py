@@ -8,6 +8,7 @@ import structlog
 
 from agentd.errors import AgentdError
 from agentd.functions.call import CallRequest
+from agentd.functions.gate.taint import Taint
 from agentd.functions.later import Laters, NotPlanned
 from agentd.functions.store import FileStore, StoreError, Stores
 from agentd.functions.workers.running import Refused
@@ -64,16 +65,18 @@ class Requests:
     """Serves the requests of all handlers.
 
     Args:
+        taint: the runs that were told something from outside.
         message_chars: longest text to be spoken or added to a prompt.
 
     Attributes:
         watch: is told of every request that was done: the call, the operation and its arguments.
     """
 
-    def __init__(self, *, actions: Actions, stores: Stores, laters: Laters, message_chars: int) -> None:
+    def __init__(self, *, actions: Actions, stores: Stores, laters: Laters, taint: Taint, message_chars: int) -> None:
         self._actions = actions
         self._stores = stores
         self._laters = laters
+        self._taint = taint
         self.message_chars = message_chars
         self.watch: Callable[[CallRequest, str, dict[str, Any]], None] = lambda *_: None
 
@@ -91,7 +94,7 @@ class Requests:
         area, _, verb = operation.partition(".")
         try:
             if area == "store":
-                return await self._store(self._stores.of(file), verb, arguments)
+                return await self._store(self._stores.of(file), call, verb, arguments)
             if area == "later":
                 return await self._later(file, call, verb, arguments)
             async with asyncio.timeout(ACTION_S):
@@ -120,15 +123,18 @@ class Requests:
         else:
             raise Refused(f"there is no request {operation!r}")
 
-    async def _store(self, store: FileStore, verb: str, arguments: dict[str, Any]) -> Any:
-        if verb == "get":
-            key = _string(arguments["key"])
+    async def _store(self, store: FileStore, call: CallRequest, verb: str, arguments: dict[str, Any]) -> Any:
+        if verb in {"get", "items"}:
+            key = _string(arguments["key" if verb == "get" else "prefix"])
             found = await store.items(key)
-            return {"value": found[key]} if key in found else {}
-        if verb == "items":
-            return await store.items(_string(arguments["prefix"]))
+            if verb == "get":
+                found = {"value": found[key]} if key in found else {}
+            if store.from_outside([key] if verb == "get" else found):
+                self._taint.mark(call.run_id)
+            return found
         if verb == "set":
-            return await store.change(dict(arguments["values"]))
+            outside = call.run_id is not None and (call.tainted or call.run_id in self._taint)
+            return await store.change(dict(arguments["values"]), outside=outside)
         if verb == "delete":
             return await store.change({}, delete=(_string(arguments["key"]),))
         raise Refused(f"there is no request store.{verb}")

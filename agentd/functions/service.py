@@ -91,6 +91,7 @@ class Functions:
             actions=actions,
             stores=Stores(store, older_values),
             laters=self._laters,
+            taint=self.gate.taint,
             message_chars=limits.message_chars,
         )
         self._loaded = Loaded(

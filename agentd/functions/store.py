@@ -1,10 +1,14 @@
 """The values handlers keep, one set per handler file, in the daemon's store.
 
 A write is on disk before it is acknowledged. What cannot be written is refused, and the values stay as they were.
+Texts that a conversation kept after it had been told something from outside are remembered as such: whoever reads one has been
+told something from outside too.
 """
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +20,9 @@ from agentd.store import Store, StoreUnavailable
 KEY_CHARS: Final = 200
 FILE_BYTES: Final = 1_048_576
 """All values of one handler file together."""
+
+_OUTSIDE: Final = "#outside"
+"""After a file's name: the keys whose texts may be from outside. No handler file is called so."""
 
 _log = structlog.get_logger("agentd.functions")
 
@@ -52,6 +59,7 @@ class FileStore:
         self._name = name
         self._older = older
         self._values: dict[str, Any] | None = None
+        self._outside: set[str] = set()
         self._lock = asyncio.Lock()
 
     async def items(self, prefix: str) -> dict[str, Any]:
@@ -64,8 +72,17 @@ class FileStore:
             values = await self._loaded()
         return {key: value for key, value in values.items() if key.startswith(prefix)}
 
-    async def change(self, values: dict[str, Any], *, delete: tuple[str, ...] = ()) -> None:
+    def from_outside(self, keys: Iterable[str]) -> bool:
+        """Whether a text under one of the keys, which ``items`` has given, may be from outside."""
+        return not self._outside.isdisjoint(keys)
+
+    async def change(self, values: dict[str, Any], *, delete: tuple[str, ...] = (), outside: bool = False) -> None:
         """Set ``values`` and delete keys, all or nothing, and return once that is on disk.
+
+        Args:
+            values: by key.
+            delete: keys.
+            outside: the conversation has been told something from outside.
 
         Raises:
             StoreError: a key or the whole is too large, or the disk does not take it.
@@ -78,19 +95,36 @@ class FileStore:
             after = {key: value for key, value in (before | values).items() if key not in delete}
             if len(orjson.dumps(after)) > FILE_BYTES:
                 raise StoreError(f"the store of this file would exceed {FILE_BYTES} bytes")
-            if after != before:
-                changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
-                try:
-                    await self._store.change_values(self._name, changed, before.keys() - after.keys())
-                except StoreUnavailable as error:
-                    _log.error("function_store_failed", file=self._name, error=str(error))
-                    raise StoreError("the value could not be stored") from error
+            if after == before:
+                return
+            changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
+            gone = before.keys() - after.keys()
+            marked = {key for key, value in changed.items() if outside and _has_text(value)}
+            try:
+                await self._mark(marked - self._outside)  # before there is something to read
+                await self._store.change_values(self._name, changed, gone)
+            except StoreUnavailable as error:
+                _log.error("function_store_failed", file=self._name, error=str(error))
+                raise StoreError("the value could not be stored") from error
             self._values = after
+            with contextlib.suppress(StoreUnavailable):  # a mark too many asks a person too often, and no more
+                await self._unmark(self._outside & ({*changed, *gone} - marked))
+
+    async def _mark(self, keys: set[str]) -> None:
+        if keys:
+            await self._store.change_values(self._name + _OUTSIDE, dict.fromkeys(keys, True))
+            self._outside |= keys
+
+    async def _unmark(self, keys: set[str]) -> None:
+        if keys:
+            await self._store.change_values(self._name + _OUTSIDE, {}, keys)
+            self._outside -= keys
 
     async def _loaded(self) -> dict[str, Any]:
         if self._values is None:
             try:
                 await self._take_over()
+                self._outside = set(await self._store.values(self._name + _OUTSIDE))
                 self._values = await self._store.values(self._name)
             except (StoreUnavailable, OSError) as error:
                 _log.error("function_store_failed", file=self._name, error=str(error))
@@ -104,6 +138,13 @@ class FileStore:
             await self._store.take_over_values(self._name, older)
             await asyncio.to_thread(self._older.rename, self._older.with_name(f"{self._older.name}.imported"))
             _log.info("function_store_imported", file=self._name, values=len(older))
+
+
+def _has_text(value: Any) -> bool:
+    """Numbers and switches hold no instruction."""
+    if isinstance(value, dict):
+        return bool(value)
+    return any(map(_has_text, value)) if isinstance(value, list) else isinstance(value, str)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -132,6 +132,19 @@ async def plan(ctx: CallContext, function: str, arguments: dict[str, Any] = {}, 
 
 
 @function(tier="low")
+async def take_note(ctx: CallContext, text: str) -> str:
+    """Write down a note."""
+    await ctx.store.set("note", text)
+    return "Noted."
+
+
+@function(tier="read")
+async def read_note(ctx: CallContext) -> str:
+    """Read the note."""
+    return str(await ctx.store.get("note", ""))
+
+
+@function(tier="low")
 async def remind(ctx: CallContext, text: str, seconds: float = 0) -> str:
     """Have something said later."""
     await ctx.later(seconds, say=text)

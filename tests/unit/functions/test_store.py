@@ -45,6 +45,21 @@ async def test_changes_at_once_are_all_kept(tmp_path: Path) -> None:
         assert len(await values_of(store, tmp_path).items("")) == 20
 
 
+async def test_texts_from_outside_are_known_as_such_until_they_are_gone(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        values = values_of(store, tmp_path)
+        await values.change({"own": "a", "switch": [True, 1.5, None]})
+        await values.change({"mail": "b", "deep": [1, {"c": 2}], "switch": [False], "own": "a"}, outside=True)
+        again = values_of(store, tmp_path)
+        await again.items("")
+        assert [key for key in ("own", "switch", "mail", "deep") if again.from_outside([key])] == ["mail", "deep"]
+        await again.change({"mail": "of our own"}, delete=("deep",))
+        await again.change({"deep": "anew"})
+        last = values_of(store, tmp_path)
+        await last.items("")
+        assert not last.from_outside(["own", "switch", "mail", "deep"])
+
+
 async def test_values_of_an_earlier_version_are_taken_over_once(tmp_path: Path) -> None:
     older = tmp_path / "functions" / "home.json"
     older.parent.mkdir()
