@@ -39,7 +39,6 @@ tools: list[dict[str, Any]] = [
     {"name": "nonsense", "description": "Answer with no result.", "inputSchema": NOTHING},
     {"name": "fails", "description": "Say that it failed.", "inputSchema": NOTHING},
     {"name": "turn", "description": "Become another tool under the old name.", "inputSchema": TIMES},
-    {"name": "chatty", "description": "Tell fifty things, then answer.", "inputSchema": NOTHING},
     {"name": "loud", "description": "Write to standard error.", "inputSchema": NOTHING},
     {"name": "stranger", "description": "Ask things of the client.", "inputSchema": NOTHING},
     {"name": "Set-Light", "description": "Has the name of a handler's function.", "inputSchema": NOTHING},
@@ -48,6 +47,15 @@ tools: list[dict[str, Any]] = [
         "name": "outside",
         "description": "Its schema is elsewhere.",
         "inputSchema": {"type": "object", "$ref": "http://127.0.0.1:1/a"},
+    },
+    {"name": "chatty", "description": "Tell fifty things, then answer.", "inputSchema": NOTHING},
+    {"name": "pictures", "description": "Answer with pictures, twice.", "inputSchema": NOTHING},
+    {"name": "stuck", "description": "Fail, and say why in data alone.", "inputSchema": NOTHING},
+    {
+        "name": "someday",
+        "description": "Be called as a task alone.",
+        "inputSchema": NOTHING,
+        "execution": {"taskSupport": "required"},
     },
 ]
 if mode == "many":
@@ -106,6 +114,12 @@ def call(number: Any, name: str, arguments: dict[str, Any]) -> None:  # noqa: C9
             sys.stdout.write('Starting up...\n{"jsonrpc": 1}\n[]\n\n')
         case "flood":
             without_end(lambda: flood(arguments.get("size", 100)))
+        case "pictures":
+            block = {"type": "image", "mimeType": "image/png", "data": "iVBORw0KGgo=" * 1000}
+            words = {"type": "text", "text": "Two cats."}
+            result = {"content": [block, words], "structuredContent": {"result": [block, words]}}
+        case "stuck":
+            result = {"content": [], "structuredContent": {"code": 17, "reason": "the door is stuck"}, "isError": True}
         case "chatty":
             for _ in range(50):
                 flood(10)

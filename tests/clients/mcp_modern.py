@@ -1,12 +1,14 @@
 """An MCP server over HTTP made with the official package: the newest version of the protocol, and tools that come and go.
 
 Usage: ``python mcp_modern.py PORT``. ``grow`` adds a tool and tells so; ``slow`` waits and notes whether it was cancelled;
-``seen`` tells the credential that the last request carried, and what became of ``slow``.
+``curious`` asks for something before it goes on; ``seen`` tells the credential that the last request carried, and what became
+of ``slow``.
 """
 
 import sys
 
 import anyio
+import mcp_types as types
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -44,6 +46,12 @@ async def slow() -> str:
         noted["slow"] = "cancelled"
         raise
     return "done"
+
+
+@server.tool()
+async def curious() -> str | types.InputRequiredResult:
+    """Ask for something first."""
+    return types.InputRequiredResult(request_state="waiting")
 
 
 @server.tool()

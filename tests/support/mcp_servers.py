@@ -35,7 +35,8 @@ class Hostile:
     def __init__(self, folder: Path, mode: str = "", **table: Any) -> None:
         self.journal = folder / f"journal-{mode}"
         tools: Any = dict.fromkeys(("echo", "environment", "sneaky", "silent", "dies", "huge", "large", "babble"), "low")
-        tools |= dict.fromkeys(("flood", "nonsense", "fails", "turn", "loud", "stranger", "garbage", "chatty"), "low")
+        tools |= dict.fromkeys(("flood", "nonsense", "fails", "turn", "loud", "stranger", "garbage"), "low")
+        tools |= dict.fromkeys(("chatty", "pictures", "stuck"), "low")
         args = ["-I", str(HOSTILE), str(self.journal), *([mode] if mode else [])]
         self.table: dict[str, Any] = {"command": sys.executable, "args": args, "tools": tools, **table}
 

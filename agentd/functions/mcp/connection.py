@@ -10,7 +10,7 @@ import mcp_types as types
 import structlog
 from mcp import Client, MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from agentd import __version__
 from agentd.functions.mcp.process import ServerProcess
@@ -28,8 +28,11 @@ SETTLE_S: Final = 1.0
 LOOK_AGAIN_S: Final = 1.0
 """Between two lists, however often the server says that its tools have changed."""
 
-_NOT_RUN: Final = frozenset({types.PARSE_ERROR, types.INVALID_REQUEST, types.METHOD_NOT_FOUND, types.INVALID_PARAMS})
-"""Errors of JSON-RPC that come before anything is run."""
+_NOT_RUN: Final = frozenset({types.METHOD_NOT_FOUND, types.INVALID_PARAMS})
+"""Errors of JSON-RPC that come before anything is run. The others the package gives as well, for answers it cannot read."""
+_ANSWER: Final[TypeAdapter[types.CallToolResult | types.InputRequiredResult]] = TypeAdapter(
+    types.CallToolResult | types.InputRequiredResult
+)
 _UNKNOWN: Final = "whether it had an effect is unknown"
 
 _log = structlog.get_logger("agentd.functions")
@@ -74,7 +77,7 @@ class Connection:
         self._under_way += 1
         try:
             with attempt.under_way():
-                result = await client.session.send_request(request, types.CallToolResult)
+                result = await client.session.send_request(request, _ANSWER)
         except MCPError as error:
             if attempt.reached is False:
                 self._ended("the server was not there any more, or had forgotten the session")
@@ -89,6 +92,8 @@ class Connection:
             self._wake.set()
             if self._process is not None:
                 self._process.note()
+        if isinstance(result, types.InputRequiredResult):
+            return Reply("error", f"The server {self._name} asks for something before it goes on, which calls cannot be given.")
         if result.is_error:
             return Reply("error", error_of(result))
         return Reply("result", value_of(result))
@@ -170,7 +175,16 @@ class Connection:
             cursor = page.next_cursor
             if cursor is None or len(found) > self._reach.tools:
                 break
-        told = [Told(tool.name, tool.title, tool.description, tool.input_schema) for tool in found[: self._reach.tools]]
+        told = [
+            Told(
+                tool.name,
+                tool.title,
+                tool.description,
+                tool.input_schema,
+                as_task=tool.execution is not None and tool.execution.task_support == "required",
+            )
+            for tool in found[: self._reach.tools]
+        ]
         return tuple(told), cursor is not None or len(found) > self._reach.tools
 
     def _listen(self, client: Client) -> "asyncio.Task[None] | None":

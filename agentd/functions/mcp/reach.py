@@ -41,12 +41,17 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a server tells of a tool, as it came."""
+    """What a server tells of a tool, as it came.
+
+    Attributes:
+        as_task: it is called as a task alone, which outlives its request (MCP, "Tasks").
+    """
 
     name: str
     title: str | None
     description: str | None
     input_schema: dict[str, Any]
+    as_task: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ may have seen is sent twice.
 import asyncio
 import gc
 import importlib
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -140,6 +141,9 @@ class Server:
 def _imported() -> Any:
     """The part that needs the ``mcp`` package. Half a second or more: in a thread, and not before the daemon answers."""
     module = importlib.import_module("agentd.functions.mcp.connection")
+    # What these write holds what servers answer, word by word; what goes wrong is told by the code around them.
+    for name in ("mcp", "client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     # It stays for good. The collector would hold up the loop for 0.1 s each time it looks through it.
     gc.freeze()
     return module

@@ -295,7 +295,8 @@ class _Counted(httpx2.AsyncByteStream):
             async for chunk in self._inner:
                 came += len(chunk)
                 if self._limit_bytes is not None and came > self._limit_bytes:
-                    raise httpx2.ReadError("its answer is too long")
+                    # Of this kind the package makes an error of this one request; of others the end of the connection.
+                    raise httpx2.StreamError(f"its answer has more than {self._limit_bytes} bytes")
                 self._pace.took(len(chunk))
                 yield chunk
                 await self._pace.turn()

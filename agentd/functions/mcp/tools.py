@@ -55,8 +55,10 @@ def as_function(server: str, table: McpTable, told: Told, limits: LimitSettings,
         changed: it is not what it was when it was first listed: tier high, whatever the table says.
 
     Raises:
-        SchemaFault: its arguments cannot be described.
+        SchemaFault: its arguments cannot be described, or it cannot be called as functions are.
     """
+    if told.as_task:
+        raise SchemaFault("it is called as a task alone (taskSupport), which functions are not")
     if len(orjson.dumps(told.input_schema, default=str)) > limits.mcp_schema_bytes:
         raise SchemaFault(f"its schema has more than {limits.mcp_schema_bytes} bytes (limits.mcp_schema_bytes)")
     reader = Arguments(_shortened(told.input_schema))

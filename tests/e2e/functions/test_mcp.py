@@ -128,6 +128,7 @@ async def test_a_server_of_the_newest_protocol_over_http(bench: Bench, unused_tc
                 "slow": {"tier": "low", "timeout_s": 60},
                 "grow": "low",
                 "grown": "read",
+                "curious": "low",
             },
         }
     }
@@ -138,6 +139,8 @@ async def test_a_server_of_the_newest_protocol_over_http(bench: Bench, unused_tc
             "it got the credential, and nobody else sees it"
         )
         assert "the server has no tool 'grown'" in str(bench.functions.registry.problems)
+        asked = await bench.call("curious")
+        assert (asked.outcome, "asks for something before it goes on" in asked.content) == ("error", True)
         slow = background(bench.call("slow"))
 
         async def noted(what: str) -> None:

@@ -236,6 +236,23 @@ async def test_an_answer_that_is_no_result_is_told_as_such(bench: Bench, hostile
     assert (outcome.outcome, "something that is no result" in outcome.content) == ("error", True)
 
 
+async def test_pictures_are_named_and_not_sent_also_where_they_come_as_data(bench: Bench, hostile: Hostile) -> None:
+    assert (await bench.call("pictures")).result == "[image/png, about 9000 bytes, which cannot be shown]\nTwo cats."
+
+
+async def test_an_error_that_is_told_in_data_alone_is_told(bench: Bench, hostile: Hostile) -> None:
+    outcome = await bench.call("stuck")
+    assert (outcome.outcome, "the door is stuck" in outcome.content) == ("error", True)
+
+
+async def test_a_tool_that_is_called_as_a_task_alone_is_left_out_and_named(bench: Bench, tmp_path: Path) -> None:
+    bench.config["mcp"] = {"hostile": Hostile(tmp_path, tools={"echo": "low", "someday": "low"}).table}
+    await bench.start()
+    await up(bench, "hostile")
+    assert set(bench.functions.registry.specs) == {"echo"}
+    assert "the tool 'someday' is left out: it is called as a task alone" in str(bench.functions.registry.problems)
+
+
 async def test_its_error_is_told_shortly(bench: Bench, hostile: Hostile) -> None:
     outcome = await bench.call("fails")
     assert (outcome.outcome, "The disk is full." in outcome.content) == ("error", True)

@@ -25,8 +25,8 @@ class Plain:
     Attributes:
         sessions: that it knows.
         ran: tools that it ran.
-        after: what it does with a call that it has run: ``answer``, ``wait`` until ``released``, ``break`` the connection, or
-            ``forget`` the rest of the answer (404 to whoever fetches it).
+        after: what it does with a call that it has run: ``answer``, ``wait`` until ``released``, ``break`` the connection,
+            ``forget`` the rest of the answer (404 to whoever fetches it), say ``nonsense``, or too much (``long``).
     """
 
     def __init__(self) -> None:
@@ -67,6 +67,10 @@ class Plain:
         self.ran.append(asked["params"]["name"])
         if self.after == "wait":
             await self.released.wait()
+        if self.after == "nonsense":
+            return web.json_response({"jsonrpc": "2.0", "id": asked["id"], "words": "my diary"})
+        if self.after == "long":
+            return web.json_response({"words": "my diary" * 200_000})
         if self.after == "break":
             assert request.transport is not None
             request.transport.abort()
@@ -148,6 +152,28 @@ async def test_a_call_that_may_have_been_run_is_never_sent_again(
         assert (outcome.outcome, "whether it had an effect is unknown" in outcome.content) == ("error", True), outcome
         assert plain.ran == ["act"]
         assert (after == "forget") == (plain.fetched > 0)
+        await bench.close()
+        del bench.functions
+
+
+@pytest.mark.parametrize("after", ["nonsense", "long"])
+async def test_an_answer_that_cannot_be_read_costs_its_call_alone_and_is_not_in_the_log(
+    *, bench: Bench, plain: Plain, unused_tcp_port: int, after: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with listening(plain, unused_tcp_port):
+        await bench.start()
+        await up(bench, "plain")
+        plain.after = "wait"
+        waiting = asyncio.create_task(bench.call("act"))  # noqa: TID251 - the test's own
+        await eventually(lambda: len(plain.ran) == 1, "the call has arrived")
+        plain.after = after
+        outcome = await within(STARTS_S, bench.call("act"))
+        assert (outcome.outcome, "whether it had an effect is unknown" in outcome.content) == ("error", True), outcome
+        plain.after = "answer"
+        plain.released.set()
+        assert (await within(STARTS_S, waiting)).outcome == "ok"
+        assert (plain.begun, plain.ran) == (1, ["act", "act"])
+        assert "diary" not in caplog.text
         await bench.close()
         del bench.functions
 
