@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+import orjson
+
 Outcome = Literal["ok", "error", "timeout", "invalid", "unknown", "denied", "cancelled"]
 """How a call was settled; also the metrics' label."""
 
@@ -54,6 +56,11 @@ class CallOutcome:
     result: Any = None
     arguments: dict[str, Any] = field(default_factory=dict)
     duration_s: float = 0.0
+
+
+def canonical(arguments: Mapping[str, Any]) -> bytes:
+    """The arguments as one text, whatever the order of their members: what is hashed, compared and approved."""
+    return orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
 
 
 class Rejected(Exception):

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from agentd.functions.call import CallRequest
+from agentd.functions.call import CallRequest, canonical
 from agentd.functions.gate.confirm import Confirmation
 from agentd.functions.registry import FunctionSpec
 from agentd.log import MASK, mask
@@ -19,11 +19,6 @@ _SECRET: Final = re.compile(
     re.IGNORECASE,
 )
 """Arguments of such names are secrets, whatever they hold."""
-
-
-def canonical(arguments: Mapping[str, Any]) -> bytes:
-    """The arguments as one text, whatever the order of their members: what is hashed, compared and approved."""
-    return orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
 
 
 def arguments_sha256(arguments: str | Mapping[str, Any]) -> str:

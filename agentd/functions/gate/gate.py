@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 
 from agentd.config import LimitSettings
-from agentd.functions.call import CallOutcome, CallRequest, InvalidArguments, Rejected
+from agentd.functions.call import CallOutcome, CallRequest, InvalidArguments, Rejected, canonical
 from agentd.functions.gate.confirm import Confirmations
 from agentd.functions.gate.duplicates import Duplicates
 from agentd.functions.gate.loops import Loops
@@ -98,7 +98,7 @@ class Gate:
         """
         spec = named(request, offer().registry)
         arguments = read_arguments(request.arguments, self.limits.function_args_bytes, self.limits.json_depth)
-        key = orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS)
+        key = canonical(arguments)
         policy = self._allowed(request, spec)
         self._rates.call(request, spec, self.limits.function_calls_per_minute)
         limits = self.limits
@@ -158,7 +158,7 @@ class Gate:
         arguments = await _checked(spec, given, offer())
         check_arguments(policy, spec, arguments)
         if spec.options.on_duplicate == "answer":
-            earlier = await self._duplicates.earlier(request, orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS))
+            earlier = await self._duplicates.earlier(request, canonical(arguments))
             if earlier is not None:
                 return earlier
         if spec.tier == "high":

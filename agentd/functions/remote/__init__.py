@@ -4,4 +4,5 @@ declared, arguments, references   what their tables have in common: options, and
 http, places, pointer             one request to an allowed origin
 delegated, delegations            an event goes out, a client answers
 credentials                       what tables name and do not hold
+under_way                         calls that run in their callers' tasks
 """

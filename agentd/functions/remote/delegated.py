@@ -17,6 +17,7 @@ from agentd.functions.remote.arguments import Arguments, from_table
 from agentd.functions.remote.declared import delivered, place_of, spec_of
 from agentd.functions.remote.delegations import Delegations
 from agentd.functions.remote.references import SchemaFault
+from agentd.functions.remote.under_way import UnderWay
 from agentd.functions.requests import Actions
 from agentd.functions.workers.wire import Reply
 
@@ -40,7 +41,7 @@ class DelegatedFunctions:
         self._delegations = delegations
         self._actions = actions
         self._result_bytes = result_bytes
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running = UnderWay()
 
     @property
     def busy(self) -> bool:
@@ -61,10 +62,6 @@ class DelegatedFunctions:
             arguments = await self.check(call.spec, call.arguments)
         except InvalidArguments as fault:
             return Reply("invalid", str(fault))
-        task = asyncio.current_task()
-        if task is None:
-            raise AssertionError("a call runs in a task")
-        self._running.add(task)
         how = "it was cancelled"
         try:
             answer = self._delegations.open(request.run_id, request.call_id, call.spec.name)
@@ -77,13 +74,13 @@ class DelegatedFunctions:
                     "expires_at": rfc3339(time.time() + call.spec.timeout_s),
                 },
             )
-            async with asyncio.timeout(call.spec.timeout_s):
-                return delivered(await answer, (), limit_bytes=self._result_bytes)
+            with self._running.one():
+                async with asyncio.timeout(call.spec.timeout_s):
+                    return delivered(await answer, (), limit_bytes=self._result_bytes)
         except TimeoutError:
             how = f"nobody answered within {call.spec.timeout_s:g} s"
             raise
         finally:
-            self._running.discard(task)
             self._delegations.close(request.run_id, request.call_id, how)
 
     def retire(self) -> None:
@@ -91,8 +88,7 @@ class DelegatedFunctions:
 
     async def close(self) -> None:
         """Give up the calls that wait."""
-        for task in tuple(self._running):
-            task.cancel()
+        self._running.cancel()
 
 
 async def load_delegated(loading: Loading) -> DelegatedFunctions:

@@ -28,6 +28,7 @@ from agentd.functions.remote.arguments import Arguments, from_table
 from agentd.functions.remote.credentials import Credentials
 from agentd.functions.remote.declared import FAULTS, Unusable, delivered, headers_of, place_of, require_allowed, spec_of
 from agentd.functions.remote.places import UrlTemplate, as_text
+from agentd.functions.remote.under_way import UnderWay
 from agentd.functions.workers.wire import Reply
 from agentd.supervise import Nursery
 
@@ -88,7 +89,7 @@ class HttpFunctions:
         self._requests = requests
         self._limits = limits
         self._nursery = nursery
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running = UnderWay()
         self._retired = False
         self._looks = _session(limits.function_connect_s, once=False) if specs else None
         self._acts = _session(limits.function_connect_s, once=True) if specs else None
@@ -114,18 +115,14 @@ class HttpFunctions:
             arguments = await self.check(call.spec, call.arguments)
         except InvalidArguments as fault:
             return Reply("invalid", str(fault))
-        task = asyncio.current_task()
-        if task is None:
-            raise AssertionError("a call runs in a task")
-        self._running.add(task)
         try:
-            async with asyncio.timeout(call.spec.timeout_s):
-                result = Reply("result", await self._exchange(request, arguments))
-                return delivered(result, request.secrets, limit_bytes=self._limits.function_result_bytes)
+            with self._running.one():
+                async with asyncio.timeout(call.spec.timeout_s):
+                    result = Reply("result", await self._exchange(request, arguments))
+                    return delivered(result, request.secrets, limit_bytes=self._limits.function_result_bytes)
         except _Failed as failed:
             return Reply("error", f"{call.spec.name}: {failed}")
         finally:
-            self._running.discard(task)
             if self._retired and not self._running:
                 await self._close_sessions()
 
@@ -138,8 +135,7 @@ class HttpFunctions:
     async def close(self) -> None:
         """Stop the requests under way and close the connections."""
         self._retired = True
-        for task in tuple(self._running):
-            task.cancel()
+        self._running.cancel()
         await self._close_sessions()
 
     async def _exchange(self, request: _Request, arguments: Mapping[str, Any]) -> Any:
