@@ -58,6 +58,8 @@ class Connection:
         self._client: Client | None = None
         self._process: ServerProcess | None = None
         self._under_way = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._wake = asyncio.Event()
         self._over: str | None = None
         self._look = False
@@ -75,6 +77,7 @@ class Connection:
         request = types.CallToolRequest(params=types.CallToolRequestParams(name=tool, arguments=arguments))
         attempt = Attempt()
         self._under_way += 1
+        self._quiet.clear()
         try:
             with attempt.under_way():
                 result = await client.session.send_request(request, _ANSWER)
@@ -89,7 +92,8 @@ class Connection:
             return Reply("error", f"The connection to the server {self._name} is broken; {_UNKNOWN}.")
         finally:
             self._under_way -= 1
-            self._wake.set()
+            if not self._under_way:
+                self._quiet.set()
             if self._process is not None:
                 self._process.note()
         if isinstance(result, types.InputRequiredResult):
@@ -161,9 +165,7 @@ class Connection:
         """What is under way on a connection that ends may come to an end by itself, which says more than its loss."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
-                while self._under_way:
-                    self._wake.clear()
-                    await self._wake.wait()
+                await self._quiet.wait()
 
     async def _list(self, client: Client) -> tuple[tuple[Told, ...], bool]:
         """The tools, asked for page by page to the limit, and whether there are more."""

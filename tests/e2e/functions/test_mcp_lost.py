@@ -258,13 +258,17 @@ async def test_the_end_of_an_idle_server_of_the_newest_protocol_is_noticed_at_on
         assert (await bench.call("seen")).outcome == "ok"
 
 
-async def test_what_changes_without_a_word_is_seen_at_the_next_look(bench: Bench, plain: Plain, unused_tcp_port: int) -> None:
-    bench.limits = {"mcp_look_s": 0.05}
+async def test_what_changes_without_a_word_is_seen_at_the_next_look_however_much_is_called(
+    bench: Bench, plain: Plain, unused_tcp_port: int
+) -> None:
+    bench.limits = {"mcp_look_s": 0.2, "function_repeats": 100_000, "function_calls_per_turn": 100_000}
     async with listening(plain, unused_tcp_port):
         await bench.start()
         await up(bench, "plain")
         plain.tools[0]["description"] = "Act otherwise."
-        await told(bench, "'act' is another one than at first")
+        async with asyncio.timeout(STARTS_S):
+            while "'act' is another one than at first" not in str(bench.functions.registry.problems):
+                await bench.call("act")
         await bench.close()
         del bench.functions
 
