@@ -69,7 +69,7 @@ class Dispatch:
         answers = Answers()
         now = self._loop.time()
         for call in request.functions:
-            if self.calls.is_open(link, call.id):
+            if self.calls.is_open(link, call.id) or self._upstream_runs(call.id):
                 continue  # the same request twice
             arguments = _arguments(call.arguments, self._levels)
             record = self._tracker.call_started(call.id, call.name, arguments, now, client_side=call.client_side)
@@ -118,6 +118,11 @@ class Dispatch:
         asked = self.calls.withdraw()
         if self._view is not None:
             self._view.withdrawn(asked)
+
+    def _upstream_runs(self, call_id: str) -> bool:
+        """Whether the upstream itself is at work on that call."""
+        record = self._tracker.find_call(call_id)
+        return record is not None and not record.client_side and record.outcome is None
 
     # the client
 
