@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
@@ -41,15 +42,22 @@ def confine(*, parent: int, memory_bytes: int) -> None:
     _lower(resource.RLIMIT_CORE, 0)
 
 
-def allow_cpu(seconds: float) -> None:
-    """Let this process use ``seconds`` of processor time from now on; beyond, the kernel ends it (SIGXCPU).
+class CpuLimit:
+    """The processor time of this process; beyond it, the kernel ends it (SIGXCPU)."""
 
-    The limit counts from the start of the process, so it is renewed before each call.
-    """
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    soft = int(used.ru_utime + used.ru_stime + seconds) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+    def __init__(self) -> None:
+        self._soft = -1
+
+    def allow(self, seconds: float) -> None:
+        """Let it use ``seconds`` from now on.
+
+        The limit counts from the start of the process, so it is renewed before each call.
+        """
+        soft = int(time.process_time() + seconds) + 1
+        if soft != self._soft:  # the kernel counts in whole seconds
+            _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+            resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+            self._soft = soft
 
 
 def _lower(limit: int, value: int) -> None:

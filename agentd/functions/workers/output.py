@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 from typing import Final
 
 import structlog
@@ -37,6 +38,8 @@ class Output:
         self._timer: asyncio.TimerHandle | None = None
         self._pause: asyncio.TimerHandle | None = None
         self.last_line = ""
+        self._filled = select.poll()
+        self._filled.register(descriptor, select.POLLIN)
         os.set_blocking(descriptor, False)
         self._loop.add_reader(descriptor, self._read)
 
@@ -48,7 +51,7 @@ class Output:
 
     def end(self) -> None:
         """The call is over: write what is in the pipe now, before its outcome is told; the rest once it has had time to come."""
-        while self._pull() and self._seen_bytes <= _FAST_BYTES:
+        while self._filled.poll(0) and self._pull() and self._seen_bytes <= _FAST_BYTES:
             pass
         if self._seen_bytes <= _FAST_BYTES:
             self._flush()

@@ -28,7 +28,7 @@ import threading
 import traceback
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ import uvloop
 from agentd.functions.call import InvalidArguments
 from agentd.functions.context import CallContext
 from agentd.functions.declare import AskUser, FunctionError
-from agentd.functions.workers.confine import allow_cpu, confine
+from agentd.functions.workers.confine import CpuLimit, confine
 from agentd.functions.workers.encoding import Unanswerable, encode, encode_request
 from agentd.functions.workers.loader import load
 from agentd.functions.workers.logged import CallLogHandler
@@ -59,14 +59,27 @@ class _Running:
     """The call in progress.
 
     Attributes:
-        cancelled: nobody waits for its result any more.
         in_thread: the handler is a plain function, which cannot be stopped but may look at ``cancelled``.
+        is_cancelled: nobody waits for its result any more.
     """
 
     id: str
     task: asyncio.Task[None] | None = None
-    cancelled: threading.Event = field(default_factory=threading.Event)
     in_thread: bool = False
+    is_cancelled: bool = False
+    _cancelled: threading.Event | None = None
+
+    @property
+    def cancelled(self) -> threading.Event:
+        """``is_cancelled`` for the handler; made when it is asked for, which takes as long as reading the arguments."""
+        if self._cancelled is None:
+            self._cancelled = threading.Event()
+        return self._cancelled
+
+    def cancel(self) -> None:
+        """Tell it, and the handler."""
+        self.is_cancelled = True
+        self.cancelled.set()
 
 
 class Worker:
@@ -85,6 +98,7 @@ class Worker:
         # Not a StreamReader: it hands each line over to another task, which is a good part of what a trivial call takes.
         self._pipe = Pipe(on_line=lambda line: self._take(orjson.loads(line)), on_lost=self._gone.set, on_endless=self._gone.set)
         self._running = _Running("")
+        self._cpu = CpuLimit()
         self._log = CallLogHandler(self._send, lines=log_lines, chars=log_line_chars)
 
     async def serve(self, channel: socket.socket) -> None:
@@ -111,7 +125,7 @@ class Worker:
             self._answered(message)
 
     def _cancel(self, running: _Running) -> None:
-        running.cancelled.set()
+        running.cancel()
         if running.in_thread:
             # It waits for nothing any more; ending is up to the handler, and the daemon does not wait long.
             for waiting in self._answers.values():
@@ -137,7 +151,7 @@ class Worker:
 
     async def _outcome(self, call: dict[str, Any]) -> tuple[str, Any]:
         """Run one call. Whatever the handler does short of ending the process becomes an outcome."""
-        allow_cpu(call["limit_s"] + CPU_RESERVE_S)
+        self._cpu.allow(call["limit_s"] + CPU_RESERVE_S)
         try:
             handler = self._handlers[call["function"]]
             if call.get("check"):
@@ -168,7 +182,7 @@ class Worker:
         if handler.is_async:
             return await handler.call(**arguments)
         # A plain function may block, so it gets a thread; it cannot be cancelled there, only told.
-        if self._running.cancelled.is_set():
+        if self._running.is_cancelled:
             raise asyncio.CancelledError
         inside = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: inside.run(handler.call, **arguments))
@@ -271,7 +285,7 @@ def main() -> None:
     os.register_at_fork(after_in_child=lambda: _close(descriptor))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C on a terminal is the daemon's to handle
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    allow_cpu(order["load_s"] + CPU_RESERVE_S)
+    CpuLimit().allow(order["load_s"] + CPU_RESERVE_S)
     loaded = load(Path(order["path"]), order["source"].encode("latin-1"), order["config"], describe=order["describe"])
     channel.sendall(orjson.dumps({"ready": loaded.report()}) + b"\n")
     if loaded.faults or loaded.missing:

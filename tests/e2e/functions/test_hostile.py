@@ -43,6 +43,12 @@ def blocks() -> str:
     "A plain function that blocks."
     time.sleep(60)
 
+@function(tier="read", timeout_s=20)
+def says_and_blocks(ctx: CallContext) -> str:
+    "A plain function that has begun, and blocks."
+    ctx.wait(ctx.say("Here."))
+    time.sleep(60)
+
 @function(tier="read", timeout_s=0.3)
 async def blocks_the_loop() -> str:
     "Blocks where it should await."
@@ -581,8 +587,8 @@ def runs(bench: Bench) -> bool:
 async def test_a_cancelled_plain_handler_costs_its_process_and_the_next_call_works(hostile: Bench) -> None:
     (pid,) = hostile.workers()
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(hostile.call("blocks"))
-        await eventually(lambda: runs(hostile), "it runs")
+        running = group.create_task(hostile.call("says_and_blocks"))
+        await eventually(lambda: bool(hostile.session.did), "it runs")  # one that has not begun is not begun any more
         running.cancel()
     await eventually(lambda: not is_alive(pid), "the process was killed")
     await still_works(hostile)

@@ -73,7 +73,7 @@ class Daemon:
 @pytest.fixture
 async def daemon(load_source: Load, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Daemon]:
     # The limit would hold for the test process.
-    monkeypatch.setattr("agentd.functions.workers.worker.allow_cpu", lambda _: None)
+    monkeypatch.setattr("agentd.functions.workers.worker.CpuLimit.allow", lambda *_: None)
     handlers, faults = load_source(SOURCE)
     assert not faults
     ours, theirs = socket.socketpair()
