@@ -76,8 +76,12 @@ class Switch:
             if self._store.database.put_aside is not None:
                 self._lost("the store was corrupt and has been put aside")
             return
-        kept = orjson.loads(found)
-        self.setting = Setting(kept["enabled"], kept["changed_at"], kept["changed_by"])
+        try:
+            kept = orjson.loads(found)
+            self.setting = Setting(kept["enabled"] is True, kept["changed_at"], kept["changed_by"])
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            self._lost(f"what the store has is no setting ({type(error).__name__})")
+            return
         if not self.setting.enabled:
             _log.warning("actions_disabled", by=self.setting.changed_by)
 

@@ -5,7 +5,7 @@ import pytest
 
 from agentd.config.sections import StoreSettings
 from agentd.functions.declare import TIERS, Tier
-from agentd.functions.gate.switch import LOST, Disabled, Switch
+from agentd.functions.gate.switch import LOST, NOTE, Disabled, Switch
 from agentd.functions.registry import FunctionSpec
 from agentd.store import Store, StoreUnavailable
 from tests.support.refusals import refusal
@@ -67,6 +67,16 @@ async def test_a_store_that_was_lost_leaves_it_off(tmp_path: Path) -> None:
     assert (switch.setting.enabled, switch.setting.changed_by) == (False, LOST)
     await switch.enable("first")
     assert switch.setting.enabled
+    await store.stop()
+
+
+@pytest.mark.parametrize("kept", ["", "{", "[]", "{}", "null", '{"enabled": "yes", "changed_at": 1, "changed_by": "x"}'])
+async def test_what_is_no_setting_leaves_it_off(tmp_path: Path, kept: str) -> None:
+    store, _ = await opened(tmp_path)
+    await store.keep_note(NOTE, kept)
+    await store.stop()
+    store, switch = await opened(tmp_path)
+    assert passed(switch) == ["read", "low"]
     await store.stop()
 
 

@@ -59,6 +59,9 @@ REFUSED: Final[list[tuple[str, str, dict[str, Any], str, Any, str]]] = [
     ("a number beyond its bounds", "trusting", {}, "buy", {"item": "milk", "count": 10_000}, "invalid"),
     ("arguments as large as a book", "trusting", {}, "buy", {"item": "x" * 20_000}, "invalid"),
     ("arguments as deep as a well", "trusting", {}, "buy", '{"item": ' + "[" * 5000 + "]" * 5000 + "}", "invalid"),
+    ("arguments of 32 levels", "trusting", {}, "buy", '{"item": ' + "[" * 32 + "]" * 32 + "}", "invalid"),
+    ("arguments of 252 levels", "trusting", {}, "buy", '{"item": ' + "[" * 252 + "]" * 252 + "}", "invalid"),
+    ("arguments of 1000 levels", "trusting", {}, "buy", '{"item": ' + "[" * 1000 + "]" * 1000 + "}", "invalid"),
     ("half a character", "trusting", {}, "buy", '{"item": "\\ud800"}', "invalid"),
 ]
 
