@@ -156,7 +156,7 @@ class McpTable(OptionTable):
     """Put before every tool's name."""
     start_timeout_s: float = Field(default=30.0, gt=0, le=MAX_TIMEOUT_S)
     """Until a server that was started must have listed its tools."""
-    stop_timeout_s: float = Field(default=1.0, gt=0, le=5)
+    stop_timeout_s: float = Field(default=2.0, gt=0, le=5)
     """What a server that was started has to end once its input is closed, and again after SIGTERM; then it is killed."""
 
     @field_validator("headers")

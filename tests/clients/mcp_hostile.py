@@ -171,7 +171,7 @@ def main() -> None:
             send({"id": number, "error": {"code": -32601, "message": "Method not found"}})
     if mode == "slow":
         # More than others have, once its input is closed; SIGTERM would end it before it has said goodbye.
-        signal.setitimer(signal.ITIMER_REAL, 1.5)
+        signal.setitimer(signal.ITIMER_REAL, 2.5)
         signal.sigwait({signal.SIGALRM})
         journal.write("goodbye\n")
     while mode == "stubborn":

@@ -240,4 +240,4 @@ def told(error: BaseException) -> str:
         error = error.exceptions[0]
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
-    return f"{str(error) or type(error).__name__}"[:200]
+    return str(error)[:200] or f"the connection broke ({type(error).__name__})"

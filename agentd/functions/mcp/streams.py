@@ -28,6 +28,9 @@ _log = structlog.get_logger("agentd.functions")
 _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 """There was no connection that anything could have been sent on."""
 
+_CREDENTIAL: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+"""The package keeps the status to itself, so what is wrong is said here; a call fails by itself, and a look follows."""
+
 Incoming: TypeAlias = SessionMessage | Exception
 Ended = Callable[[str], None]
 """Told once that nothing comes any more, and why."""
@@ -224,6 +227,10 @@ class _Bounded(httpx2.AsyncBaseTransport):
             refused = f"it answered with a redirect ({response.status_code}), which is not followed"
         elif response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
             refused = "it compressed its answer although it was asked not to"
+        elif response.status_code in _CREDENTIAL and not _is_call(request):
+            refused = f"it answered with status {response.status_code}: check the credential in its headers"
+        elif response.status_code >= 500 and not _is_call(request):
+            refused = f"it answered with status {response.status_code}"
         if refused:
             await response.aclose()
             raise httpx2.RemoteProtocolError(refused, request=request)

@@ -396,8 +396,19 @@ asyncio.run(main())
     await eventually(lambda: not is_alive(server), "the server is gone")
 
 
-@pytest.mark.parametrize("answer", ["redirect", "compressed", "huge"])
-async def test_a_server_over_http_that_does_not_keep_to_the_rules_is_not_listened_to(bench: Bench, answer: str) -> None:
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("redirect", "it answered with a redirect (307)"),
+        ("compressed", "it compressed its answer"),
+        ("huge", "its answer has more than 1048576 bytes"),
+        ("unauthorized", "it answered with status 401: check the credential in its headers"),
+        ("broken", "it answered with status 502"),
+    ],
+)
+async def test_a_server_over_http_that_does_not_keep_to_the_rules_is_not_listened_to(
+    bench: Bench, answer: str, reason: str
+) -> None:
     asked = 0
 
     async def handle(request: web.Request) -> web.Response:
@@ -405,6 +416,10 @@ async def test_a_server_over_http_that_does_not_keep_to_the_rules_is_not_listene
         asked += 1
         if answer == "redirect":
             raise web.HTTPTemporaryRedirect(f"http://127.0.0.1:{request.url.port}/elsewhere")
+        if answer == "unauthorized":
+            raise web.HTTPUnauthorized
+        if answer == "broken":
+            raise web.HTTPBadGateway
         if answer == "compressed":
             return web.Response(body=b"\x1f\x8b", headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
         return web.Response(body=b" " * 3_000_000, headers={"Content-Type": "application/json"})
@@ -419,7 +434,7 @@ async def test_a_server_over_http_that_does_not_keep_to_the_rules_is_not_listene
         bench.allowed_endpoints = [f"http://127.0.0.1:{running.port}"]
         bench.config["mcp"] = {"odd": {"url": f"http://127.0.0.1:{running.port}/mcp", "tools": "all"}}
         await bench.start()
-        await told(bench, "does not run")
+        await told(bench, reason)
         assert asked
         await bench.close()
         del bench.functions

@@ -265,7 +265,7 @@ async def test_a_megabyte_on_standard_error_is_kept_to_its_limit(bench: Bench, h
 
 
 async def test_one_that_does_not_end_when_it_is_asked_to_is_ended(bench: Bench, tmp_path: Path) -> None:
-    bench.config["mcp"] = {"stubborn": Hostile(tmp_path, "stubborn").table}
+    bench.config["mcp"] = {"stubborn": Hostile(tmp_path, "stubborn", stop_timeout_s=0.3).table}
     await bench.start()
     await up(bench, "stubborn")
     (pid,) = bench.workers()
@@ -286,7 +286,7 @@ async def test_one_that_takes_its_time_to_end_has_it(bench: Bench, tmp_path: Pat
 
 
 async def test_one_that_is_being_stopped_when_the_daemon_closes_is_ended_too(bench: Bench, tmp_path: Path) -> None:
-    bench.config["mcp"] = {"stubborn": Hostile(tmp_path, "stubborn").table}
+    bench.config["mcp"] = {"stubborn": Hostile(tmp_path, "stubborn", stop_timeout_s=0.3).table}
     await bench.start()
     await up(bench, "stubborn")
     (pid,) = bench.workers()
