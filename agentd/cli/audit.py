@@ -282,11 +282,13 @@ def _short(value: Any) -> str:
     """A member as one word for a terminal: names may be a model's inventions, with line ends and control characters."""
     import orjson
 
+    from agentd.cli.output import plain
+
     if isinstance(value, list):
         text = ",".join(map(str, value))
     else:
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return plain(text)
 
 
 def _print_json_line(line: dict[str, Any]) -> None:

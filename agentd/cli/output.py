@@ -4,9 +4,30 @@ import logging
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
+
+_JOINERS: Final = "\u200c\u200d"
+"""Do not print, and stand within words and pictures of many languages."""
+
+
+def plain(text: str) -> str:
+    """The text with a sign in the place of what is none, one for one.
+
+    Words of models, callers and web pages get here, and a terminal obeys control characters: it moves, writes to the clipboard.
+    """
+    return "".join(sign if sign.isprintable() or sign in _JOINERS else _shown(sign) for sign in text)
+
+
+def _shown(sign: str) -> str:
+    """Unicode's pictures of the first controls; for the others, what stands for the unknown."""
+    return chr(0x2400 + ord(sign)) if sign < " " else "\u2421" if sign == "\x7f" else "\ufffd"
+
+
+def print_text(text: str) -> None:
+    """Words, as they are but for control characters; lines stay lines."""
+    print("\n".join(plain(line) for line in text.splitlines()))
 
 
 def print_json(document: Any) -> None:
@@ -19,7 +40,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     if sys.stdout.isatty():
         _print_rich(head, rows)
         return
-    cells = [tuple(head), *(tuple("" if cell is None else str(cell) for cell in row) for row in rows)]
+    cells = [tuple(head), *(tuple("" if cell is None else plain(str(cell)) for cell in row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -32,7 +53,7 @@ def _print_rich(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
     table = Table(*head, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for row in rows:
-        table.add_row(*(Text("" if cell is None else _local(str(cell)), overflow="ellipsis") for cell in row))
+        table.add_row(*(Text("" if cell is None else plain(_local(str(cell))), overflow="ellipsis") for cell in row))
     Console(highlight=False).print(table)
 
 

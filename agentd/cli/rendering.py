@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from agentd.cli.output import plain
 from agentd.protocol.messages import INFORMING
 
 _STAGES: Final = ("endpointing", "listen", "think", "function", "speak", "rest")
@@ -28,7 +29,9 @@ def line_of(event: dict[str, Any], *, everything: bool = False) -> Text | None:
         return None
     if said is None:
         return None
-    return Text.assemble((_clock(event.get("time")), "dim"), "  ", (f"{event.get('session_id') or '':<12}", "cyan"), " ", said)
+    line = Text.assemble((_clock(event.get("time")), "dim"), "  ", (f"{event.get('session_id') or '':<12}", "cyan"), " ", said)
+    line.plain = plain(line.plain)  # as long as it was, so that the colours stay where they are
+    return line
 
 
 def _clock(time: object) -> str:

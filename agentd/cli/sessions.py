@@ -114,6 +114,7 @@ def tell(
 ) -> None:
     """Tell the agent something as its user, and print the reply."""
     from agentd.cli.client import Daemon
+    from agentd.cli.output import print_text
 
     turn = Daemon(settings_from(config, state_dir=state_dir)).call(
         "POST",
@@ -125,7 +126,7 @@ def tell(
     if json:
         _print_json(turn)
     else:
-        print(turn.get("said") or f"(no reply: {turn.get('outcome')})")
+        print_text(turn.get("said") or f"(no reply: {turn.get('outcome')})")
 
 
 def ask(
@@ -143,6 +144,7 @@ def ask(
     Status 1 when nobody answers.
     """
     from agentd.cli.client import Daemon
+    from agentd.cli.output import print_text
 
     answer = Daemon(settings_from(config, state_dir=state_dir)).call(
         "POST",
@@ -154,7 +156,7 @@ def ask(
     if json:
         _print_json(answer)
     elif answer.get("answered"):
-        print(answer.get("heard"))
+        print_text(str(answer.get("heard")))
     else:
         print("nobody answered", file=sys.stderr)
     if not answer.get("answered"):

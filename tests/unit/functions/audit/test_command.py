@@ -131,7 +131,7 @@ async def test_a_name_that_a_model_made_up_is_one_word_on_one_line_of_a_terminal
     result = run(tmp_path, "show", "--kind", "denied")
     (line,) = result.output.splitlines()
     assert line.isprintable()
-    assert "x\\x1b[2J\\n2026" in line
+    assert "x\u241b[2J\u240a2026" in line
     assert shown(tmp_path, "--kind", "denied")[0]["function"] == invented
 
 
