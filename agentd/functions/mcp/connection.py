@@ -13,10 +13,11 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 
 from agentd import __version__
+from agentd.functions.mcp.http import Attempt, over_http
 from agentd.functions.mcp.process import ServerProcess
 from agentd.functions.mcp.reach import Reach, Told
 from agentd.functions.mcp.results import MAX_ERROR_CHARS, error_of, value_of
-from agentd.functions.mcp.streams import Attempt, over_http, over_stdio
+from agentd.functions.mcp.streams import over_stdio
 from agentd.functions.workers.wire import Reply
 from agentd.supervise import Nursery
 
