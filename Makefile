@@ -33,8 +33,9 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --only-bi
 # What is read, typed and tested. Folders that an installation lacks are left out.
 CODE := $(wildcard agentd functions bench monitoring tests)
 ARGS ?=
-# Most tests wait for speech to pass in real time: two processes halve that, file by file. More would disturb what is timed.
-WORKERS ?= -n 2 --dist loadfile
+# Most tests wait for speech to pass in real time, so a third process on two processors is not in the way. File by file, those that
+# wait most first (tests/unit is last and small-grained): at the end all three have something to do.
+WORKERS ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 ##@ Use
 .PHONY: help
@@ -54,7 +55,8 @@ demo: setup  ## set up, then hold one spoken conversation by itself (ARGS="--out
 
 ##@ Change
 .PHONY: test
-test: $(VENV)/.dev $(SDK4)/.done $(MCP_PY)/.done system $(NODE)/.done $(MCP_NODE)/.done lint types layers tests  ## set up what tests need, then lint, types, layers, tests
+test: $(VENV)/.dev $(SDK4)/.done $(MCP_PY)/.done system $(NODE)/.done $(MCP_NODE)/.done lint layers  ## set up what tests need, then lint, layers, types beside tests
+	@$(MAKE) --no-print-directory --jobs 2 types tests
 
 .PHONY: check
 check: fmt  ## format, then everything `make test` does
