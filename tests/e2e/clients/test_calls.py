@@ -14,17 +14,23 @@ import pytest_asyncio
 from agentd.audio.formats import AudioFormat
 from agentd.audio.resample import Converter
 from tests.e2e.clients.conftest import RECORDING, SAID
-from tests.support.agent_client import SETTINGS, agent_client
+from tests.support.agent_client import SETTINGS, AgentClient, agent_client
 from tests.support.daemon import PATIENT, DaemonProcess, daemon_process
 from tests.support.handlers import children
 from tests.support.telephone import Bridge, telephone_call
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
-CONFIG = """
+GREETING = (
+    "Hello, this is the house speaking. I can turn lights on and off, in every room that has some. I can tell you the time, and "
+    "which day it is today. I can set a timer for you, and tell you how long it still takes. I can write down what you have to "
+    "buy, and read it to you when you are in the shop. What can I do for you?"
+)
+"""Longer than a busy machine takes to notice that the caller interrupts it."""
+CONFIG = f"""
 [agents.phone]
 prompt = "You answer the telephone of a house."
-greeting = "Hello, this is the house speaking. What can I do for you?"
+greeting = "{GREETING}"
 """
 TELEPHONE = {"encoding": "mulaw", "sample_rate": 8000}
 SETTINGS_OF_THE_BRIDGE: dict[str, Any] = {
@@ -62,11 +68,11 @@ async def live(daemon: DaemonProcess) -> dict[str, Any]:
     return session
 
 
-async def renewed(daemon: DaemonProcess) -> None:
-    """Wait until the only session has its second connection."""
+async def renewed(daemon: DaemonProcess, client: AgentClient) -> None:
+    """Wait until the only session has its second connection; a client that did not read meanwhile would answer no ping."""
     async with asyncio.timeout(90):
-        while (await live(daemon))["usage"]["renewals"] == 0:  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.05)
+        while (await live(daemon))["usage"]["renewals"] == 0:
+            await client.quiet(0.1)
 
 
 async def event(daemon: DaemonProcess, run_id: str, type_: str) -> dict[str, Any]:
@@ -116,7 +122,7 @@ async def test_a_call_goes_on_when_the_engine_dies_in_the_middle_of_a_sentence(d
         (engine,) = [child for child in children(daemon.process.pid) if _is_engine(child)]
         os.kill(engine, signal.SIGKILL)
         await client.speak(voice[half:])
-        await renewed(daemon)  # the caller waits: what is kept for the next engine are the last ten seconds
+        await renewed(daemon, client)  # the caller waits: what is kept for the next engine are the last ten seconds
         async with asyncio.TaskGroup() as group:
             talking = group.create_task(client.speak(bytes(32_000 * 60)), name="caller")
             heard = await client.until(lambda item: isinstance(item, dict) and item.get("role") == "user", timeout=50)
