@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -89,16 +88,14 @@ async def test_who_talks_longer_hears_goodbye_at_the_end_of_the_time(tmp_path: P
 
 @pytest.mark.parametrize("numbers", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT,)])
 async def test_a_second_sigterm_or_ctrl_c_waits_for_nobody(tmp_path: Path, numbers: tuple[signal.Signals, ...]) -> None:
-    async with listened_to(tmp_path, drain_s=60, sessions=2) as (daemon, heard, peer):
+    async with listened_to(tmp_path, drain_s=600, sessions=2) as (daemon, heard, peer):
         for sent, number in enumerate(numbers, start=1):
             daemon.process.send_signal(number)
             if sent < len(numbers):  # two signals at once are one
                 async with asyncio.timeout(30):
-                    while (await daemon.call("GET", "/readyz")).status != 503:  # noqa: ASYNC110 - asked over HTTP
+                    while (await daemon.call("GET", "/readyz")).json.get("reason") != "draining":  # noqa: ASYNC110 - asked over HTTP
                         await asyncio.sleep(0.02)
-        began = time.monotonic()
         async with asyncio.timeout(60):
             await heard[0].read()
             assert await daemon.process.wait() == 0
-        assert time.monotonic() - began < 30
         assert last_words(peer) == ["", ""]
