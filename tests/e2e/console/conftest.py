@@ -28,7 +28,7 @@ functions = []
 """
 
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -77,7 +77,7 @@ class Console:
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("request", lambda request: self.addresses.append(request.url))
         page.on("websocket", lambda socket: self.addresses.append(socket.url))
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

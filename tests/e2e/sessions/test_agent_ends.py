@@ -91,7 +91,7 @@ async def test_who_speaks_over_the_farewell_is_answered_and_then_it_ends(tmp_pat
     async with world(tmp_path, script, handlers={"end.py": HANDLERS}) as here:
         session = await here.session()
         turn = await session.inject_user("goodbye")
-        await session.conversation.changes.until(lambda: turn.said or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: turn.said or None, timeout_s=30)
         await session.inject_audio(chunks(loud(0.6)))
         await ended(session)
         assert session.end_reason == "agent_ended"

@@ -23,7 +23,7 @@ YES: dict[str, Any] = {
 async def asked(session: Session, question: str) -> None:
     """Return when the agent has begun to ask."""
     await session.conversation.changes.until(
-        lambda: any(question in (turn.said_text or "") for turn in session.turns) or None, timeout_s=5
+        lambda: any(question in (turn.said_text or "") for turn in session.turns) or None, timeout_s=30
     )
 
 
@@ -97,7 +97,7 @@ async def test_an_open_microphone_is_somebody(tmp_path: Path) -> None:
         session = await here.session()
         async with asyncio.TaskGroup() as group:
             group.create_task(session.inject_audio(microphone()))
-            await session.conversation.changes.until(lambda: session.conversation.feed.attended or None, timeout_s=5)
+            await session.conversation.changes.until(lambda: session.conversation.feed.attended or None, timeout_s=30)
             assert (await session.ask("Shall I?"))["heard"] == "yes please"
 
 
@@ -127,7 +127,7 @@ async def test_what_was_said_before_the_question_was_out_answers_nothing(tmp_pat
         Ear(session)
         async with asyncio.TaskGroup() as group:
             talk = group.create_task(session.inject_audio(chunks(loud(0.8)), wait="reply"))
-            await session.conversation.changes.until(lambda: session.conversation.user_speaking or None, timeout_s=5)
+            await session.conversation.changes.until(lambda: session.conversation.user_speaking or None, timeout_s=30)
             found = await asking(session)
         assert talk.result().turns[0].heard == "what was that"
         assert found["heard"] == "yes please"
@@ -179,7 +179,7 @@ async def test_a_question_outlives_its_connection(tmp_path: Path) -> None:
         async def broken() -> None:
             await asked(session, "Shall I?")
             drop_all(here.peer)
-            await session.conversation.changes.until(lambda: session.lifeline.renewals or None, timeout_s=10)
+            await session.conversation.changes.until(lambda: session.lifeline.renewals or None, timeout_s=30)
             await session.inject_audio(chunks(loud(0.4)), wait="reply")
 
         async with asyncio.TaskGroup() as group:

@@ -103,7 +103,7 @@ async def settled(session: Session, call_id: str) -> str:
         record = session.conversation.tracker.find_call(call_id)
         return None if record is None else record.outcome
 
-    return await session.conversation.changes.until(probe, timeout_s=10)
+    return await session.conversation.changes.until(probe, timeout_s=30)
 
 
 async def exists(path: Path) -> None:
@@ -121,7 +121,7 @@ async def test_calls_of_one_request_run_side_by_side_and_are_answered_in_its_ord
         assert await settled(session, "b") == "ok", "the second did not wait for the first to run"
         assert answers(here) == [], "its answer does"
         (tmp_path / "one").touch()
-        await session.conversation.changes.until(lambda: turn.outcome, timeout_s=5)
+        await session.conversation.changes.until(lambda: turn.outcome, timeout_s=30)
         assert answers(here) == [("a", "one came"), ("b", "two came")]
         finished = [data["call_id"] for _, data in events(session, "FunctionCallFinished")]
         assert finished == ["b", "a"], "what is told of a call is told when it is so"
@@ -155,7 +155,7 @@ async def test_over_a_call_that_only_looks_the_user_speaks_and_it_stops(tmp_path
     async with world(tmp_path, script, handlers=handlers(tmp_path)) as here:
         session = await here.session()
         await session.inject_user("look")
-        await session.conversation.changes.until(lambda: here.functions.at_work(session.run_id, "a"), timeout_s=5)
+        await session.conversation.changes.until(lambda: here.functions.at_work(session.run_id, "a"), timeout_s=30)
         await session.inject_audio(chunks(loud(0.6)))
         assert await settled(session, "a") == "cancelled"
         assert answers(here) == []
@@ -222,7 +222,7 @@ async def test_over_a_call_that_waits_for_its_confirmation_the_user_speaks_and_i
     async with world(tmp_path, script, handlers=handlers(tmp_path), agent=agent) as here:
         session = await here.session()
         await session.inject_user("unlock it")
-        await session.conversation.changes.until(lambda: events(session, "ConfirmationRequested") or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: events(session, "ConfirmationRequested") or None, timeout_s=30)
         await session.inject_audio(chunks(loud(0.6)))
         assert await settled(session, "a") == "cancelled"
         ((_, told),) = events(session, "ConfirmationSettled")
@@ -265,7 +265,7 @@ async def test_a_renewed_connection_is_told_what_came_of_a_call_the_user_spoke_o
         await settled(session, "a")
         drop_all(here.peer)
         await session.conversation.changes.until(
-            lambda: (session.lifeline.renewals and session.state == "active") or None, timeout_s=10
+            lambda: (session.lifeline.renewals and session.state == "active") or None, timeout_s=30
         )
         turn = await session.inject_user("what do you remember", wait="reply")
         assert "door acted" in (turn.said_text or "")
@@ -286,9 +286,9 @@ async def test_a_call_that_outlives_its_connection_is_waited_for_and_not_made_ag
             ),
             timeout=10,
         )
-        await session.conversation.changes.until(lambda: session.conversation.tracker.find_call("b"), timeout_s=5)
+        await session.conversation.changes.until(lambda: session.conversation.tracker.find_call("b"), timeout_s=30)
         (tmp_path / "door").touch()
-        await session.conversation.changes.until(lambda: turn.outcome, timeout_s=10)
+        await session.conversation.changes.until(lambda: turn.outcome, timeout_s=30)
         assert answers(here, 1) == [("b", "door acted")]
         assert not (tmp_path / "door.begun").exists(), "it ran once"
 
@@ -350,7 +350,7 @@ async def test_a_call_that_comes_when_the_session_has_ended_runs_nothing(tmp_pat
         assert link is not None
         async with asyncio.TaskGroup() as group:
             spawn(group, here.manager.stop(session.id), name="test:stop")
-            await session.conversation.changes.until(lambda: session.state == "stopping" or None, timeout_s=5)
+            await session.conversation.changes.until(lambda: session.state == "stopping" or None, timeout_s=30)
             link.on_text(frame("FunctionCallRequest", asked("act", "a", name="door")))
         told = events(session, "FunctionCallStarted", "FunctionCallFinished", "SessionEnded")
         assert [type_ for type_, _ in told] == ["FunctionCallStarted", "FunctionCallFinished", "SessionEnded"]
@@ -365,7 +365,7 @@ async def test_a_call_that_the_upstream_runs_itself_is_settled_once(tmp_path: Pa
         await session.inject_user("look it up")
         line = here.peer.connections[0].line
         line.send_unchecked(frame("FunctionCallRequest", asked("theirs", "a", client_side=False)).decode())
-        await session.conversation.changes.until(lambda: events(session, "FunctionCallStarted") or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: events(session, "FunctionCallStarted") or None, timeout_s=30)
         if how == "answered":
             line.send_unchecked('{"type": "UserStartedSpeaking"}')
             line.send_unchecked('{"type": "FunctionCallResponse", "id": "a", "name": "theirs", "content": "found"}')
@@ -392,15 +392,15 @@ async def test_a_call_that_waited_for_its_confirmation_when_the_connection_broke
     async with world(tmp_path, {"on": [ask, again]}, handlers=handlers(tmp_path), agent=agent) as here:
         session = await here.session()
         turn = await session.inject_user("unlock it")
-        await session.conversation.changes.until(lambda: events(session, "ConfirmationRequested") or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: events(session, "ConfirmationRequested") or None, timeout_s=30)
         drop_all(here.peer)
         await session.conversation.changes.until(
-            lambda: len(events(session, "ConfirmationRequested")) == 2 or turn.outcome, timeout_s=10
+            lambda: len(events(session, "ConfirmationRequested")) == 2 or turn.outcome, timeout_s=30
         )
         (waiting,) = here.functions.gate.confirmations.waiting()
         assert waiting.call_id == "b"
         here.functions.gate.confirmations.decide(waiting.nonce, approve=True, by="phone")
-        await session.conversation.changes.until(lambda: turn.outcome, timeout_s=5)
+        await session.conversation.changes.until(lambda: turn.outcome, timeout_s=30)
         assert answers(here, 1) == [("b", "unlocked")]
         assert [(record.call_id, record.outcome) for record in turn.calls] == [("a", "cancelled"), ("b", "ok")]
 
@@ -417,11 +417,11 @@ async def test_a_renewed_connection_is_told_that_a_withdrawn_call_did_nothing(tm
     async with world(tmp_path, script, handlers=handlers(tmp_path), agent=agent) as here:
         session = await here.session()
         await session.inject_user("unlock it")
-        await session.conversation.changes.until(lambda: events(session, "ConfirmationRequested") or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: events(session, "ConfirmationRequested") or None, timeout_s=30)
         await session.inject_audio(chunks(loud(0.6) + quiet(1.0)), wait="reply")
         drop_all(here.peer)
         await session.conversation.changes.until(
-            lambda: (session.lifeline.renewals and session.state == "active") or None, timeout_s=10
+            lambda: (session.lifeline.renewals and session.state == "active") or None, timeout_s=30
         )
         turn = await session.inject_user("what do you remember", wait="reply")
         assert "withdrawn before it began; nothing was done" in (turn.said_text or "")

@@ -151,7 +151,7 @@ class Schedule:
         renewals = self.session.lifeline.renewals
         self.here.peer.connections[-1].line.end(Hangup(None))
         await self.session.conversation.changes.until(
-            lambda: (self.session.lifeline.renewals > renewals and self.session.state == "active") or None, timeout_s=15
+            lambda: (self.session.lifeline.renewals > renewals and self.session.state == "active") or None, timeout_s=30
         )
 
 
@@ -197,7 +197,7 @@ async def test_every_call_is_settled_once_whatever_comes_between(tmp_path: Path,
         if seed % 2:
             while course.shut:
                 course.open()
-            await session.conversation.changes.until(lambda: ours_are_settled(course) or None, timeout_s=15)
+            await session.conversation.changes.until(lambda: ours_are_settled(course) or None, timeout_s=30)
         await here.manager.stop(session.id)
 
         events = session.events_since(0)[0]

@@ -155,7 +155,7 @@ async def test_ending_a_turn_is_applied_when_its_words_come(tmp_path: Path) -> N
         session = await here.session()
         async with asyncio.TaskGroup() as group:
             talk = group.create_task(session.inject_audio(chunks(loud(2.0))))
-            await session.conversation.changes.until(lambda: session.conversation.user_speaking or None, timeout_s=5)
+            await session.conversation.changes.until(lambda: session.conversation.user_speaking or None, timeout_s=30)
             assert (await session.end_turn())["state"] == "applied"
             talk.cancel()
 
@@ -173,10 +173,10 @@ async def test_an_interrupted_reply_is_over_and_what_still_comes_of_it_is_nobody
     async with world(tmp_path, {"on": [STORY | {"steps": story}]}) as here:
         session = await here.session()
         turn = await session.inject_user("story")
-        await session.conversation.changes.until(lambda: turn.audio_bytes or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: turn.audio_bytes or None, timeout_s=30)
         assert (await session.interrupt())["state"] == "applied"
         assert (turn.outcome, turn.interrupted) == ("interrupted", True)
-        await session.conversation.changes.until(lambda: not session.conversation.tracker.unheard or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: not session.conversation.tracker.unheard or None, timeout_s=30)
         assert [(one.n, one.said_text) for one in session.turns] == [(1, "Once upon a time.")]
         assert (await session.inject_user("again", wait="reply")).said_text == "I heard: again"
         assert (await session.interrupt())["state"] == "applied", "it still plays"
@@ -187,7 +187,7 @@ async def test_a_text_after_an_interruption_takes_the_place_of_the_reply(tmp_pat
     async with world(tmp_path, {"on": [STORY]}) as here:
         session = await here.session()
         turn = await session.inject_user("story")
-        await session.conversation.changes.until(lambda: turn.audio_bytes or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: turn.audio_bytes or None, timeout_s=30)
         await session.interrupt()
         assert (await session.say("Dinner is ready."))["state"] == "spoken"
         assert here.peer.connections[0].of_type("InjectAgentMessage")[0]["behavior"] == "interrupt"
@@ -231,7 +231,7 @@ async def test_a_call_ahead_of_words_that_go_on_leaves_no_turn_of_its_own(tmp_pa
         session = await here.session()
 
         async def goes_on() -> None:
-            await session.conversation.changes.until(lambda: session.turns or None, timeout_s=5)
+            await session.conversation.changes.until(lambda: session.turns or None, timeout_s=30)
             here.peer.connections[0].line.send_unchecked('{"type":"UserStartedSpeaking"}')
 
         async with asyncio.TaskGroup() as group:
@@ -245,7 +245,7 @@ async def test_draining_lets_what_was_accepted_be_said(tmp_path: Path) -> None:
     async with world(tmp_path, {"on": [STORY]}) as here:
         session = await here.session()
         turn = await session.inject_user("story")
-        await session.conversation.changes.until(lambda: turn.audio_bytes or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: turn.audio_bytes or None, timeout_s=30)
         said = await session.say("Dinner is ready.", wait="none")
         await here.manager.stop(session.id, drain=True)
         assert (await outcome(session, said["command_id"]))["outcome"] == "spoken"

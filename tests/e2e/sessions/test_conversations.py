@@ -106,7 +106,7 @@ async def test_one_talks_at_a_time_and_the_next_waits_in_line(tmp_path: Path) ->
         session = await here.session()
         async with asyncio.TaskGroup() as group:
             first = group.create_task(session.inject_audio(chunks(loud(0.5))))
-            await session.conversation.changes.until(lambda: session.conversation.feed.talking or None, timeout_s=5)
+            await session.conversation.changes.until(lambda: session.conversation.feed.talking or None, timeout_s=30)
             with pytest.raises(SessionBusy):
                 await session.inject_audio(chunks(loud(0.2)), queue=False)
             second = await session.inject_audio(chunks(loud(0.2)))
@@ -150,7 +150,7 @@ async def test_the_user_who_speaks_cuts_the_reply_and_the_record_says_what_was_p
     async with world(tmp_path, {"on": [{"event": "user", "match": "story", "steps": [story]}]}) as here:
         session = await here.session()
         turn = await session.inject_user("story")
-        await session.conversation.changes.until(lambda: turn.audio_bytes or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: turn.audio_bytes or None, timeout_s=30)
         await session.inject_audio(chunks(loud(0.6)), wait="reply")
         assert (turn.outcome, turn.interrupted) == ("interrupted", True)
         assert session.output_format.duration_s(turn.audio_bytes) < 4, "the rest was never sent"
@@ -253,7 +253,7 @@ async def _stopped_while_talking(manager: Manager, session: Session) -> None:
 
     async with asyncio.TaskGroup() as group:
         group.create_task(talk(), name="test:talk")
-        await session.conversation.changes.until(lambda: session.conversation.feed.talking or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: session.conversation.feed.talking or None, timeout_s=30)
         await manager.stop(session.id)
 
 

@@ -59,7 +59,7 @@ async def said(session: Session, text: str) -> None:
     def probe() -> bool | None:
         return any(piece.text == text for turn in session.turns for piece in turn.said) or None
 
-    await session.conversation.changes.until(probe, timeout_s=15)
+    await session.conversation.changes.until(probe, timeout_s=30)
 
 
 async def test_a_filler_is_said_at_once_and_is_neither_the_answer_nor_the_end_of_the_turn(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ async def test_a_filler_is_said_at_once_and_is_neither_the_answer_nor_the_end_of
         assert turn.outcome is None
         assert session.conversation.tracker.current is turn
         (tmp_path / "order").touch()
-        await session.conversation.changes.until(lambda: turn.settled or None, timeout_s=10)
+        await session.conversation.changes.until(lambda: turn.settled or None, timeout_s=30)
         assert turn.said_text == "One moment. It is ordered."
         assert [call.outcome for call in turn.calls] == ["ok"]
         assert len(session.turns) == 1
@@ -110,7 +110,7 @@ async def test_a_result_that_comes_while_the_user_speaks_waits(tmp_path: Path) -
         await session.inject_user("search", wait="reply")
         async with asyncio.TaskGroup() as group:
             group.create_task(session.inject_audio(chunks(loud(1.0) + quiet(0.5)), wait="reply"))
-            await session.conversation.changes.until(lambda: session.conversation.user_speaking or None, timeout_s=5)
+            await session.conversation.changes.until(lambda: session.conversation.user_speaking or None, timeout_s=30)
             (tmp_path / "search").touch()
             await said(session, "I have found it.")
         texts = [piece.text for turn in session.turns for piece in turn.said]
@@ -123,7 +123,7 @@ async def test_a_filler_does_not_stand_behind_a_result_that_waits_for_quiet(tmp_
         session = await here.session()
         await session.inject_user("search", wait="reply")
         turn = await session.inject_user("order")
-        await session.conversation.changes.until(lambda: turn.calls or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: turn.calls or None, timeout_s=30)
         (tmp_path / "search").touch()
         await said(session, "One moment.")
         (tmp_path / "order").touch()

@@ -162,7 +162,7 @@ async def test_a_renewed_connection_goes_on_as_the_agent_that_has_the_word(tmp_p
         await session.inject_user("notes", wait="reply")
         drop_all(here.peer)
         await session.conversation.changes.until(
-            lambda: (session.lifeline.renewals and session.state == "active") or None, timeout_s=10
+            lambda: (session.lifeline.renewals and session.state == "active") or None, timeout_s=30
         )
         turn = await session.inject_user("who are you", wait="reply")
         assert turn.said_text == "You take notes. aura-2-zeus-en"
@@ -197,7 +197,7 @@ async def test_who_had_the_word_is_kept_before_the_turn_is_over(tmp_path: Path) 
     async with world(tmp_path, script, handlers={"modes.py": HANDLERS}, agent=SCHEDULING, agents=AGENTS) as here:
         session = await here.session()
         await session.inject_user("notes")
-        await session.conversation.changes.until(lambda: session.active_agent == "notes" or None, timeout_s=10)
+        await session.conversation.changes.until(lambda: session.active_agent == "notes" or None, timeout_s=30)
         await here.store.flushed()
         kept = await here.store.run(session.run_id)
         assert kept is not None

@@ -112,7 +112,7 @@ async def test_a_text_that_was_not_said_before_the_session_ended_is_said_in_the_
     async with world(tmp_path, SCRIPT, handlers={"plans.py": HANDLERS}) as here:
         session = await here.session(id="kitchen")
         here.peer.connections[0].line.send_unchecked('{"type": "UserStartedSpeaking"}')
-        await session.conversation.changes.until(lambda: session.conversation.user_speaking or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: session.conversation.user_speaking or None, timeout_s=30)
         await plan(here, session.run_id, 0)
         await eventually(lambda: is_to_be_said(session), "it waits until the user is done")
         await here.manager.stop("kitchen")

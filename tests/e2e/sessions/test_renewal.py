@@ -14,7 +14,7 @@ from tests.support.sound import chunks, loud
 
 async def renewed(session: Session) -> None:
     await session.conversation.changes.until(
-        lambda: (session.lifeline.renewals and session.state == "active") or None, timeout_s=15
+        lambda: (session.lifeline.renewals and session.state == "active") or None, timeout_s=30
     )
 
 
@@ -47,7 +47,7 @@ async def test_half_a_command_is_heard_whole_after_the_connection_broke(tmp_path
         session = await here.session()
         async with asyncio.TaskGroup() as group:
             talking = group.create_task(session.inject_audio(chunks(loud(1.5)), wait="reply"))
-            await session.conversation.changes.until(lambda: session.conversation.user_speaking or None, timeout_s=5)
+            await session.conversation.changes.until(lambda: session.conversation.user_speaking or None, timeout_s=30)
             drop_all(here.peer)
         await renewed(session)
         first, second = here.peer.connections[0].audio_bytes, here.peer.connections[1].audio_bytes

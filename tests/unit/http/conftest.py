@@ -132,7 +132,7 @@ class Answer:
         return problem
 
 
-async def eventually(condition: Callable[[], bool], *, timeout_s: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
     """Look at every turn of the loop until ``condition`` holds."""
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - what is watched has no event to wait for

@@ -87,7 +87,7 @@ async def test_while_the_session_goes_on_there_is_what_there_is_so_far(api_of: A
     lengths: list[int] = []
     for _ in range(2):
         size = int((await api.call("HEAD", RECORDING)).headers.get("Content-Length", "0"))
-        await eventually(lambda: _written(api, session) > (lengths[-1] if lengths else 10000), timeout_s=8)
+        await eventually(lambda: _written(api, session) > (lengths[-1] if lengths else 10000), timeout_s=30)
         answer = await api.call("GET", RECORDING)
         sides(answer.body)
         lengths.append(_written(api, session))
@@ -170,7 +170,7 @@ async def test_the_configuration_decides_where_the_start_does_not(api_of: ApiOf)
 async def test_without_room_nothing_is_recorded_and_the_session_goes_on(api_of: ApiOf, store: Any, reason: str) -> None:
     api = await api_of(script=STORY, handlers={}, store_keys=store)
     session = await api.session(record=True)
-    await eventually(lambda: session.tape is not None and session.tape.stopped == reason, timeout_s=8)
+    await eventually(lambda: session.tape is not None and session.tape.stopped == reason, timeout_s=30)
     assert api.world.registry.get_sample_value("agentd_recording_stops_total", {"reason": reason}) == 1
     events = (await api.call("GET", "/v1/sessions/kitchen/events?types=RecordingStopped&limit=5")).json["items"]
     assert [event["data"] for event in events] == [{"reason": reason}]
@@ -183,12 +183,12 @@ async def test_a_disk_that_becomes_full_ends_the_recording_and_leaves_what_was_w
     tape = session.tape
     assert tape is not None
     await talked(api, session)
-    await eventually(lambda: _written(api, session) > 10_000, timeout_s=8)
+    await eventually(lambda: _written(api, session) > 10_000, timeout_s=30)
     writer = tape._writer
     assert writer is not None
     writer._file.close()
     writer._file = os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb", buffering=0)
-    await eventually(lambda: tape.stopped == "disk-full", timeout_s=8)
+    await eventually(lambda: tape.stopped == "disk-full", timeout_s=30)
     await eventually(lambda: writer._file.closed)
     await talked(api, session)
     assert len(sides((await api.call("GET", RECORDING)).body)) > RATE // 2

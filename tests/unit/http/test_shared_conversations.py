@@ -18,7 +18,7 @@ ACKNOWLEDGED_LATE = {"on": [{"event": "update", "steps": [{"wait_s": 0.15}]}], "
 async def renewed(api: Api, times: int = 1) -> None:
     """The session has a new connection that takes messages."""
     session = api.world.manager.get(session_id(api))
-    await eventually(lambda: session.lifeline.renewals == times and str(session.state) == "active", timeout_s=10)
+    await eventually(lambda: session.lifeline.renewals == times and str(session.state) == "active", timeout_s=30)
 
 
 async def test_acknowledgements_go_to_whoever_asked(api_of: ApiOf) -> None:

@@ -197,7 +197,7 @@ async def test_a_question_is_answered_by_who_listens(api: Api) -> None:
     Ear(session)
 
     async def answer() -> None:
-        await session.conversation.changes.until(lambda: session.turns or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: session.turns or None, timeout_s=30)
         await api.call("POST", "/v1/sessions/kitchen/audio", data=wav(speech(0.5)), headers={"Content-Type": "audio/wav"})
 
     async with asyncio.TaskGroup() as group:
@@ -214,7 +214,7 @@ async def test_without_scope_transcripts_an_answer_has_no_words(api: Api) -> Non
     session = await api.session()
 
     async def answer() -> None:
-        await session.conversation.changes.until(lambda: session.turns or None, timeout_s=5)
+        await session.conversation.changes.until(lambda: session.turns or None, timeout_s=30)
         await session.inject_user("a secret")
 
     async with asyncio.TaskGroup() as group:
