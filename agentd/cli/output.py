@@ -35,10 +35,15 @@ def print_json(document: Any) -> None:
     print(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str).decode())
 
 
-def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table that fits the terminal; for a pipe, columns as wide as their longest cell, the last one not padded."""
+def print_table(head: Sequence[str], rows: Iterable[Sequence[object]], *, folded: int = 1, brief: bool = False) -> None:
+    """A table that fits the terminal; for a pipe, columns as wide as their longest cell, the last one not padded.
+
+    Args:
+        folded: so many columns at the end may take several lines on a narrow terminal; the others hold what one types.
+        brief: the last of them is cut instead.
+    """
     if sys.stdout.isatty():
-        _print_rich(head, rows)
+        _print_rich(head, rows, folded=folded, brief=brief)
         return
     cells = [tuple(head), *(tuple("" if cell is None else plain(str(cell)) for cell in row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
@@ -46,14 +51,17 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _print_rich(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _print_rich(head: Sequence[str], rows: Iterable[Sequence[object]], *, folded: int, brief: bool) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*head, box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for index, name in enumerate(head):
+        table.add_column(name, no_wrap=index < len(head) - folded, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else plain(_local(str(cell))), overflow="ellipsis") for cell in row))
+        *typed, last = (Text("" if cell is None else plain(_local(str(cell))), overflow="fold") for cell in row)
+        table.add_row(*typed, Text(last.plain, no_wrap=True, overflow="ellipsis") if brief else last)
     Console(highlight=False).print(table)
 
 

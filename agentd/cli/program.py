@@ -13,6 +13,7 @@ app = typer.Typer(
     name="agentd",
     help="Voice agents as a system service. Start with: agentd serve",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     # Plain text: errors stay one line, for people and for logs.
     rich_markup_mode=None,
     # Typer's own tracebacks print local variables, and those may be keys.

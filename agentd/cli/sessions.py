@@ -1,11 +1,15 @@
 """Commands on sessions of the running daemon."""
 
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agentd.cli.options import ConfigOption, JsonOption, SessionArgument, StateDirOption, TimeoutOption, settings_from
+
+if TYPE_CHECKING:
+    from agentd.cli.client import Daemon
 
 TextArgument = Annotated[str, typer.Argument(help="What is said.", show_default=False)]
 
@@ -29,12 +33,21 @@ def sessions(
     json: JsonOption = False,
 ) -> None:
     """List sessions; or start, show and stop one."""
-    from agentd.cli.client import Daemon
+    context.obj = config, state_dir
+    if context.invoked_subcommand is None:
+        list_sessions(context, json=json)
 
-    context.obj = Daemon(settings_from(config, state_dir=state_dir))
-    if context.invoked_subcommand is not None:
-        return
-    listed = context.obj.call("GET", "/v1/sessions")
+
+@_sessions.command("list")
+def list_sessions(
+    context: typer.Context,
+    *,
+    config: ConfigOption = None,
+    state_dir: StateDirOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List sessions, the newest first."""
+    listed = _daemon(context, config, state_dir).call("GET", "/v1/sessions")
     if json:
         _print_json(listed)
         return
@@ -64,11 +77,13 @@ def start(
     agent: Annotated[str | None, typer.Option("--agent", help="Profile to start.", show_default=False)] = None,
     prompt: Annotated[str | None, typer.Option("--prompt", help="Prompt for this session.", show_default=False)] = None,
     greeting: Annotated[str | None, typer.Option("--greeting", help="What the agent says first.", show_default=False)] = None,
+    config: ConfigOption = None,
+    state_dir: StateDirOption = None,
 ) -> None:
     """Make sure that a session runs; one that does is left as it is."""
     wanted = {"agent": agent, "prompt": prompt, "greeting": greeting}
     body = {key: value for key, value in wanted.items() if value is not None}
-    _print_json(context.obj.call("PUT", _path(name), body=body or None))
+    _print_json(_daemon(context, config, state_dir).call("PUT", _path(name), body=body or None))
 
 
 @_sessions.command()
@@ -77,15 +92,18 @@ def stop(
     name: SessionArgument,
     *,
     drain: Annotated[bool, typer.Option("--drain", help="Let the turn in progress end.")] = False,
+    config: ConfigOption = None,
+    state_dir: StateDirOption = None,
 ) -> None:
     """Stop a session and show what it used."""
-    _print_json(context.obj.call("DELETE", _path(name), query={"drain": "true"} if drain else None, timeout_s=60))
+    query = {"drain": "true"} if drain else None
+    _print_json(_daemon(context, config, state_dir).call("DELETE", _path(name), query=query, timeout_s=60))
 
 
 @_sessions.command()
-def show(context: typer.Context, name: SessionArgument) -> None:
+def show(context: typer.Context, name: SessionArgument, config: ConfigOption = None, state_dir: StateDirOption = None) -> None:
     """Show a session."""
-    _print_json(context.obj.call("GET", _path(name)))
+    _print_json(_daemon(context, config, state_dir).call("GET", _path(name)))
 
 
 def say(
@@ -161,6 +179,14 @@ def ask(
         print("nobody answered", file=sys.stderr)
     if not answer.get("answered"):
         raise typer.Exit(1)
+
+
+def _daemon(context: typer.Context, config: Path | None, state_dir: Path | None) -> "Daemon":
+    """The daemon that is meant; the options may stand before the command's word or after it."""
+    from agentd.cli.client import Daemon
+
+    before: tuple[Path | None, Path | None] = context.obj
+    return Daemon(settings_from(config or before[0], state_dir=state_dir or before[1]))
 
 
 def _path(name: str) -> str:

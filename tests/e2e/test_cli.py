@@ -306,19 +306,20 @@ async def test_sessions_are_listed_as_columns_and_as_json(daemon: FakeDaemon, tm
         ["ID", "STATE", "AGENT", "UPSTREAM", "TURNS", "STARTED", "END"],
         ["kitchen", "active", "home", "engine", "2"],
     ]
+    assert (await agentd("sessions", "list", "--state-dir", daemon.state, cwd=tmp_path)).out == ran.out
     as_json = await agentd("sessions", "--json", "--state-dir", daemon.state, cwd=tmp_path)
     assert json.loads(as_json.out)["items"] == [session]
 
 
 async def test_start_show_and_stop_use_the_calls_of_the_api(daemon: FakeDaemon, tmp_path: Path) -> None:
-    common = ["sessions", "--state-dir", str(daemon.state)]
+    where = ["--state-dir", str(daemon.state)]
     for words in (
-        ["start", "kitchen", "--prompt", "Be brief."],
-        ["show", "kitchen"],
-        ["stop", "kitchen", "--drain"],
-        ["start", "hall"],
+        [*where, "start", "kitchen", "--prompt", "Be brief."],
+        ["show", "kitchen", *where],
+        ["stop", "kitchen", "--drain", *where],
+        ["start", *where, "hall"],
     ):
-        ran = await agentd(*common, *words, cwd=tmp_path)
+        ran = await agentd("sessions", *words, cwd=tmp_path)
         assert ran.status == 0, ran.err
     assert daemon.asked == [
         ("PUT", "/v1/sessions/kitchen", {"prompt": "Be brief."}),

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agentd.cli.functions.common import DirectoryOption, NameArgument, folder_bench, folder_settings
+from agentd.cli.functions.common import DirectoryOption, NameArgument, folder_bench, folder_settings, note
 from agentd.cli.options import ConfigOption, StateDirOption, settings_from
 
 if TYPE_CHECKING:
@@ -44,21 +44,43 @@ def call(
     said, planned and stored, and on standard error what it printed, tracebacks included. A call of tier high needs an agent
     that may ask for it (--agent), and a person who confirms it.
     Exit status 0: the outcome is ok.
+
+    Example: agentd functions call set_light room=kitchen on=true
     """
-    from agentd.cli.client import Daemon, segment
+    from agentd.cli.client import Daemon, DaemonError, segment
     from agentd.cli.output import print_json
 
     given = _arguments(arguments or [])
-    if local or directory is not None:
+    here = local or directory is not None
+    if here:
         answer = _here(name, given, agent, folder_settings(config, state_dir, directory), confirm=yes)
     else:
         body: dict[str, Any] = {"arguments": given} | ({"agent": agent} if agent is not None else {})
-        answer = Daemon(settings_from(config, state_dir=state_dir)).call(
-            "POST", f"/v1/functions/{segment(name)}/invoke", body=body, timeout_s=CALL_S
-        )
+        try:
+            answer = Daemon(settings_from(config, state_dir=state_dir)).call(
+                "POST", f"/v1/functions/{segment(name)}/invoke", body=body, timeout_s=CALL_S
+            )
+        except DaemonError as error:
+            _advise(name, str(error.detail), agent, here=False)
+            raise
     print_json(answer)
     if answer.get("outcome") not in (None, "ok"):
+        _advise(name, str(answer.get("content")), agent, here=here)
         raise typer.Exit(1)
+
+
+def _advise(name: str, said: str, agent: str | None, *, here: bool) -> None:
+    """What the person who called may do about it; what was said is written for models."""
+    from agentd.functions.results import internal
+
+    if said == internal(name) and not here:
+        note("What it raised is in the daemon's log; with --local it is shown here.")
+    elif said.startswith("A person was asked to confirm") and here:
+        note("With --yes it is confirmed here.")
+    elif "is of tier high: it is called for an agent" in said:
+        note(f'Name one whose profile has allow_high = ["{name}"]: --agent NAME')
+    elif "is not available to this agent" in said:
+        note(f"[agents.{agent}] of the configuration must list it: in functions, and if it is of tier high in allow_high.")
 
 
 def reload(*, config: ConfigOption = None, state_dir: StateDirOption = None) -> None:
@@ -112,7 +134,7 @@ def _arguments(words: list[str]) -> dict[str, Any]:
     for word in words:
         key, equals, value = word.partition("=")
         if not key or not equals:
-            raise typer.BadParameter(f"{word!r} is not key=value")
+            raise typer.BadParameter(f"{word!r} is not key=value; write one such as room=kitchen, or one JSON object in quotes")
         try:
             arguments[key] = orjson.loads(value)
         except orjson.JSONDecodeError:

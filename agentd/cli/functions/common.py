@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -32,7 +32,8 @@ def function_names(context: typer.Context, incomplete: str) -> list[str]:
     except AgentdError:
         directory = context.params.get("directory")
     try:
-        return sorted(name for name in _declared(directory or settings_from().paths.functions_dir) if name.startswith(incomplete))
+        names = declared_in(directory or settings_from().paths.functions_dir)
+        return sorted(name for name in names if name.startswith(incomplete))
     except (AgentdError, OSError):
         return []
 
@@ -92,11 +93,10 @@ def load_folder(settings: "Settings") -> "Registry":
     return asyncio.run(load())
 
 
-def print_problems(problems: Iterable[dict[str, Any]]) -> None:
+def print_problems(problems: Iterable[dict[str, Any]], to: TextIO | None = None) -> None:
     """One line each."""
     for problem in problems:
-        line = f":{problem['line']}" if problem.get("line") else ""
-        print(f"not loaded: {problem.get('file')}{line}: {problem.get('reason')}")
+        print(f"not loaded: {near(problem)}: {problem.get('reason')}", file=to)
 
 
 def off_of(registry: "Registry") -> list[dict[str, Any]]:
@@ -122,14 +122,21 @@ def place(item: dict[str, Any]) -> str:
     return f"{name}:{item['line']}" if item.get("line") else name
 
 
+def near(item: dict[str, Any]) -> str:
+    """As ``place``, with the path from here, so that an editor finds it."""
+    file = Path(str(item.get("file")))
+    shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+    return f"{shown}:{item['line']}" if item.get("line") else str(shown)
+
+
 def note(text: str) -> None:
     """Something beside the output."""
     print(text, file=sys.stderr)
 
 
-def _declared(directory: Path) -> set[str]:
-    """Names as the source has them; nothing is run, for a shell waits."""
-    found: set[str] = set()
+def declared_in(directory: Path) -> dict[str, Path]:
+    """Functions as the source has them, each with its file; nothing is run."""
+    found: dict[str, Path] = {}
     for path in directory.glob("[a-z]*.py"):
         try:
             tree = ast.parse(path.read_bytes())
@@ -137,7 +144,7 @@ def _declared(directory: Path) -> set[str]:
             continue
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and any(map(_is_function, node.decorator_list)):
-                found.add(node.name)
+                found[node.name] = path
     return found
 
 

@@ -1,5 +1,6 @@
 """What there is: list, show, check."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ from agentd.cli.functions.common import (
     NameArgument,
     folder_settings,
     load_folder,
+    near,
     note,
     off_of,
     place,
@@ -20,7 +22,7 @@ from agentd.cli.functions.common import (
 from agentd.cli.options import ConfigOption, JsonOption, StateDirOption
 
 if TYPE_CHECKING:
-    from agentd.functions.registry import FunctionSpec
+    pass
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,15 +47,11 @@ def list_functions(
         print_json(listed)
         return
     print_table(
-        ("NAME", "TIER", "KIND", "STATE", "FILE", "DESCRIPTION"),
-        [
-            *(
-                (item["name"], item.get("tier"), item.get("kind"), "on", place(item), item.get("description"))
-                for item in listed["items"]
-            ),
-            *(("-", None, "handler", f"off: {off['reason']}", place(off), None) for off in listed.get("off") or ()),
-        ],
+        ("NAME", "TIER", "PLACE", "DESCRIPTION"),
+        [(item["name"], item.get("tier"), place(item), item.get("description")) for item in listed["items"]],
+        brief=True,
     )
+    print_off(listed.get("off") or [])
     print_problems(listed.get("problems") or [])
 
 
@@ -83,39 +81,48 @@ def show(
 
 
 def check(
-    directory: Annotated[
-        Path | None, typer.Argument(help="Folder of handlers; default: the configured one.", show_default=False)
+    what: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FOLDER|FILE",
+            help="Folder of handlers, or one file of it; default: the configured folder.",
+            show_default=False,
+        ),
     ] = None,
     *,
     schema: Annotated[bool, typer.Option("--schema", help="Print the declarations that a model gets, as JSON.")] = False,
+    directory: DirectoryOption = None,
     config: ConfigOption = None,
+    state_dir: StateDirOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Load a folder as the daemon would; say what is wrong.
+    """Load a folder as the daemon would; say what is wrong, and where.
 
     Exit status 0: all of it loads. 1: something does not.
     """
     from agentd.cli.output import print_json, print_table
 
-    registry = load_folder(folder_settings(config, None, directory))
-    problems = problems_of(registry)
+    folder, file = (what.parent, what.absolute()) if what is not None and what.is_file() else (what or directory, None)
+
+    def of(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [one for one in found if file is None or one["file"] == str(file)]
+
+    registry = load_folder(folder_settings(config, state_dir, folder))
+    items, problems, off = (
+        of([spec.describe() for spec in registry.specs.values()]),
+        of(problems_of(registry)),
+        of(off_of(registry)),
+    )
     if json:
-        print_json(
-            {"items": [spec.describe() for spec in registry.specs.values()], "problems": problems, "off": off_of(registry)}
-        )
+        print_json({"items": items, "problems": problems, "off": off})
     elif schema:
-        print_json([spec.declaration() for spec in registry.specs.values()])
-        for problem in registry.problems:
-            note(f"not loaded: {problem}")
+        print_json([item["declaration"] for item in items])
+        print_problems(problems, sys.stderr)
     else:
-        print_table(
-            ("NAME", "TIER", "PLACE", "ARGUMENTS"),
-            [
-                (spec.name, spec.tier, _where(spec), ", ".join(spec.parameters.get("properties", {})))
-                for spec in registry.specs.values()
-            ],
-        )
-        print_off(off_of(registry))
+        rows = [(item["name"], item["tier"], near(item), ", ".join(item["parameters"].get("properties", {}))) for item in items]
+        if rows:
+            print_table(("NAME", "TIER", "PLACE", "ARGUMENTS"), rows)
+        print_off(off)
         print_problems(problems)
     if problems:
         raise typer.Exit(1)
@@ -136,10 +143,6 @@ def _listed(directory: Path | None, config: Path | None, state_dir: Path | None)
     registry = load_folder(folder_settings(config, state_dir, directory))
     items = [spec.describe() for spec in registry.specs.values()]
     return {"items": items, "problems": problems_of(registry), "off": off_of(registry)}
-
-
-def _where(spec: "FunctionSpec") -> str:
-    return spec.place if spec.line is None else f"{spec.place}:{spec.line}"
 
 
 def _one(name: str, directory: Path | None, config: Path | None, state_dir: Path | None) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """``agentd functions new``: a handler file that loads, explains itself, and is understood as it stands."""
 
+import keyword
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agentd.cli.functions.common import declared_in
 from agentd.cli.options import ConfigOption, settings_from
 
 if TYPE_CHECKING:
@@ -38,19 +40,28 @@ def new(
     with_test: Annotated[bool, typer.Option("--with-test", help="Also write a test, into tests/ of that folder.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Write a handler file to start from. It loads as it is; nothing is ever overwritten."""
+    """Write a handler file to start from. It loads as it is; nothing is ever overwritten.
+
+    Example: agentd functions new feed_cat --tier low
+    """
     from agentd.cli.functions.templates import handler, test
     from agentd.functions.declare import TIERS
-    from agentd.functions.workers.files import NAME
+    from agentd.functions.workers.files import NAME, usable_name
 
-    if not NAME.match(name):
+    if not NAME.match(name) or keyword.iskeyword(name):
+        fit = usable_name(name)
+        instead = f"; try {fit}" if fit and not keyword.iskeyword(fit) else ""
         raise typer.BadParameter(
-            f"{name!r} is not usable: small letters, digits and _, at most 48, starting with a letter", param_hint="NAME"
+            f"{name!r} is no name for a function: small letters, digits and _, at most 48, a letter first, "
+            f"and no word of Python's own{instead}",
+            param_hint="NAME",
         )
     chosen: Tier | None = next((known for known in TIERS if known == tier), None)
     if chosen is None:
         raise typer.BadParameter(f"{tier!r} is none of {', '.join(TIERS)}", param_hint="--tier")
     folder = directory or settings_from(config).paths.functions_dir
+    if (other := declared_in(folder).get(name)) is not None and other.stem != name:
+        raise typer.BadParameter(f"{other} has a function {name} already; take another name", param_hint="NAME")
     files = {folder / f"{name}.py": handler(name, chosen)}
     if with_test:
         files[folder / "tests" / f"test_{name}.py"] = test(name, chosen, found=folder.absolute().name == "functions")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from agentd.cli.functions.common import DirectoryOption, folder_bench, folder_settings, function_names, note
-from agentd.cli.options import ConfigOption, JsonOption
+from agentd.cli.options import ConfigOption, JsonOption, StateDirOption
 
 if TYPE_CHECKING:
     from agentd.config import Settings
@@ -38,6 +38,7 @@ def try_examples(
     run: Annotated[bool, typer.Option("--run", help="Also call what was understood, of tier read and low.")] = False,
     directory: DirectoryOption = None,
     config: ConfigOption = None,
+    state_dir: StateDirOption = None,
     json: JsonOption = False,
 ) -> None:
     """Try whether the examples of functions are understood.
@@ -51,7 +52,7 @@ def try_examples(
 
     from agentd.cli.output import print_json, quiet_log
 
-    settings = folder_settings(config, None, directory)
+    settings = folder_settings(config, state_dir, directory)
     quiet_log()
     registry, wanted, tried = asyncio.run(_try(settings, what, run=run))
     problems = [str(problem) for problem in registry.problems]
@@ -121,6 +122,7 @@ def _print(tried: Sequence["Tried"], silent: Sequence[str]) -> None:
         print_table(
             ("RESULT", "FUNCTION", "EXAMPLE", "UNDERSTOOD AS"),
             [(one.verdict, one.function, one.example, _told(one)) for one in tried],
+            folded=2,
         )
     good = sum(one.verdict == "ok" for one in tried)
     print(f"{good} of {len(tried)} examples are understood.")

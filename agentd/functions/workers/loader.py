@@ -148,16 +148,12 @@ def _execute(path: Path, source: bytes) -> ModuleType:
         place = f" ({Path(error.filename).name})" if error.filename not in {None, str(path)} else ""
         raise Fault(f"syntax error: {error.msg}{place}", error.lineno) from error
     except (Exception, SystemExit) as error:
-        traceback.print_exc()
-        raise Fault(_told(path, error), _line_of(path, error)) from error
+        from agentd.functions.workers.remedies import print_own, remedy  # noqa: PLC0415 - only where something is wrong
+
+        print_own(error)
+        known = remedy(error, path.parent)
+        raise Fault(f"{type(error).__name__}: {error}{f'; {known}' if known else ''}", _line_of(path, error)) from error
     return module
-
-
-def _told(path: Path, error: BaseException) -> str:
-    from agentd.functions.workers.remedies import remedy  # noqa: PLC0415 - only where something is wrong
-
-    known = remedy(error, path.parent)
-    return f"{type(error).__name__}: {error}{f'; {known}' if known else ''}"
 
 
 def _line_of(path: Path, error: BaseException) -> int | None:

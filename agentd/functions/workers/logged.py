@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+import sys
 import threading
+import warnings
 from collections.abc import Callable
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, TextIO
 
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 
@@ -56,3 +59,21 @@ class CallLogHandler(logging.Handler):
             self._send(line)  # before the end of the call, which may be told next
         else:
             self._loop.call_soon_threadsafe(self._send, line)
+
+
+def log_forgotten_await(  # noqa: PLR0917 - the library's signature
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """``warnings.showwarning`` of a worker: that an await was forgotten is told in the log, for nothing else would tell it."""
+    if issubclass(category, RuntimeWarning) and "never awaited" in str(message):
+        where = f"{Path(filename).name}:{lineno}"
+        logging.getLogger("functions").warning(
+            "%s at %s; write await before it, or in a plain def ctx.wait(…) around it", message, where
+        )
+    else:
+        (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))

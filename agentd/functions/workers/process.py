@@ -5,6 +5,7 @@ What the worker sends is not trusted: a line that is too long, no JSON or not th
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import signal
 import socket
@@ -128,7 +129,8 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                self._spawn(theirs.fileno(), confinement.log_bytes)
+                # Its output and its end are told in the log without the request in which it happened to be started.
+                contextvars.Context().run(self._spawn, theirs.fileno(), confinement.log_bytes)
             ours.setblocking(False)
             await self._loop.create_unix_connection(lambda: self._pipe, sock=ours)
             order = {

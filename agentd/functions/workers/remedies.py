@@ -24,7 +24,25 @@ _FROM: Final = {
 }
 """Where the names come from that handlers use most."""
 
+_NOT_OWN: Final = (str(Path(__file__).parent), sys.base_prefix, "<")
+"""Where code lies that is no handler's: the worker's own, Python's."""
+
 _OPTIONS: Final = [name for name in signature(functions.function).parameters if name != "handler"]
+
+
+def print_own(error: BaseException) -> None:
+    """Print the traceback from the handler's own code on; what called it is agentd's, and only in the way."""
+    own = error.__traceback__
+    while own is not None and own.tb_frame.f_code.co_filename.startswith(_NOT_OWN):
+        own = own.tb_next
+    traceback.print_exception(type(error), error, own or error.__traceback__)
+
+
+def place(error: BaseException) -> str:
+    """Where it was raised: the last line outside installed libraries."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith((sys.prefix, *_NOT_OWN))]
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}, in {own[-1].name}" if own else "a library"
 
 
 def remedy(error: BaseException, folder: Path) -> str | None:

@@ -25,7 +25,7 @@ import signal
 import socket
 import sys
 import threading
-import traceback
+import warnings
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ from agentd.functions.declare import AskUser, FunctionError
 from agentd.functions.workers.confine import CpuLimit, confine
 from agentd.functions.workers.encoding import Unanswerable, encode, encode_request
 from agentd.functions.workers.loader import load
-from agentd.functions.workers.logged import CallLogHandler
+from agentd.functions.workers.logged import CallLogHandler, log_forgotten_await
 from agentd.functions.workers.pipe import Pipe
 from agentd.functions.workers.schema import Handler
 from agentd.functions.workers.wire import LINE_BYTES, OPEN_REQUESTS
@@ -169,9 +169,12 @@ class Worker:
         except asyncio.CancelledError:
             return "cancelled", None
         except BaseException as error:  # noqa: BLE001 - a handler may raise anything, SystemExit included
-            traceback.print_exc()
+            from agentd.functions.workers.remedies import place, print_own, remedy  # noqa: PLC0415 - only where something is wrong
+
+            print_own(error)
+            known = remedy(error, Path.cwd())
             # Only the place: what the error says may hold a user's words, and is printed.
-            _log.error("%s at %s%s", type(error).__name__, _place(error), _remedy(error))
+            _log.error("%s at %s%s", type(error).__name__, place(error), f"; {known}" if known else "")
             return "failed", self._text(f"{type(error).__name__}: {error}")
 
     def _text(self, text: object) -> str:
@@ -231,20 +234,6 @@ class Worker:
         return self._pipe.send(message)
 
 
-def _place(error: BaseException) -> str:
-    """Where it was raised: the last line outside installed libraries."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith((sys.prefix, sys.base_prefix, _HERE, "<"))]
-    return f"{Path(own[-1].filename).name}:{own[-1].lineno}, in {own[-1].name}" if own else "a library"
-
-
-def _remedy(error: BaseException) -> str:
-    from agentd.functions.workers.remedies import remedy  # noqa: PLC0415 - only where something is wrong
-
-    known = remedy(error, Path.cwd())
-    return f"; {known}" if known else ""
-
-
 def _fail(waiting: asyncio.Future[Any], why: str) -> None:
     if not waiting.done():
         waiting.set_exception(FunctionError(why))
@@ -285,6 +274,7 @@ def main() -> None:
     os.register_at_fork(after_in_child=lambda: _close(descriptor))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C on a terminal is the daemon's to handle
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    warnings.showwarning = log_forgotten_await
     CpuLimit().allow(order["load_s"] + CPU_RESERVE_S)
     loaded = load(Path(order["path"]), order["source"].encode("latin-1"), order["config"], describe=order["describe"])
     channel.sendall(orjson.dumps({"ready": loaded.report()}) + b"\n")

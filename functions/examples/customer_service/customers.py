@@ -76,9 +76,11 @@ async def create_appointment(
     of = customer(customer_id)["customer_id"]
     slot = date.replace(tzinfo=None).isoformat(timespec="minutes")
     if slot not in slots(date, date + timedelta(hours=1)):
-        raise FunctionError("Appointments begin on the full hour, Monday to Friday from nine to five. Offer another time.")
+        raise FunctionError(
+            "Appointments begin on the full hour, Monday to Friday from nine to five. Please choose another time."
+        )
     if any(appointment["date"] == slot for appointment in await booked(ctx)):
-        raise FunctionError("That time is taken. Check which times are free, and offer one of them.")
+        raise FunctionError("That time is taken. Please choose another, or ask which times are free.")
     kept = await ctx.store.items("appointment/")
     made = {
         "appointment_id": f"APT{9001 + len(kept)}",
@@ -119,7 +121,7 @@ def customer(customer_id: str | None, phone: str | None = None, email: str | Non
     for record in records("customers"):
         if any(value and plain(record[key]).removeprefix("cust") == value for key, value in wanted.items()):
             return record
-    raise FunctionError("There is no such customer. Ask for the number again, digit by digit.")
+    raise FunctionError("There is no such customer. Please say the number again, digit by digit.")
 
 
 async def booked(ctx: CallContext) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ class Form:
         form = await self.open(ctx)
         missing = [name for name in self.required if name not in form]
         if missing:
-            raise FunctionError(f"Still missing: {', '.join(missing)}. Ask for it.")
+            raise FunctionError(f"Still missing: {', '.join(missing)}.")
         number = 1 + max((record["number"] for record in await self.records(ctx)), default=0)
         record = {"number": number, **form, **more}
         await ctx.store.set(f"{self.kind}/{number:06d}", record)
@@ -95,7 +95,7 @@ async def schedule_appointment(ctx: CallContext) -> str:
     return f"Appointment {made['number']} for {made['patient name']} is scheduled on {made['date']} at {made['time']}."
 
 
-@function(tier="low", examples=["Clear the appointment."])
+@function(tier="low", examples=["Clear the appointment.", "Cancel scheduling."])
 async def clear_appointment(ctx: CallContext) -> str:
     """Throw away what is filled in of the appointment."""
     return await appointments.clear(ctx)
@@ -201,7 +201,7 @@ async def dispatch_prescription(ctx: CallContext) -> str:
     return f"Prescription {sent['number']}, {sent['medication']} for {sent['patient name']}, was sent to {sent['pharmacy']}."
 
 
-@function(tier="low", examples=["Clear the prescription."])
+@function(tier="low", examples=["Clear the prescription.", "Cancel drug dispatch."])
 async def clear_prescription(ctx: CallContext) -> str:
     """Throw away what is filled in of the prescription."""
     return await prescriptions.clear(ctx)
@@ -233,7 +233,7 @@ async def mark_prescription(
 PROFILES = {"scheduling": "scheduling", "clinical notes": "notes", "drug dispatch": "dispatch"}
 
 
-@function(tier="low", examples=["Start drug dispatch.", "Go to scheduling.", "Switch to clinical notes."])
+@function(tier="low", examples=["Start drug dispatch.", "Go to scheduling.", "Switch to clinical notes.", "Clinical notes."])
 async def switch_mode(
     ctx: CallContext,
     mode: Annotated[Literal["scheduling", "clinical notes", "drug dispatch"], Field(description="What to work on")],

@@ -78,7 +78,7 @@ async def place_order(
     """Place the order, once the caller has heard it read back and agreed."""
     order = await current(ctx)
     if not order:
-        raise FunctionError("Nothing is on the order yet. Ask what the caller would like.")
+        raise FunctionError("Nothing is on the order yet. What would you like?")
     if not name:
         raise AskUser("Under which name may I place it?", argument="name")
     number = 1 + len(await ctx.store.items("placed/"))

@@ -96,11 +96,19 @@ async def test_new_overwrites_nothing(tmp_path: Path) -> None:
     assert (folder / "cat.py").read_text() == before
 
 
-@pytest.mark.parametrize("words", [["Cat"], ["cat-food"], ["../cat"], ["cat", "--tier", "huge"], []])
+@pytest.mark.parametrize("words", [["Cat"], ["cat-food"], ["../cat"], ["class"], ["cat", "--tier", "huge"], []])
 async def test_new_refuses_names_and_tiers_that_would_not_load(tmp_path: Path, words: list[str]) -> None:
     ran = await functions("new", *words, cwd=tmp_path)
     assert ran.status == 2
     assert not (tmp_path / "functions").exists()
+
+
+async def test_new_says_a_name_that_would_do_and_takes_none_that_another_file_has(folder: Path, tmp_path: Path) -> None:
+    assert "; try feed_cat\n" in (await functions("new", "FeedCat", cwd=tmp_path)).err
+    refused = await functions("new", "feed_cat", "-d", folder, cwd=tmp_path)
+    assert refused.status == 2
+    assert "cat.py has a function feed_cat already" in refused.err
+    assert sorted(path.name for path in folder.iterdir()) == ["cat.py"]
 
 
 # --- list, show, check -----------------------------------------------------------------------------------------------
@@ -112,8 +120,8 @@ async def test_functions_are_listed_with_what_did_not_load(daemon: FakeDaemon, t
     off = {"file": "/srv/functions/weather.py", "reason": "set [functions.weather] latitude"}
     daemon.answers["GET /v1/functions"] = (200, {"items": [item], "problems": [problem], "off": [off]})
     ran = await functions("list", "--state-dir", daemon.state, cwd=tmp_path)
-    assert re.search(r"set_light +low +handler +on +home.py:7 +Turn lights on\.", ran.out)
-    assert re.search(r"- +handler +off: set \[functions.weather\] latitude +weather.py", ran.out)
+    assert re.search(r"set_light +low +home.py:7 +Turn lights on\.", ran.out)
+    assert "off: weather.py: set [functions.weather] latitude" in ran.out
     assert "not loaded: bad.py:3: no tier" in ran.out
 
 
@@ -129,9 +137,25 @@ async def test_many_functions_are_listed_to_the_last(tmp_path: Path) -> None:
 
 async def test_a_folder_is_listed_without_a_daemon(folder: Path, tmp_path: Path) -> None:
     ran = await functions("list", "--directory", folder, cwd=tmp_path)
-    assert re.search(r"feed_cat +low +handler +on +cat.py:6 +Feed the cat\.", ran.out)
+    assert re.search(r"feed_cat +low +cat.py:6 +Feed the cat\.", ran.out)
     listed = json.loads((await functions("list", "--directory", folder, "--json", cwd=tmp_path)).out)
     assert [item["name"] for item in listed["items"]] == ["feed_cat", "find_cat"]
+
+
+async def test_one_file_is_checked_with_its_lines_as_seen_from_here(folder: Path, tmp_path: Path) -> None:
+    (folder / "clumsy.py").write_text(
+        'from agentd.functions import function\n\n@function(tier="low", exmples=["Stumble."])\ndef stumble():\n    "Stumble."\n'
+    )
+    told = "handlers/clumsy.py:3: TypeError: function() got an unexpected keyword argument 'exmples'; did you mean examples?"
+    faulty = await functions("check", folder / "clumsy.py", cwd=tmp_path)
+    assert (faulty.status, faulty.out) == (1, f"not loaded: {told}\n")
+    good = await functions("check", folder / "cat.py", cwd=tmp_path)
+    assert good.status == 0
+    assert re.search(r"feed_cat +low +handlers/cat.py:6 +portions", good.out)
+    everything = await functions("check", "-d", folder, cwd=tmp_path)
+    assert everything.status == 1
+    assert told in everything.out
+    assert "feed_cat" in everything.out
 
 
 async def test_the_tables_of_the_configuration_count(folder: Path, tmp_path: Path) -> None:
@@ -151,9 +175,9 @@ async def test_the_tables_of_the_configuration_count(folder: Path, tmp_path: Pat
     (tmp_path / "state" / "credentials" / "bell").write_text("ding")
     (tmp_path / "state" / "credentials" / "bell").chmod(0o600)
     listed = await functions("list", "-d", folder, "--state-dir", "state", cwd=tmp_path)
-    assert re.search(r"ring +read +handler +on +bell.py:3 ", listed.out), listed.out
-    assert re.search(r"get_pool +read +http +on +\[functions\.http\.get_pool\] ", listed.out)
-    assert re.search(r"off: set \[functions\.cat\] enabled = true +cat\.py", listed.out)
+    assert re.search(r"ring +read +bell.py:3 ", listed.out), listed.out
+    assert re.search(r"get_pool +read +\[functions\.http\.get_pool\] ", listed.out)
+    assert "off: cat.py: set [functions.cat] enabled = true" in listed.out
     called = await functions("call", "ring", "-d", folder, "--state-dir", "state", cwd=tmp_path)
     assert json.loads(called.out)["content"] == "ding"
 
@@ -288,6 +312,28 @@ async def test_what_is_dangerous_is_called_here_only_if_confirmed(tmp_path: Path
     nobody = await functions("call", "open_gate", "-d", folder, "--agent", "stranger", cwd=tmp_path)
     assert (nobody.status, nobody.out) == (1, "")
     assert "There is no agent 'stranger'" in nobody.err
+
+
+async def test_who_calls_is_told_what_to_do_about_it(daemon: FakeDaemon, folder: Path, tmp_path: Path) -> None:
+    (folder / "gate.py").write_text(
+        'from agentd.functions import function\n@function(tier="high")\ndef open_gate():\n    "Open the gate."\n'
+    )
+    refused = await functions("call", "open_gate", "-d", folder, cwd=tmp_path)
+    assert "With --yes it is confirmed here." in refused.err
+    unknown = await functions("call", "open_gate", "now", cwd=tmp_path)
+    assert "'now' is not key=value; write one such as room=kitchen" in unknown.err
+
+    path = "POST /v1/functions/open_gate/invoke"
+    daemon.answers[path] = (200, {"outcome": "error", "content": "The function open_gate failed because of an internal error."})
+    failed = await functions("call", "open_gate", "--state-dir", daemon.state, cwd=tmp_path)
+    assert "What it raised is in the daemon's log" in failed.err
+    detail = "The function open_gate is of tier high: it is called for an agent that is allowed to."
+    daemon.answers[path] = (403, {"code": "forbidden", "title": "Forbidden", "detail": detail})
+    high = await functions("call", "open_gate", "--state-dir", daemon.state, cwd=tmp_path)
+    assert 'allow_high = ["open_gate"]: --agent NAME' in high.err
+    daemon.answers[path] = (403, {"code": "forbidden", "detail": "The function open_gate is not available to this agent."})
+    other = await functions("call", "open_gate", "--agent", "door", "--state-dir", daemon.state, cwd=tmp_path)
+    assert "[agents.door] of the configuration must list it" in other.err
 
 
 # --- test ------------------------------------------------------------------------------------------------------------

@@ -45,6 +45,12 @@ def test_what_nobody_can_guess_is_told_as_it_is(load_source: Load) -> None:
     assert reason(load_source, "unknown_name") == "NameError: name 'unknown_name' is not defined"
 
 
+def test_a_traceback_begins_in_the_handlers_own_file(load_source: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    reason(load_source, "def inner():\n    1 / 0\n\ninner()")
+    printed = capsys.readouterr().err
+    assert printed.count('  File "') == printed.count('made.py", line') == 2
+
+
 def test_shared_code_is_found_under_the_name_it_has(load_source: Load, tmp_path: Path) -> None:
     (tmp_path / "_words.py").write_text("")
     assert reason(load_source, "from words import hello").endswith("; write: from functions._words import …")
