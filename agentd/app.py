@@ -3,50 +3,34 @@
 One straight line on purpose: what stands on what, and what stops before what, can be read here from top to bottom.
 """
 
-import asyncio
 import contextlib
-import fcntl
-import gc
-import os
-import shutil
-import signal
-import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TextIO
 
 import structlog
-import uvloop
 from prometheus_client import CollectorRegistry
 
-from agentd import log
 from agentd.audio.tapes import Tapes
 from agentd.config import Settings, is_loopback
 from agentd.door import Door, Peers, TokenStore
 from agentd.engine.child import EngineChild
-from agentd.errors import AgentdError, ConfigError, EngineNotReady, Unavailable
+from agentd.errors import ConfigError, EngineNotReady, Unavailable
 from agentd.functions.audit import Audit
 from agentd.functions.service import Functions
-from agentd.functions.workers.watch import watch
 from agentd.http.deps import HttpDeps, Readiness
 from agentd.http.runner import make_runner
 from agentd.http.server import adopt, build_app
 from agentd.http.sockets import Sockets
 from agentd.hub import Hub
 from agentd.metrics import Metrics
-from agentd.notify import notify, watchdog_s
-from agentd.process import forbid_dumps, raise_descriptors
 from agentd.reload import Reload
 from agentd.sessions.manager import Manager
 from agentd.sessions.profiles import Profiles, UpstreamName
 from agentd.sessions.session import SessionDeps
+from agentd.state_dir import make_state_dir, only_one, write_url
 from agentd.store import FutureSchema, Store
-from agentd.supervise import Nursery, spawn, unless
 from agentd.upstream.deepgram import UpstreamClient, UpstreamTarget
-from agentd.upstream.transport import install_transport
 
 _log = structlog.get_logger("agentd.app")
 
@@ -84,8 +68,8 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
     """
     async with AsyncExitStack() as stack:
         _warn_of_plain_http(settings)
-        state_dir = _state_dir(settings)
-        stack.enter_context(_only_one(state_dir))
+        state_dir = make_state_dir(settings.paths.state_dir)
+        stack.enter_context(only_one(state_dir))
         tokens = TokenStore(state_dir)
         tokens.load_or_create()
 
@@ -205,7 +189,7 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
         stack.push_async_callback(runner.cleanup)
         await sockets.open(runner)
         url = sockets.url
-        _write_url(state_dir, url)
+        write_url(state_dir, url)
         _log.info("listening", url=url, host=settings.server.host, unix_socket=settings.server.unix_socket)
 
         yield Daemon(
@@ -216,115 +200,6 @@ async def running(  # noqa: PLR0915 - one straight line on purpose
         await manager.close(bound_s=reload.settings.limits.shutdown_s)  # before HTTP: streams see their session end
 
 
-def run(settings: Settings, read: Callable[[], Settings] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT. Returns the exit status: 0 stopped, 1 could not start.
-
-    Args:
-        settings: what the daemon starts with.
-        read: reads them again, for a reload.
-    """
-    secrets = [settings.deepgram.api_key.get_secret_value()] if settings.deepgram.api_key else []
-    log.configure(settings.log, secrets=secrets)
-    forbid_dumps()
-    raise_descriptors()
-    if settings.deepgram.transport == "picows":
-        install_transport()
-    return uvloop.run(_serve(settings, read))
-
-
-async def _serve(settings: Settings, read: Callable[[], Settings] | None) -> int:
-    stop, hurry = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def on_signal(*, patient: bool) -> None:
-        if hurry.is_set():
-            os._exit(1)  # one more than anybody needs: now
-        if stop.is_set() or not patient:
-            hurry.set()
-        notify("STOPPING=1")
-        stop.set()
-
-    # A service manager has time for who is talking; who presses Ctrl-C has not.
-    loop.add_signal_handler(signal.SIGTERM, lambda: on_signal(patient=True))
-    loop.add_signal_handler(signal.SIGINT, lambda: on_signal(patient=False))
-    try:
-        async with running(settings, progress=_say, read=read) as daemon, _reloading(daemon):
-            if daemon.engine is not None:
-                await unless(stop, _until_engine_ready(daemon.engine), name="app:engine")
-            gc.collect()
-            gc.freeze()
-            notify("READY=1", f"STATUS=Listening on {daemon.url}")
-            if not stop.is_set():
-                _welcome(daemon)
-            await _watch(stop)
-            await _wind_down(daemon, hurry)
-            _log.info("stopping")
-    except ConfigError as error:
-        _say(f"agentd: {error.detail}")
-        return 2
-    except AgentdError as error:
-        _say(f"agentd: {error.detail}")
-        return 1
-    return 0
-
-
-@asynccontextmanager
-async def _reloading(daemon: Daemon) -> AsyncIterator[None]:
-    """At SIGHUP read the certificate and the configuration again, while the block runs; at changes, if wanted, the handlers."""
-    nursery = Nursery()
-    paths = daemon.settings.paths
-    if paths.watch_functions:
-        nursery.start(watch(paths.functions_dir, daemon.functions.reload, _say), name="app:watch")
-
-    async def reload() -> None:
-        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        try:
-            daemon.sockets.reload_certificate()
-        except ConfigError as error:
-            _log.warning("certificate_not_loaded", reason=error.detail)
-        with contextlib.suppress(AgentdError):  # it is in the log
-            await daemon.reload()
-        notify("READY=1")
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: nursery.start(reload(), name="app:reload"))
-    try:
-        yield
-    finally:
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
-        await nursery.close()
-
-
-async def _wind_down(daemon: Daemon, hurry: asyncio.Event) -> None:
-    """Let conversations come to their end, while the watchdog goes on hearing from us."""
-    over = asyncio.Event()
-    notify(f"STATUS=Draining: {len(daemon.manager.live_sessions)} sessions")
-    async with asyncio.TaskGroup() as group:
-        spawn(group, _watch(over), name="app:watchdog")
-        try:
-            await daemon.manager.wind_down(daemon.reload.settings.limits.drain_s, hurry=hurry)
-        finally:
-            over.set()
-
-
-async def _watch(stop: asyncio.Event) -> None:
-    """Wait for the signal; meanwhile tell systemd's watchdog that the loop turns."""
-    every_s = watchdog_s()
-    while not stop.is_set():
-        try:
-            async with asyncio.timeout(every_s):
-                await stop.wait()
-        except TimeoutError:
-            notify("WATCHDOG=1")
-
-
-async def _until_engine_ready(engine: EngineChild) -> None:
-    """Wait for the engine so that the first curl works; a failure is told and the daemon goes on (``/readyz`` says so)."""
-    try:
-        await engine.wait_ready(60.0)
-    except AgentdError as error:
-        _say(f"agentd: the embedded engine is not ready: {error.detail}")
-
-
 # pieces, in the order they are used
 
 
@@ -332,49 +207,6 @@ def _warn_of_plain_http(settings: Settings) -> None:
     server = settings.server
     if server.allow_plain_http and server.tls_cert is None and not is_loopback(server.host):
         _log.warning("plain_http", host=server.host, detail="tokens cross the network unencrypted")
-
-
-def _state_dir(settings: Settings) -> Path:
-    path = settings.paths.state_dir
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise ConfigError(f"The state folder {path} cannot be made: {error.strerror}. Set paths.state_dir.") from error
-    return path
-
-
-@contextlib.contextmanager
-def _only_one(state_dir: Path) -> Iterator[TextIO]:
-    """Hold the state folder's lock: two daemons on one folder would share tokens, stores and the address file.
-
-    A folder that was used before and is read-only now is used as it is: tokens are there, nothing is kept.
-    """
-    lock = state_dir / "lock"
-    try:
-        opened = lock.open("w", encoding="ascii")
-    except OSError as error:
-        if not lock.exists():
-            raise ConfigError(
-                f"The state folder {state_dir} cannot be written: {error.strerror}. Set paths.state_dir."
-            ) from error
-        _log.warning("state_folder_read_only", path=str(state_dir), error=error.strerror)
-        opened = lock.open("r", encoding="ascii")
-    with opened as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigError(
-                f"Another agentd uses the state folder {state_dir}. Stop it, or give this one its own with --state-dir."
-            ) from None
-        yield file
-
-
-def _write_url(state_dir: Path, url: str) -> None:
-    """Tell programs on this machine where the daemon listens; they can be told otherwise."""
-    try:
-        (state_dir / "agentd.url").write_text(url + "\n", encoding="ascii")
-    except OSError as error:
-        _log.warning("url_not_written", path=str(state_dir), error=error.strerror)
 
 
 def _engine(settings: Settings, profiles: Profiles, progress: Callable[[str], None]) -> EngineChild | None:
@@ -433,27 +265,3 @@ def _readiness(
         return Readiness(ready=True, reason=None, details=details)
 
     return ready
-
-
-def _welcome(daemon: Daemon) -> None:
-    """What a person needs next."""
-    state = daemon.settings.paths.state_dir
-    auth, base = f"-H @{state}/auth", daemon.url
-    ready = daemon.engine is None or daemon.engine.state == "ready"
-    program = "agentd" if shutil.which("agentd") else Path(sys.argv[0]).resolve()
-    _say(
-        f"""
-agentd is {"ready" if ready else "listening, but its engine is not ready"}: {base}
-in a browser:    {base}/console   (paste the token there)
-token:           {state}/token   (for curl: -H @{state}/auth; in a shell: eval "$({program} env)" sets $A and $S)
-
-  curl {auth} -X PUT {base}/v1/sessions/kitchen
-  curl {auth} --json '{{"role": "user", "content": "turn on the living room lamp"}}' \\
-       "{base}/v1/sessions/kitchen/messages?wait=reply"
-  curl {auth} -X DELETE {base}/v1/sessions/kitchen
-"""
-    )
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - to the person who started the daemon; the log has its own stream

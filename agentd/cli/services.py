@@ -38,7 +38,7 @@ def serve(
     """Run the daemon in the foreground."""
     read = partial(settings_from, config, state_dir=state_dir, host=host, port=port, watch=watch)
     settings = read()
-    from agentd.app import run
+    from agentd.serve import run
 
     raise typer.Exit(run(settings, read))
 
