@@ -257,7 +257,7 @@ async def look(link: Link, config: Mapping[str, Any]) -> Home:
     labels = {area["area_id"]: area["labels"] for area in areas}
     registered = {entity["entity_id"]: entity for entity in entities}
     guards, things = Guards(), []
-    guarding = _guarding(states)
+    guarding = _guarding(states, entities)
     for state in states:
         entity, attributes = state["entity_id"], state["attributes"]
         entry = registered.get(entity, {})
@@ -286,9 +286,13 @@ async def _with_aliases(link: Link, things: Sequence[Thing], registered: Mapping
     return [replace(thing, names=(*thing.names, *aliases.get(thing.id, ()))) for thing in things]
 
 
-def _guarding(states: Sequence[Mapping[str, Any]]) -> AbstractSet[str]:
-    """What lets people in, and what holds something that does: groups, groups of groups, scenes."""
+def _guarding(states: Sequence[Mapping[str, Any]], entities: Sequence[Mapping[str, Any]]) -> AbstractSet[str]:
+    """What lets people in, and what holds something that does: groups, groups of groups, scenes, the switch behind a lock."""
     guarding = {state["entity_id"] for state in states if _lets_in(state)}
+    for entry in entities:
+        behind = entry.get("options", {}).get("switch_as_x", {}).get("entity_id")
+        if behind and entry["entity_id"] in guarding:
+            guarding.add(behind)
     holders = {state["entity_id"]: set(state["attributes"].get("entity_id") or ()) for state in states}
     while more := {entity for entity, held in holders.items() if entity not in guarding and held & guarding}:
         guarding |= more

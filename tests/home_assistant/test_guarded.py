@@ -74,6 +74,18 @@ async def test_a_group_of_groups_and_a_gate_without_a_class_let_people_in_too(ag
     assert (await house.state("cover.garage_door"))["state"] == "closed"
 
 
+async def test_the_switch_behind_a_lock_is_not_switched(agentd: Start, house: HomeAssistant) -> None:
+    await house.service("switch.turn_off", entity_id="switch.ac")
+    entry = await house.add_integration("switch_as_x", {"entity_id": "switch.ac", "invert": False, "target_domain": "lock"})
+    await house.command(type="config/entity_registry/update", entity_id="switch.ac", hidden_by=None)
+    outcome = await (await agentd(allow=["switch.*"])).call("switch_device", device="AC", on=True)
+    assert (outcome.outcome, outcome.content[:25]) == ("error", "There is no device called")
+    assert (await house.state("switch.ac"))["state"] == "off"
+    await house.remove_integration(entry)
+    outcome = await (await agentd(allow=["switch.*"])).call("switch_device", device="AC", on=True)
+    assert outcome.content == "The AC is on."
+
+
 async def test_what_is_felt_is_not_switched_as_a_light(agentd: Start, house: HomeAssistant) -> None:
     await house.service("switch.turn_off", entity_id="switch.ac")
     bench = await agentd(allow=["exposed", "switch.*"])

@@ -240,7 +240,7 @@ class HomeAssistant:
     async def furnish(self) -> None:
         """Rooms, nicknames, lists, and what the voice assistants may see."""
         for handler, data in (("shopping_list", {}), ("local_todo", {"todo_list_name": "Chores"})):
-            await self._add_integration(handler, data)
+            await self.add_integration(handler, data)
         floor = await self.command(type="config/floor_registry/create", name="Downstairs")
         for area in ("living_room", "kitchen"):
             await self.command(type="config/area_registry/update", area_id=area, floor_id=floor["floor_id"])
@@ -260,13 +260,22 @@ class HomeAssistant:
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
 
-    async def _add_integration(self, handler: str, data: dict[str, Any]) -> None:
+    async def add_integration(self, handler: str, data: dict[str, Any]) -> str:
+        """Set up an integration with one form; the id of its entry."""
         flows = f"{self.url}/api/config/config_entries/flow"
         async with self.http.post(flows, json={"handler": handler}, headers=self._headers) as response:
             flow = await response.json()
         assert flow["type"] == "form", flow
         async with self.http.post(f"{flows}/{flow['flow_id']}", json=data, headers=self._headers) as response:
-            assert (await response.json())["type"] == "create_entry", await response.text()
+            made = await response.json()
+        assert made["type"] == "create_entry", made
+        return str(made["result"]["entry_id"])
+
+    async def remove_integration(self, entry: str) -> None:
+        """Take it away again."""
+        path = f"{self.url}/api/config/config_entries/entry/{entry}"
+        async with self.http.delete(path, headers=self._headers) as response:
+            assert response.status == 200, await response.text()
 
     async def _answers(self) -> None:
         while True:
