@@ -4,11 +4,15 @@ Nothing here is kept between calls: whatever must last lives in the daemon, behi
 """
 
 import asyncio
+import copy
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
+
+CHANGE_TRIES: Final = 100
+"""Whenever one is in vain, another call has made its change: so many would have to come in between."""
 
 T = TypeVar("T")
 Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
@@ -33,7 +37,8 @@ class Pending:
 class Store:
     """JSON values of one handler file, kept by the daemon across calls, sessions and restarts.
 
-    A value is written whole. Two calls may run at once, so give each thing that changes by itself its own key.
+    A value is written whole. Two calls may run at once: give each thing that changes by itself its own key, and make a new value
+    of the old one with ``change``.
     """
 
     def __init__(self, ask: Ask) -> None:
@@ -51,6 +56,22 @@ class Store:
     async def update(self, values: Mapping[str, Any]) -> None:
         """Keep several values at once, all or none."""
         await self._ask("store.set", {"values": dict(values)})
+
+    async def add(self, key: str, value: Any) -> bool:
+        """Keep a value under a key that has none; False when it has one. Of several calls at once one is the first."""
+        return bool(await self._ask("store.set", {"values": {key: value}, "expected": {key: {}}}))
+
+    async def change(self, key: str, change: Callable[[Any], Any], default: Any = None) -> Any:
+        """Keep what ``change`` makes of the value, or of ``default``, and return it.
+
+        When another call has changed it meanwhile, ``change`` is asked again: nothing is lost.
+        """
+        for _ in range(CHANGE_TRIES):
+            found = await self._ask("store.get", {"key": key})
+            value = change(copy.deepcopy(found.get("value", default)))
+            if await self._ask("store.set", {"values": {key: value}, "expected": {key: found}}):
+                return value
+        raise TimeoutError(f"{key} is changed by others all the time")
 
     async def delete(self, key: str) -> None:
         """Forget the key; it need not exist."""

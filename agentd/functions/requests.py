@@ -134,7 +134,8 @@ class Requests:
             return found
         if verb == "set":
             outside = call.run_id is not None and (call.tainted or call.run_id in self._taint)
-            return await store.change(dict(arguments["values"]), outside=outside)
+            expected = {_string(key): dict(seen) for key, seen in arguments.get("expected", {}).items()}
+            return await store.change(dict(arguments["values"]), outside=outside, expected=expected)
         if verb == "delete":
             return await store.change({}, delete=(_string(arguments["key"]),))
         raise Refused(f"there is no request store.{verb}")

@@ -8,7 +8,7 @@ told something from outside too.
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,8 @@ FILE_BYTES: Final = 1_048_576
 
 _OUTSIDE: Final = "#outside"
 """After a file's name: the keys whose texts may be from outside. No handler file is called so."""
+
+_ANYTHING: Final[Mapping[str, Mapping[str, Any]]] = {}
 
 _log = structlog.get_logger("agentd.functions")
 
@@ -76,13 +78,24 @@ class FileStore:
         """Whether a text under one of the keys, which ``items`` has given, may be from outside."""
         return not self._outside.isdisjoint(keys)
 
-    async def change(self, values: dict[str, Any], *, delete: tuple[str, ...] = (), outside: bool = False) -> None:
+    async def change(
+        self,
+        values: dict[str, Any],
+        *,
+        delete: tuple[str, ...] = (),
+        outside: bool = False,
+        expected: Mapping[str, Mapping[str, Any]] = _ANYTHING,
+    ) -> bool:
         """Set ``values`` and delete keys, all or nothing, and return once that is on disk.
 
         Args:
             values: by key.
             delete: keys.
             outside: the conversation has been told something from outside.
+            expected: only if it stands so: by key ``{"value": …}``, or nothing in it where there is no value.
+
+        Returns:
+            False when it does not stand as expected; nothing was changed.
 
         Raises:
             StoreError: a key or the whole is too large, or the disk does not take it.
@@ -92,11 +105,13 @@ class FileStore:
                 raise StoreError(f"a key has 1 to {KEY_CHARS} characters")
         async with self._lock:
             before = await self._loaded()
+            if any(({"value": before[key]} if key in before else {}) != seen for key, seen in expected.items()):
+                return False
             after = {key: value for key, value in (before | values).items() if key not in delete}
             if len(orjson.dumps(after)) > FILE_BYTES:
                 raise StoreError(f"the store of this file would exceed {FILE_BYTES} bytes")
             if after == before:
-                return
+                return True
             changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
             gone = before.keys() - after.keys()
             marked = {key for key, value in changed.items() if outside and _has_text(value)}
@@ -109,6 +124,7 @@ class FileStore:
             self._values = after
             with contextlib.suppress(StoreUnavailable):  # a mark too many asks a person too often, and no more
                 await self._unmark(self._outside & ({*changed, *gone} - marked))
+        return True
 
     async def _mark(self, keys: set[str]) -> None:
         if keys:

@@ -81,15 +81,15 @@ async def create_appointment(
         )
     if any(appointment["date"] == slot for appointment in await booked(ctx)):
         raise FunctionError("That time is taken. Please choose another, or ask which times are free.")
-    kept = await ctx.store.items("appointment/")
     made = {
-        "appointment_id": f"APT{9001 + len(kept)}",
+        "appointment_id": f"APT{await ctx.store.change('appointments', lambda number: number + 1, 9000)}",
         "customer_id": of,
         "date": slot,
         "service": service,
         "status": "scheduled",
     }
-    await ctx.store.set(f"appointment/{slot}", made)
+    if not await ctx.store.add(f"appointment/{slot}", made):
+        raise FunctionError("That time has just been taken. Please choose another.")
     return {**made, "say": f"Your {service} is booked for {spoken(slot)}."}
 
 

@@ -25,8 +25,7 @@ class Form:
 
     async def set(self, ctx: CallContext, field: str, value: str) -> str:
         """Fill in a field, and tell what is still missing."""
-        form = await self.open(ctx) | {field: value}
-        await ctx.store.set(self._key(ctx), form)
+        form = await ctx.store.change(self._key(ctx), lambda form: form | {field: value}, {})
         missing = [name for name in self.required if name not in form]
         return f"The {field} is {value}. " + (f"Still missing: {', '.join(missing)}." if missing else "Everything is filled in.")
 
@@ -38,7 +37,8 @@ class Form:
             raise FunctionError(f"Still missing: {', '.join(missing)}.")
         number = 1 + max((record["number"] for record in await self.records(ctx)), default=0)
         record = {"number": number, **form, **more}
-        await ctx.store.set(f"{self.kind}/{number:06d}", record)
+        while not await ctx.store.add(f"{self.kind}/{record['number']:06d}", record):  # somebody else has just sent one
+            record["number"] += 1
         await ctx.store.delete(self._key(ctx))
         return record
 

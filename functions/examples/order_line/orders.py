@@ -45,9 +45,8 @@ async def add_item(
     size: Annotated[Size, Field(description="small or large")] = "small",
 ) -> str:
     """Put something on the order."""
-    order = await current(ctx)
-    order[f"{size} {dish}"] = order.get(f"{size} {dish}", 0) + quantity
-    await keep(ctx, order)
+    item = f"{size} {dish}"
+    order = await ctx.store.change(key(ctx), lambda order: order | {item: order.get(item, 0) + quantity}, {})
     return f"{told(order)} Anything else?"
 
 
@@ -55,10 +54,9 @@ async def add_item(
 async def remove_item(ctx: CallContext, dish: Annotated[Dish, Field(description="What is not wanted any more")]) -> str:
     """Take something off the order."""
     order = await current(ctx)
-    left = {item: number for item, number in order.items() if not item.endswith(dish)}
-    if left == order:
+    if not any(item.endswith(dish) for item in order):
         raise FunctionError(f"There is no {dish} on the order. {told(order)}")
-    await keep(ctx, left)
+    left = await ctx.store.change(key(ctx), lambda order: {item: n for item, n in order.items() if not item.endswith(dish)}, {})
     return told(left)
 
 
@@ -83,8 +81,9 @@ async def place_order(
         raise AskUser("Under which name may I place it?", argument="name")
     number = 1 + len(await ctx.store.items("placed/"))
     placed = {"number": number, "name": name, "phone": ctx.caller, "items": order, "total": total(order)}
-    await ctx.store.set(f"placed/{number:06d}", placed)
-    await keep(ctx, {})
+    while not await ctx.store.add(f"placed/{placed['number']:06d}", placed):  # somebody else has just placed one
+        placed["number"] = number = number + 1
+    await ctx.store.delete(key(ctx))
     say = f"Thank you, {name}. Your order number is {number}, that is {total(order):g} dollars, in half an hour."
     return {**placed, "say": say}
 
@@ -99,13 +98,13 @@ async def end_call(ctx: CallContext) -> dict[str, str]:
 
 async def current(ctx: CallContext) -> Order:
     """The order of this call."""
-    order: Order = await ctx.store.get(f"open/{ctx.run_id}", {})
+    order: Order = await ctx.store.get(key(ctx), {})
     return order
 
 
-async def keep(ctx: CallContext, order: Order) -> None:
-    """Keep the order of this call; an empty one is forgotten."""
-    await (ctx.store.set(f"open/{ctx.run_id}", order) if order else ctx.store.delete(f"open/{ctx.run_id}"))
+def key(ctx: CallContext) -> str:
+    """Where the order of this call is kept."""
+    return f"open/{ctx.run_id}"
 
 
 def total(order: Order) -> float:

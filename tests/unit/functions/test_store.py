@@ -117,3 +117,14 @@ async def test_values_that_cannot_be_read_are_no_empty_store(tmp_path: Path) -> 
     async with opened(tmp_path) as store:
         with pytest.raises(StoreError):
             await values_of(store, tmp_path).items("")
+
+
+async def test_a_value_is_set_only_where_it_stands_as_expected(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        values = values_of(store, tmp_path)
+        assert await values.change({"a": 1}, expected={"a": {}})
+        assert not await values.change({"a": 2}, expected={"a": {}})
+        assert not await values.change({"a": 2, "b": 2}, expected={"a": {"value": 2}})
+        assert await values.change({"a": None}, expected={"a": {"value": 1}})
+        assert not await values.change({"a": 2}, expected={"a": {}}), "None is a value"
+        assert await values_of(store, tmp_path).items("") == {"a": None}
