@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KEY = "the-key-of-the-engine"
-READY_S = 60.0
+READY_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)

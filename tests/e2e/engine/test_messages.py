@@ -102,7 +102,7 @@ async def test_what_the_engine_has_not_is_said_once_each_in_warnings_and_nothing
 
 
 async def test_keepalive_alone_holds_a_client_through_a_long_reply() -> None:
-    async with made_up_engine(idle_timeout_s=0.4, word_s=0.2) as engine, engine.client() as client:
+    async with made_up_engine(idle_timeout_s=1.2, word_s=0.2) as engine, engine.client() as client:
         await client.send(settings(**with_lamp(greeting="one two three four five six seven eight nine ten eleven twelve")))
         async with asyncio.TaskGroup() as group:
 

@@ -180,7 +180,7 @@ async def test_calls_of_one_request_run_side_by_side(bench: Bench) -> None:
     bench.write(
         "meet.py",
         """
-        @function(tier="low", timeout_s=5)
+        @function(tier="low", timeout_s=60)
         async def meet(ctx: CallContext, me: str, other: str) -> str:
             "Wait until the other is here too."
             await ctx.store.set(me, True)

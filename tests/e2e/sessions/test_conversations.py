@@ -146,14 +146,14 @@ async def test_say_returns_when_it_is_spoken_and_a_refusal_is_told(tmp_path: Pat
 
 
 async def test_the_user_who_speaks_cuts_the_reply_and_the_record_says_what_was_played(tmp_path: Path) -> None:
-    story = {"say": "one two three four five six seven eight", "audio_s": 8.0, "realtime": True}
+    story = {"say": "one two three four five six seven eight", "audio_s": 40.0, "realtime": True}
     async with world(tmp_path, {"on": [{"event": "user", "match": "story", "steps": [story]}]}) as here:
         session = await here.session()
         turn = await session.inject_user("story")
         await session.conversation.changes.until(lambda: turn.audio_bytes or None, timeout_s=30)
         await session.inject_audio(chunks(loud(0.6)), wait="reply")
         assert (turn.outcome, turn.interrupted) == ("interrupted", True)
-        assert session.output_format.duration_s(turn.audio_bytes) < 4, "the rest was never sent"
+        assert session.output_format.duration_s(turn.audio_bytes) < 20, "the rest was never sent"
 
 
 async def test_the_caps_hold_for_starts_at_once_and_are_free_again_after_the_end(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ async def test_a_handshake_that_hangs_fails_at_the_limit(make_client: MakeClient
         begun = loop.time()
         with pytest.raises(UpstreamTimeout, match="did not complete the handshake in time"):
             await make_client(upstream_connect_s=0.3).connect(target(url), Ears(), input_bytes_per_s=RATE)
-        assert loop.time() - begun < 2
+        assert loop.time() - begun < 8
 
 
 @pytest.fixture

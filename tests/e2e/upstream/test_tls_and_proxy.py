@@ -112,7 +112,7 @@ async def test_a_proxy_that_stays_silent_costs_the_connect_limit_and_no_more(mak
         begun = loop.time()
         with pytest.raises(UpstreamTimeout, match="through the proxy"):
             await client.connect(target(url, proxy=proxy.url), Ears(), input_bytes_per_s=RATE)
-        assert loop.time() - begun < 2
+        assert loop.time() - begun < 8
 
 
 async def test_the_sdks_own_socket_refuses_a_proxy_instead_of_passing_it_by() -> None:

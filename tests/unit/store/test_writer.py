@@ -60,7 +60,7 @@ async def test_a_locked_file_holds_nobody_up_and_loses_nothing_within_the_bound(
     assert not await store.flushed()
     with pytest.raises(StoreUnavailable):
         await store.change_values("home", {"a": 1})
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 4
     other.close()
     await recovered(store)
     assert store.status() == {"state": "ok", "waiting_rows": 0, "dropped_rows": 0}

@@ -127,6 +127,6 @@ def test_a_turn_with_twenty_functions_takes_less_than_20_ms(
         conversation.hear(sentence)
         return time.perf_counter() - start
 
-    took = [min(seconds(sentence) for _ in range(10)) for sentence in sentences]  # the machine may be busy
+    took = [min(seconds(sentence) for _ in range(30)) for sentence in sentences]  # the machine may be busy
 
     assert max(took) < SECONDS_PER_TURN, took
