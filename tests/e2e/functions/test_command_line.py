@@ -376,16 +376,18 @@ async def test_examples_that_are_not_understood_are_told_and_are_status_1(tmp_pa
         'def wash_car(size: Literal["small", "large"] = "small") -> str:\n    """Wash the car."""\n    return ""\n'
         '@function(tier="low", examples=["Paint the wall."])\n'
         'def paint_wall(colour: Literal["red", "green"]) -> str:\n    """Paint the wall in a colour."""\n    return ""\n'
-        '@function(tier="low")\n'
+        '@function(tier="low", examples=["Ring the bell."])\n'
         'def ring_bell() -> str:\n    """Ring the bell."""\n    return ""\n'
+        '@function(tier="low")\n'
+        'def rest() -> str:\n    """Rest."""\n    return ""\n'
     )
     ran = await functions("test", "-d", folder, cwd=tmp_path)
     assert ran.status == 1
     assert re.search(r"other +wash_car +Ring the bell\. +ring_bell\(\) → taken for ring_bell", ran.out)
     assert re.search(r"nothing +wash_car +Thank you\.", ran.out)
     assert re.search(r"asks +paint_wall +Paint the wall\. +.*\?", ran.out)
-    assert "0 of 3 examples are understood." in ran.out
-    assert "without examples: ring_bell" in ran.out
+    assert "1 of 4 examples are understood." in ran.out
+    assert "without examples: rest" in ran.out
 
 
 # --- help and completion ---------------------------------------------------------------------------------------------
