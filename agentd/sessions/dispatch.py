@@ -58,6 +58,7 @@ class Dispatch:
         self._client_s = limits.client_function_s
         self._levels = limits.json_depth
         self._publish = publish
+        self._upstream: dict[str, CallRecord] = {}  # the calls that it runs itself and has not answered, by id
         self._loop = asyncio.get_running_loop()
 
     # the upstream
@@ -69,7 +70,7 @@ class Dispatch:
         answers = Answers()
         now = self._loop.time()
         for call in request.functions:
-            if self.calls.is_open(link, call.id) or self._upstream_runs(call.id):
+            if self.calls.is_open(link, call.id) or call.id in self._upstream:
                 continue  # the same request twice
             arguments = _arguments(call.arguments, self._levels)
             record = self._tracker.call_started(call.id, call.name, arguments, now, client_side=call.client_side)
@@ -77,6 +78,7 @@ class Dispatch:
             self._note_facts(record, at_client=at_client)
             self._publish("FunctionCallStarted", {"call_id": call.id, "name": call.name, "arguments": arguments} | record.facts())
             if not call.client_side:
+                self._upstream[call.id] = record
                 self.taint()  # nobody has told us what the upstream's own functions bring in
                 shown.append(call)
                 continue
@@ -95,21 +97,21 @@ class Dispatch:
 
     def answered(self, response: FunctionCallResponse) -> None:
         """The upstream answered a call of its own; what it says of other calls is an echo."""
-        record = self._tracker.find_call(response.id or "")
-        if record is not None and not record.client_side:
+        record = self._upstream.get(response.id or "")
+        if record is not None:
             self.call_settled(record, "ok", response.content)
 
     def cancelled(self, link: Link, message: FunctionCallCancelled) -> None:
         """The upstream takes calls back; those it runs itself are over with that."""
         for call in message.functions:
             self.calls.cancel(link, call.id)
-            record = self._tracker.find_call(call.id)
-            if record is not None and not record.client_side:
+            record = self._upstream.get(call.id)
+            if record is not None:
                 self.call_settled(record, "cancelled", None)
 
     def give_up(self) -> None:
         """Nothing is heard any more of the calls that the upstream runs itself."""
-        for record in self._tracker.upstream_calls():
+        for record in tuple(self._upstream.values()):
             self.call_settled(record, "cancelled", None)
 
     def withdraw(self) -> None:
@@ -118,11 +120,6 @@ class Dispatch:
         asked = self.calls.withdraw()
         if self._view is not None:
             self._view.withdrawn(asked)
-
-    def _upstream_runs(self, call_id: str) -> bool:
-        """Whether the upstream itself is at work on that call."""
-        record = self._tracker.find_call(call_id)
-        return record is not None and not record.client_side and record.outcome is None
 
     # the client
 
@@ -141,6 +138,8 @@ class Dispatch:
         if record.outcome is not None:
             return
         self._tracker.call_finished(record, outcome, result, self._loop.time())
+        if not record.client_side:
+            self._upstream.pop(record.call_id, None)
         if record.kind == "client" or not record.client_side:  # those of the daemon are counted where they run
             self._metrics.function_call(record.name, outcome, record.duration_s or 0.0)
         self._publish("FunctionCallFinished", record.view(words=True) | record.facts())

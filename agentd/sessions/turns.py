@@ -336,10 +336,6 @@ class TurnTracker:
         """The newest call of that id, open or not."""
         return next((call for turn in reversed(self.turns) for call in reversed(turn.calls) if call.call_id == call_id), None)
 
-    def upstream_calls(self) -> list[CallRecord]:
-        """The calls that the upstream runs itself and has not answered."""
-        return [call for turn in self.turns for call in turn.calls if not call.client_side and call.outcome is None]
-
     # what ends a turn otherwise
 
     def failed(self, now: float, *, heard_out: bool = False) -> None:
