@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiohttp
 import orjson
+import structlog
 
 from agentd.testing.portal import Portal
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from agentd.testing.daemon import DaemonUnderTest
 
 T = TypeVar("T")
+
+_log = structlog.get_logger("agentd.testing")
 
 REPLY_S: Final = 30.0
 """Longest wait for an answer."""
@@ -155,7 +158,7 @@ class Conversation:
             timeout_s=timeout_s + 5,
         )
         calls = [CallSeen(call["name"], call["arguments"], call["outcome"], call["result"]) for call in turn["calls"]]
-        return TurnSeen(
+        seen = TurnSeen(
             heard=turn["heard"],
             said=turn["said"],
             calls=[(call.name, call.arguments) for call in calls],
@@ -163,6 +166,8 @@ class Conversation:
             settled=calls,
             outcome=turn["outcome"],
         )
+        _log.info("turn", heard=seen.heard, said=seen.said, calls=seen.settled)
+        return seen
 
     async def _wait_for(self, event: str, members: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         loop_time = self._daemon.clock

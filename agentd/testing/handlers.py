@@ -7,12 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import structlog
+
 from agentd.functions.call import Outcome
 from agentd.functions.registry import FunctionSpec
 from agentd.testing.bench import Bench, Effect
 from agentd.testing.portal import Portal
 from agentd.testing.sessions import RecordedSession
 from agentd.testing.understanding import Understood, understand
+
+_log = structlog.get_logger("agentd.testing")
 
 WAIT_S: Final = 10.0
 """Longest wait for something that a function does after it has answered."""
@@ -165,7 +169,7 @@ class FunctionTester:
         return self._portal.run(understand(sentence, [spec.declaration() for spec in self.specs.values()]))
 
     async def _call(self, name: str, arguments: Mapping[str, Any] | str) -> Called:
-        return await called(
+        made = await called(
             self._bench,
             name,
             arguments,
@@ -174,6 +178,8 @@ class FunctionTester:
             metadata=self.metadata,
             turn=next(self._turns) if self._turn is None else self._turn,
         )
+        _log.info("called", function=name, arguments=arguments, outcome=made.outcome, content=made.content)
+        return made
 
     def _spec(self, name: str) -> FunctionSpec:
         if name not in self.specs:

@@ -82,4 +82,4 @@ def _told_briefly() -> Iterator[None]:
     try:
         yield
     except Unfit as unfit:
-        pytest.fail(str(unfit), pytrace=False)
+        raise pytest.fail.Exception(str(unfit), pytrace=False) from None

@@ -116,7 +116,8 @@ def _log_for_pytest() -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    logging.getLogger("agentd.functions").setLevel(logging.INFO)
+    for told in ("agentd.functions", "agentd.testing"):
+        logging.getLogger(told).setLevel(logging.INFO)
 
 
 def settings_of(directory: Path, state_dir: Path, told: Mapping[str, Any]) -> Settings:

@@ -323,6 +323,16 @@ def test_what_does_not_load_and_what_is_not_kept_to_fails_with_its_reason(fresh:
     result = run(fresh, "test_cat.py", test_cat="def test_it(functions):\n    pass\n")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*not loaded: *broken.py:1: ModuleNotFoundError*"])
+    result.stdout.no_fnmatch_line("*another exception occurred*")
+
+
+def test_a_test_that_fails_shows_what_was_answered(fresh: pytest.Pytester) -> None:
+    failing = "def test_it(functions):\n    assert functions.call('feed_cat', portions=9).outcome == 'ok'\n"
+    result = run(fresh, "test_wrong.py", test_wrong=failing)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*event='called' function='feed_cat' * outcome='invalid' content='The arguments of feed_cat do not*"]
+    )
 
 
 def test_a_folder_is_found_or_told(pytester: pytest.Pytester) -> None:
