@@ -23,7 +23,7 @@ from agentd.supervise import Nursery
 
 PAGES: Final = 20
 
-SETTLE_S: Final = 1.0
+SETTLE_S: Final = 2.0
 """For calls under way when a connection has to be given up."""
 
 LOOK_AGAIN_S: Final = 1.0

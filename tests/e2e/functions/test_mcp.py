@@ -103,8 +103,9 @@ async def test_a_server_of_npm_over_http_and_its_end_and_return(bench: Bench, un
         await asyncio.sleep(0)
         assert "Echo: two" in (await bench.call("echo", message="two")).content
     outcome = await settled(slow)
+    # Nobody here can say whether the server had taken it before it was killed; the daemon can.
     assert outcome.outcome == "error"
-    assert "whether it had an effect is unknown" in outcome.content
+    assert any(words in outcome.content for words in ("whether it had an effect is unknown", "Nothing was done")), outcome
     await up(bench)
     assert not bench.functions.registry.specs
     async with everything_over_http(unused_tcp_port):

@@ -222,7 +222,7 @@ async def test_how_fast_it_is_read_is_the_operators_to_say(
     bench: Bench, tmp_path: Path, *, key: str, low: int, tool: str, outcomes: list[str]
 ) -> None:
     """The same answers, read fast and slowly; what came at once is paid for by what comes next."""
-    bench.config["mcp"] = {"hostile": Hostile(tmp_path, tools={tool: {"tier": "low", "timeout_s": 3}}).table}
+    bench.config["mcp"] = {"hostile": Hostile(tmp_path, tools={tool: {"tier": "low", "timeout_s": 5}}).table}
     await bench.start()
     await up(bench, "hostile")
     assert [(await bench.call(tool)).outcome for _ in outcomes] == ["ok" for _ in outcomes]
