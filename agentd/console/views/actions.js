@@ -13,7 +13,7 @@ export function actions(store, button, place) {
   const text = h("span");
   const allow = h("button", { type: "button", class: "small" }, "Allow actions again");
   fill(place, text, " ", allow);
-  fill(button, "Stop", h("span", { class: "wide-only" }, "\u00a0all actions"));
+  fill(button, "Stop all", h("span", { class: "wide-only" }, "\u00a0actions"));
   set(button, "aria-label", "Stop all actions");
   set(button, "title", "No function of the tiers medium and high is called any more, and those that run are stopped");
   const show = () => {

@@ -50,6 +50,12 @@ async def test_an_example_finds_its_functions_from_where_its_readme_starts_it(fo
     assert named <= offered
 
 
+@pytest.mark.parametrize("folder", ["customer_service", "medical", "order_line"])
+async def test_what_an_example_says_that_people_say_is_understood(folder: str, tmp_path: Path) -> None:
+    ran = await agentd("functions", "test", "--config", EXAMPLES / folder / "agentd.toml", cwd=tmp_path)
+    assert ran.status == 0, ran.out
+
+
 @of("customer_service")
 def test_a_service_line_finds_customers_books_and_says_goodbye(conversation: Conversation) -> None:
     conversation.start(agent="retail", metadata={"caller": "+1 555 0101"})

@@ -211,6 +211,7 @@ def store(loop: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Ite
     loop.run(made.stop())
 
 
+@pytest.mark.timeout(180)  # half a second for each example, where eight others want the processor
 @settings(max_examples=120, deadline=None)
 @given(st.lists(st.tuples(st.one_of(wanted, wanted, anything, decided, decided, others), ticks), min_size=8, max_size=40))
 def test_nothing_high_is_done_that_was_not_approved(
