@@ -21,6 +21,8 @@ READER_FILES := LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE
 HOME_ASSISTANT := .venv-home-assistant
 PYTHON313 ?= $(shell for p in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.13.*/bin/python; do \
 	"$$p" -c '' 2>/dev/null && { echo "$$p"; break; }; done)
+NEWER_PYTHONS ?= $(shell for v in 3.12 3.13; do for p in python$$v "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$$v.*/bin/python; do \
+	"$$p" -c '' 2>/dev/null && { echo "$$p"; break; }; done; done)
 # The first interpreter that is new enough; PYTHON=/path/to/python overrides it for a new .venv.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -92,6 +94,14 @@ else
 	@$(MAKE) --no-print-directory $(HOME_ASSISTANT)/.done
 	TEST_HASS=$(abspath $(HOME_ASSISTANT))/bin/hass $(BIN)/python -m pytest --timeout 180 tests/home_assistant $(ARGS)
 endif
+
+.PHONY: pythons
+pythons: $(VENV)/.dev  ## tests with the newer Pythons that are here (ARGS="tests/unit"; without: unit tests, functions, sessions)
+	@for python in $(NEWER_PYTHONS); do \
+		venv=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+		$(MAKE) --no-print-directory VENV=$$venv PYTHON=$$python $$venv/.dev; \
+		PATH="$(abspath $(VENV))/system/usr/bin:$$PATH" $$venv/bin/python -m pytest $(WORKERS) $(or $(ARGS),tests/unit tests/e2e/functions tests/e2e/sessions); \
+	done
 
 .PHONY: coverage
 coverage: $(VENV)/.dev  ## pytest with branch coverage, processes included
