@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +115,7 @@ script:
       - {{action: cover.open_cover, target: {{entity_id: cover.everything_downstairs}}}}
   harmless:
     sequence:
-      - {{action: light.turn_off, target: {{area_id: hall, entity_id: "{{{{ light }}}}"}}}}
+      - {{action: light.turn_off, target: {{area_id: hall, entity_id: "{{{{ 'light.bed_light' }}}}"}}}}
       - {{action: script.good_night}}
       - {{action: notify.persistent_notification, data: {{message: "{{{{ now() }}}}"}}}}
 """
@@ -249,12 +249,19 @@ class HomeAssistant:
             for entity in entities:
                 await self.command(type="config/entity_registry/update", entity_id=entity, area_id=area)
         await self.command(type="config/entity_registry/update", entity_id="light.bed_light", aliases=["Reading lamp"])
+        await self._have(EXPOSED)  # what is exposed before it is there is not exposed afterwards
         await self.command(
             type="homeassistant/expose_entity", assistants=["conversation"], entity_ids=EXPOSED, should_expose=True
         )
         await self.command(
             type="homeassistant/expose_entity", assistants=["conversation"], entity_ids=["switch.ac"], should_expose=False
         )
+
+    async def _have(self, entities: Sequence[str]) -> None:
+        """Wait until all of them are there; bounded."""
+        async with asyncio.timeout(30):
+            while set(entities) - {state["entity_id"] for state in await self.command(type="get_states")}:  # noqa: ASYNC110 - it has to be asked
+                await asyncio.sleep(0.1)
 
     @property
     def _headers(self) -> dict[str, str]:
