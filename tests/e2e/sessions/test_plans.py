@@ -75,8 +75,8 @@ async def overdue(here: World) -> None:
 async def test_what_was_planned_happens_in_the_next_session_of_that_name(tmp_path: Path) -> None:
     async with world(tmp_path, SCRIPT, handlers={"plans.py": HANDLERS}) as here:
         session = await here.session(id="kitchen")
-        await plan(here, session.run_id, 0.3)
         await here.manager.stop("kitchen")
+        await plan(here, session.run_id, 0)
         await overdue(here)
         await here.session(id="hall")
         assert injected(here) == []
@@ -88,7 +88,8 @@ async def test_what_was_planned_happens_in_the_next_session_of_that_name(tmp_pat
 async def test_what_was_planned_happens_under_the_next_daemon(tmp_path: Path) -> None:
     async with world(tmp_path, SCRIPT, handlers={"plans.py": HANDLERS}) as here:
         session = await here.session(id="kitchen")
-        await plan(here, session.run_id, 0.5)
+        await here.manager.stop("kitchen")
+        await plan(here, session.run_id, 0)
     async with world(tmp_path, SCRIPT) as here:
         await overdue(here)
         await here.session(id="kitchen")
@@ -126,8 +127,8 @@ async def test_a_planned_call_belongs_to_the_run_it_happens_in_and_ends_with_it(
     handlers = HANDLERS + f"\nFOLDER = pathlib.Path({str(tmp_path)!r})\n"
     async with world(tmp_path, SCRIPT, handlers={"plans.py": handlers}) as here:
         first = await here.session(id="kitchen")
-        await plan_call(here, first.run_id, 0.2, "behind")
         await here.manager.stop("kitchen")
+        await plan_call(here, first.run_id, 0, "behind")
         await overdue(here)
         second = await here.session(id="kitchen")
         await eventually((tmp_path / f"{second.run_id}.begun").exists, "it runs")
@@ -139,8 +140,8 @@ async def test_a_planned_call_that_outlives_its_conversation_is_confirmed_and_wi
     agent = {"functions": ["plan_call", "unlock"], "allow_high": ["unlock"], "unconfirmed_high": ["unlock"]}
     async with world(tmp_path, SCRIPT, handlers={"plans.py": HANDLERS}, agent=agent) as here:
         first = await here.session(id="kitchen")
-        await plan_call(here, first.run_id, 0.2, "unlock")
         await here.manager.stop("kitchen")
+        await plan_call(here, first.run_id, 0, "unlock")
         await overdue(here)
         second = await here.session(id="kitchen")
         await eventually(lambda: bool(here.functions.gate.confirmations.waiting()), "nobody trusts what was said there")
