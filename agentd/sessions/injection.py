@@ -137,8 +137,15 @@ class Speech:
         tracker, feed = conversation.tracker, conversation.feed
 
         def probe() -> list[Turn] | None:
-            self._out.alive()
             caused = [turn for turn in tracker.turns if turn.n > before and turn.cause == "speech"]
+            try:
+                self._out.alive()
+            except SessionEnded:
+                if caused and not conversation.over:
+                    return None  # its turns are closed in a moment
+                if not caused or caused[-1].outcome != "completed":
+                    raise
+                return caused  # the agent has hung up, and its farewell is the reply
             if conversation.user_speaking:  # the session takes it back when no words follow
                 return None
             if not caused and feed.after_talk_s >= NOTHING_HEARD_S and tracker.current is None:

@@ -52,6 +52,19 @@ async def test_the_farewell_is_played_to_its_end(tmp_path: Path) -> None:
         assert asyncio.get_running_loop().time() >= session.conversation.playback.until
 
 
+async def test_who_waits_for_the_reply_to_a_spoken_goodbye_gets_the_farewell(tmp_path: Path) -> None:
+    heard = {"event": "user", "hears": "goodbye", "steps": [hang_up(say="Goodbye, then.")]}
+    spoken = {"event": "inject_agent", "steps": [{"say": "{text}", "audio_s": 0.3}]}
+    async with world(tmp_path, {"on": [heard, spoken]}, handlers={"end.py": HANDLERS}) as here:
+        session = await here.session()
+        answered = await session.inject_audio(chunks(loud(0.6)), wait="reply")
+        await ended(session)
+        assert session.end_reason == "agent_ended"
+        (turn,) = answered.turns
+        assert turn.outcome == "completed"
+        assert (turn.played_text or "").startswith("Goodbye, then.")
+
+
 async def test_what_the_handler_says_itself_is_heard_too(tmp_path: Path) -> None:
     more = {"event": "inject_agent", "steps": [{"say": "{text}", "audio_s": 0.3}]}
     script = scripted(hang_up(say="It was a pleasure."), {"say": "Bye.", "audio_s": 0.3})
