@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import orjson
-import structlog
 
 from agentd.functions.workers.wire import LINE_BYTES
 
@@ -56,8 +55,6 @@ class Pipe(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take the whole lines out."""
-        # What the worker says is about its call, not about the request in which the process happened to be started.
-        structlog.contextvars.clear_contextvars()
         if b"\n" not in data:
             self._received += data
         else:

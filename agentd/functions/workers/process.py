@@ -242,6 +242,8 @@ class WorkerProcess:
     # What the worker says
 
     def _take(self, line: bytearray) -> None:
+        # What the worker says is about its call, not about the request in which the process happened to be started.
+        structlog.contextvars.clear_contextvars()
         try:
             message = orjson.loads(line)
             if "done" in message:
