@@ -18,7 +18,7 @@ from tests.support.daemon import ROOT, DaemonProcess, daemon_process
 from tests.support.mcp_servers import TIME_SERVER, needs_time_server
 from tests.support.shell import Shell
 
-pytestmark = [needs_time_server, pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(300)]
+pytestmark = [needs_time_server, pytest.mark.e2e, pytest.mark.models, pytest.mark.timeout(600)]
 
 PAGE = (ROOT / "docs/functions.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
