@@ -17,6 +17,10 @@ _SOLE: Final = frozenset({Kind.NUMBER, Kind.DURATION, Kind.TIME})
 """Kinds of which a number alone may be the value, where the call had one."""
 
 _LINKING: Final = frozenset("make set put turn switch do mean meant said same instead too also again then rather".split())
+_ADDING: Final = frozenset("add create book schedule register enter".split())
+_VAGUE: Final = frozenset("something anything nothing else him me us bye yourself myself".split())
+"""Words of which no value is made: "I meant something else"."""
+
 _GENERAL: Final = frozenset("more less higher lower".split())
 _LONGEST_TEXT: Final = 4
 """Words up to which an elliptic sentence is taken for a text of the call before, "and in New York"."""
@@ -39,13 +43,17 @@ def carry(
     matching.fill(reading, bare=_sole(function, values))
     if sentence.verb is not None and not evidence.claim_verb(reading) and sentence.words[sentence.verb].text not in _LINKING:
         return None
+    if sentence.verb is not None and sentence.words[sentence.verb].text in _ADDING - function.verbs:
+        return None  # "add it up"
     matching.claim_difference(reading)
     evidence.claim_subject(reading)
     if not reading.values and not reading.unmet and sentence.form is Form.FRAGMENT:
         choices.fill_near(reading)
     evidence.claim_parameter_words(reading)
     texts = [parameter for parameter in function.parameters if parameter.kind is Kind.TEXT and parameter.name in values]
-    if text and texts and not reading.values and sentence.form is Form.FRAGMENT and len(sentence.words) <= _LONGEST_TEXT:
+    vague = any(word.text in _VAGUE for word in sentence.words) or any(parameter.choices for parameter in texts)
+    short = sentence.form is Form.FRAGMENT and len(sentence.words) <= _LONGEST_TEXT
+    if text and texts and not reading.values and short and not vague:
         fill_text(reading)
     if _comparable(reading):
         for sense, indexes in sentence.senses:

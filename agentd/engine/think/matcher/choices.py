@@ -4,7 +4,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from agentd.engine.think.matcher.lexicon import ADJECTIVES, ALIKE, EVERYTHING, PARTICLES, STANDS_IN, STOP_WORDS, VERBS, Sense
+from agentd.engine.think.matcher.lexicon import (
+    ADJECTIVES,
+    ALIKE,
+    EVERYTHING,
+    PARTICLES,
+    STANDS_IN,
+    STOP_WORDS,
+    SWITCHES_OFF,
+    VERBS,
+    Sense,
+)
 from agentd.engine.think.matcher.near import nearest
 from agentd.engine.think.matcher.numbers import Number
 from agentd.engine.think.matcher.parameters import Choice, Kind, Parameter
@@ -144,7 +154,8 @@ def fill_states(reading: Reading) -> None:
             continue
         words = [reading.sentence.words[index].text for index in indexes - reading.sentence.verb_words]
         compared = any(word in ADJECTIVES for word in words)  # "brighter" opens no blinds
-        for wanted in (sense, *(() if compared else STANDS_IN.get(sense, ()))):
+        thrown = sense is Sense.END and not any(reading.sentence.words[index].text in SWITCHES_OFF for index in indexes)
+        for wanted in (sense, *(() if compared or thrown else STANDS_IN.get(sense, ()))):
             found = _taker(reading, wanted)
             if found is not None:
                 reading.put(*found)
@@ -195,7 +206,7 @@ def fill_alike(reading: Reading) -> None:
     """Choices said by a word of the same meaning: "is the lamp on" asks about the lights."""
     words = reading.sentence.words
     for parameter in reading.open_parameters():
-        if parameter.kind is not Kind.CHOICE or parameter.name in reading.values:
+        if parameter.kind is not Kind.CHOICE or parameter.acts or parameter.name in reading.values:
             continue
         for index, word in enumerate(words):
             if index in reading.claims or word.text in STOP_WORDS:

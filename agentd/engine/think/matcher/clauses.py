@@ -41,18 +41,20 @@ class Understood:
         calls: in the order said; each may have something to ask for first.
         leans: the sentence is complete only with the calls before it.
         missed: the clauses nothing could be made of, as said.
+        withdrawn: a command was taken back, so nothing else may be made of it.
     """
 
     calls: list[Candidate] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     leans: bool = False
+    withdrawn: bool = False
 
 
 def understand(text: str, functions: Sequence[Function], today: date) -> Understood:
     """The calls that ``text`` asks for. Nothing at all where a part is a condition, a negation or a report."""
     changed = corrected(text, functions, today)
     if changed is not None:
-        return Understood(changed)
+        return Understood(changed, withdrawn=not changed)
     clauses = _clauses(text, functions, today)
     whole = matching.rank(matching.read(text, functions, today), functions)
     if len(clauses) < 2:

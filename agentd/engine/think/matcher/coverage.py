@@ -10,6 +10,7 @@ from agentd.engine.think.matcher.parameters import Kind
 from agentd.engine.think.matcher.reading import Reading
 from agentd.engine.think.matcher.sentence import Form
 
+_HALF: Final = 0.5
 _COVERED: Final = 0.75
 """Share of the content that must be accounted for when the function's subject was named; else all of it must be."""
 
@@ -63,6 +64,9 @@ def named_elsewhere(reading: Reading, functions: Sequence[Function]) -> bool:
     if not guessed:
         return False
     stems = tuple(word.stem for word in reading.sentence.words)
+    taken = {stems[at] for at in reading.text_words} - reading.function.vocabulary
+    if any(other.nouns.get(stem, 0.0) > _HALF for other in functions for stem in taken):
+        return True  # "turn off the alarm"
     return any(
         stems[at : at + len(phrase)] == phrase
         for other in functions

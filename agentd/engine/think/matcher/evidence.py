@@ -102,8 +102,9 @@ def _verb_evidence(reading: Reading, verb: Word) -> float | None:
     if reading.sentence.verb in reading.claims or unmet or phrasal or {asked, state} & (function.families | function.states):
         return 0.0  # it was a value ("open the blinds"), or fits without telling much
     makes = (asked is Sense.MAKE or verb.text in _MAKING) and not function.reads and Sense.END not in function.families
-    leads = verb.text in PARTICLE_VERBS and says_action(reading)  # "go to the next song"
-    return 0.0 if makes or leads else None
+    following = reading.sentence.words[(reading.sentence.verb or 0) + 1 :][:1]
+    leads = verb.text == "go" and says_action(reading) and following and following[0].text in {"to", "back"}
+    return 0.0 if makes or leads else None  # "go to the next song"
 
 
 def told_at_most(reading: Reading) -> float:

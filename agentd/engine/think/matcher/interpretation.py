@@ -29,6 +29,8 @@ def interpret(texts: Sequence[str], functions: Sequence[Function], messages: Seq
     if followed:
         return Understood(followed, leans=True)
     found = understand(texts[-1], functions, today)
+    if found.withdrawn:
+        return found
     if not found.calls and cue.cue is Cue.FIX and matching.read(cue.rest, functions, today).form is Form.COMMAND:
         found = understand(cue.rest, functions, today)
     open_ended = any(candidate.ask for candidate in found.calls)

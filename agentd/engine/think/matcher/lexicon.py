@@ -44,6 +44,10 @@ STANDS_IN: Final = {
 """What a sense may mean to a parameter that lacks it: blinds that can be open or closed are also raised and lowered."""
 
 
+SWITCHES_OFF: Final = frozenset("stop kill end quit abort silence".split())
+"""Verbs of ending that may switch off; what is thrown away or deleted is not."""
+
+
 def _table(**rows: str) -> dict[str, Sense]:
     return {word: Sense(name) for name, words in rows.items() for word in words.split()}
 
@@ -51,7 +55,8 @@ def _table(**rows: str) -> dict[str, Sense]:
 VERBS: Final = _table(
     get="get list show check find search read query lookup look tell give describe fetch count view report inform know",
     make="set make change adjust put start create add begin book schedule turn switch program fix arrange enter register",
-    end="stop cancel delete remove clear end abort kill drop forget dismiss erase quit silence discard throw scratch strike",
+    end="stop cancel delete remove clear end abort kill drop forget dismiss erase quit silence discard throw "
+    "scratch strike finish complete",
     on="enable activate",
     off="disable deactivate extinguish",
     open="open unfold",

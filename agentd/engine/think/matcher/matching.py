@@ -134,6 +134,21 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
     return Candidate(reading, score - 0.1 * len(ask) + 0.01 * len(reading.values), tuple(ask))
 
 
+def _own_verb(reading: Reading) -> bool:
+    """Whether the verb is one of those that the function's examples begin with: "take milk off the list"."""
+    verb = reading.sentence.verb
+    return verb is not None and reading.sentence.words[verb].stem in reading.function.told_verbs
+
+
+def _turns_nothing(reading: Reading) -> bool:
+    """Whether a bare "turn" goes with nothing but a name or a place: "turn left at the office"."""
+    verb = reading.sentence.verb
+    if verb is None or reading.sentence.words[verb].text not in BARE_WITHOUT_PARTICLE or len(reading.sentence.verb_words) > 1:
+        return False
+    names = {parameter.name for parameter in reading.function.parameters if parameter.kind is Kind.TEXT and parameter.choices}
+    return not reading.met and reading.values.keys() <= names and not evidence.names_a_setting(reading)
+
+
 def _starts(reading: Reading) -> bool:
     """Whether a verb sets going what the function activates: "start the dinner scene"."""
     verb = reading.sentence.verb
@@ -191,11 +206,13 @@ def _states_fit(reading: Reading) -> bool:
             continue
         if sense in {Sense.UP, Sense.DOWN} and any(parameter.kind is Kind.NUMBER for parameter in function.parameters):
             continue
-        if reading.about and (sense, True) in {
+        if (reading.about or _own_verb(reading)) and (sense, True) in {
             (Sense.ON, bool(function.families & {Sense.MAKE, Sense.PLAY})),
             (Sense.OFF, Sense.END in function.families),
         }:
             continue
+        return False
+    if not reading.about and _turns_nothing(reading):
         return False
     bound = function.states & STATES
     if bound == {Sense.ON} and not asked and reading.about and not reading.missing:
