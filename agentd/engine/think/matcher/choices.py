@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from agentd.engine.think.matcher.lexicon import (
@@ -127,11 +128,16 @@ def _joined_words(reading: Reading) -> dict[str, list[tuple[int, int]]]:
     """Where two or three words make one, by its stem: "bed room" for "bedroom"."""
     if not any(parameter.choices for parameter in reading.function.parameters):
         return {}
-    words, joined = [word.text for word in reading.sentence.words], defaultdict(list)
+    return _joined_pairs(tuple(word.text for word in reading.sentence.words))
+
+
+@lru_cache(maxsize=64)
+def _joined_pairs(words: tuple[str, ...]) -> dict[str, list[tuple[int, int]]]:
+    joined: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for size in (2, 3):
         for start in range(len(words) - size + 1):
             joined[stem("".join(words[start : start + size]))].append((start, start + size))
-    return joined
+    return dict(joined)
 
 
 def _places(stems: tuple[str, ...], joined: Mapping[str, list[tuple[int, int]]], choice: Choice) -> Iterator[tuple[int, int]]:

@@ -59,6 +59,7 @@ class Function:
         openings: the first two words of those, as stems.
         shapes: their shapes (``Sentence.shape``), where more than a value is in them.
         patterns: of those, the ones that hold choices, each with a mark for its parameter: "put me through to <agent>".
+        marks: by the words of its choices, what stands for them in these.
         headings: what stands before the colon of an example, as stems: "write this down" introduces whatever follows.
         vocabulary: stems that belong to its subject: the words of its name and the choices of its parameters.
     """
@@ -80,8 +81,13 @@ class Function:
     openings: frozenset[tuple[str, ...]]
     shapes: frozenset[tuple[str, ...]]
     patterns: frozenset[tuple[str, ...]]
+    marks: Mapping[tuple[str, ...], str]
     headings: frozenset[tuple[str, ...]]
     vocabulary: frozenset[str]
+
+    def models(self, shape: tuple[str, ...]) -> bool:
+        """Whether an example says the same of other things."""
+        return bool(self.patterns) and _marked(shape, self.marks) in self.patterns
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name."""
@@ -114,6 +120,7 @@ def _compile(encoded: str) -> Function:
     acts = named[:1] == () or named[0] in VERBS or summary.split(" ", 1)[0].lower() in VERBS
     said = [tuple(word.stem for word in split(text)) for text in examples]
     shapes = [read_sentence(text, today=_SOME_DAY, verbs=()).shape for text in examples]
+    marks = _marks(parameters)
     return Function(
         name=name,
         summary=summary,
@@ -135,8 +142,9 @@ def _compile(encoded: str) -> Function:
         patterns=frozenset(
             pattern
             for shape in shapes
-            if (pattern := marked(shape, parameters)) != shape and sum(not part.startswith("<") for part in pattern) > 1
+            if (pattern := _marked(shape, marks)) != shape and sum(not part.startswith("<") for part in pattern) > 1
         ),
+        marks=marks,
         headings=frozenset(tuple(word.stem for word in split(text.partition(":")[0])) for text in examples if ": " in text),
         vocabulary=frozenset(nouns).union(
             word for parameter in parameters for choice in parameter.choices for phrase in choice.phrases for word in phrase
@@ -145,17 +153,20 @@ def _compile(encoded: str) -> Function:
     )
 
 
-def marked(shape: tuple[str, ...], parameters: Iterable[Parameter]) -> tuple[str, ...]:
+def _marks(parameters: Iterable[Parameter]) -> dict[tuple[str, ...], str]:
+    """By the words of each choice, the mark that stands for it in a pattern."""
+    said = ((parameter.name, phrase) for parameter in parameters for choice in parameter.choices for phrase in choice.phrases)
+    return {phrase: f"<{name}>" for name, phrase in said}
+
+
+def _marked(shape: tuple[str, ...], marks: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:
     """A sentence's shape with a mark in the place of each choice of a parameter, the longest ones first."""
-    known = {
-        phrase: f"<{parameter.name}>" for parameter in parameters for choice in parameter.choices for phrase in choice.phrases
-    }
-    longest = max(map(len, known), default=0)
+    longest = max(map(len, marks), default=0)
     parts: list[str] = []
     at = 0
     while at < len(shape):
-        size = next((size for size in range(longest, 0, -1) if shape[at : at + size] in known), 0)
-        parts.append(known[shape[at : at + size]] if size else shape[at])
+        size = next((size for size in range(longest, 0, -1) if shape[at : at + size] in marks), 0)
+        parts.append(marks[shape[at : at + size]] if size else shape[at])
         at += size or 1
     return tuple(parts)
 

@@ -251,7 +251,8 @@ def claim_siblings(reading: Reading, functions: Sequence[Function]) -> None:
     siblings = [
         other
         for other in functions
-        if other is not reading.function
+        if shared
+        and other is not reading.function
         and any(str(choice.value) in shared for parameter in other.parameters for choice in parameter.choices)
     ]
     known = {word for other in siblings for word in other.vocabulary}
@@ -260,8 +261,9 @@ def claim_siblings(reading: Reading, functions: Sequence[Function]) -> None:
             reading.claim([index], _SIBLING)
     words, nouns = reading.sentence.words, reading.function.nouns
     for index, (word, noun) in enumerate(pairwise(words)):  # the pizza of "pizza timer"
-        relatives = (other for other in functions if noun.stem in other.nouns and nouns.get(noun.stem, 0.0) >= _TELLING)
-        if index not in reading.claims and any(word.stem in other.vocabulary for other in relatives):
+        if index in reading.claims or nouns.get(noun.stem, 0.0) < _TELLING:
+            continue
+        if any(noun.stem in other.nouns and word.stem in other.vocabulary for other in functions):
             reading.claim([index], 0.0)
     for _, indexes in reading.sentence.senses:
         if shared and reading.free(indexes):

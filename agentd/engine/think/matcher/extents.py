@@ -22,8 +22,8 @@ def is_measure(reading: Reading, index: int) -> bool:
 
     A function whose examples ask so is meant by its unit: "how many days until Christmas".
     """
-    asked = asked_extent(reading.sentence)
-    return bool(asked) and asked not in reading.function.openings and reading.sentence.words[index].stem in _UNITS
+    asked = asked_extent(reading.sentence) if reading.sentence.words[index].stem in _UNITS else ()
+    return bool(asked) and asked not in reading.function.openings
 
 
 def claim_measure(reading: Reading) -> None:

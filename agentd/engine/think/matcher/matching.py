@@ -12,7 +12,7 @@ from typing import Final
 
 from agentd.engine.think.matcher import bare_objects, choices, evidence, quantities
 from agentd.engine.think.matcher.coverage import covered, named_elsewhere
-from agentd.engine.think.matcher.declared import Function, marked
+from agentd.engine.think.matcher.declared import Function
 from agentd.engine.think.matcher.extents import claim_measure
 from agentd.engine.think.matcher.freetext import fill_text
 from agentd.engine.think.matcher.lexicon import (
@@ -81,7 +81,8 @@ def _read(text: str, today: date, verbs: frozenset[str]) -> Sentence:
 
 def rank(sentence: Sentence, functions: Sequence[Function]) -> list[Candidate]:
     """Every function the sentence may call, the likeliest first; equal ones in the order declared."""
-    candidates = [found for function in functions if (found := _assess(function, sentence, functions)) is not None]
+    nouns = frozenset(noun for function in functions for noun in function.nouns)
+    candidates = [found for function in functions if (found := _assess(function, sentence, functions, nouns)) is not None]
     return sorted(candidates, key=lambda candidate: -candidate.score)
 
 
@@ -95,7 +96,7 @@ def fill(reading: Reading, *, bare: Parameter | None = None) -> None:
     choices.fill_everything(reading)
 
 
-def _assess(function: Function, sentence: Sentence, functions: Sequence[Function]) -> Candidate | None:
+def _assess(function: Function, sentence: Sentence, functions: Sequence[Function], nouns: frozenset[str]) -> Candidate | None:
     if not _form_fits(function, sentence):
         return None
     reading = Reading(function, sentence)
@@ -104,11 +105,11 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
         return None
     claim_difference(reading)
     evidence.claim_subject(reading)
-    modelled = bool(function.patterns) and marked(sentence.shape, function.parameters) in function.patterns
+    modelled = function.models(sentence.shape)
     shown = modelled or sentence.shape in function.shapes
     if not shown and (not _states_fit(reading) or (reading.stood_in and not reading.about)):
         return None
-    choices.fill_near(reading, nouns={noun for other in functions for noun in other.nouns})
+    choices.fill_near(reading, nouns=nouns)
     evidence.claim_near_subject(reading)
     evidence.claim_parameter_words(reading)
     evidence.claim_heading(reading)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-FILLER_OPENINGS: Final = tuple(
+_OPENINGS: Final = tuple(
     tuple(phrase.split())
     for phrase in sorted(
         (
@@ -22,7 +22,8 @@ FILLER_OPENINGS: Final = tuple(
         key=lambda phrase: -len(phrase),
     )
 )
-"""What people say before they say what they want."""
+FILLER_OPENINGS: Final = {first: tuple(phrase for phrase in _OPENINGS if phrase[0] == first) for first, *_ in _OPENINGS}
+"""What people say before they say what they want, the longest first, by the first word."""
 
 FILLER_ENDINGS: Final = tuple(
     tuple(phrase.split())

@@ -126,7 +126,7 @@ def _strip(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], bool]:
     asked, going = False, True
     while going and words:
         going = False
-        for opening in FILLER_OPENINGS:
+        for opening in FILLER_OPENINGS.get(words[0].text, ()):
             if len(opening) < len(words) and tuple(word.text for word in words[: len(opening)]) == opening:
                 words, going = _commanded(words[len(opening) :]) if opening[-1] == "mind" else words[len(opening) :], True
                 asked = asked or len(opening) > 1
