@@ -71,7 +71,12 @@ def claim_verb(reading: Reading) -> bool:
 
 
 def _opens_as_shown(reading: Reading, verb: int) -> bool:
-    """Whether the verb and the word behind it begin one of the function's examples: "write down", "connect me"."""
+    """Whether the verb and the word behind it begin one of the function's examples: "write down", "connect me".
+
+    A whole example counts for itself.
+    """
+    if reading.sentence.shape in reading.function.shapes:
+        return False
     return tuple(word.stem for word in reading.sentence.words[verb : verb + 2]) in reading.function.openings
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from agentd.engine.think.matcher import bare_objects, choices, evidence, quantities
 from agentd.engine.think.matcher.coverage import covered, named_elsewhere
 from agentd.engine.think.matcher.declared import Function
-from agentd.engine.think.matcher.extents import claim_measure
+from agentd.engine.think.matcher.extents import asked_extent, claim_measure
 from agentd.engine.think.matcher.freetext import fill_text
 from agentd.engine.think.matcher.lexicon import (
     BARE_WITHOUT_PARTICLE,
@@ -29,7 +29,9 @@ from agentd.engine.think.matcher.sentence import Form, Sentence, read_sentence
 ENOUGH: Final = 1.0
 """Evidence from which a function may be called."""
 
-_SAME_EXAMPLE: Final = 1.0
+_SAME_EXAMPLE: Final = 0.9
+"""Less than a name that says both words of "ring the bell"."""
+
 _ASKS_FOR_MEANING: Final = frozenset(
     tuple(phrase.split())
     for phrase in (
@@ -130,6 +132,8 @@ def _assess(function: Function, sentence: Sentence, functions: Sequence[Function
     if function.reads and sentence.form is Form.WISH:
         score -= _NOT_WISHED
     ask = to_ask(reading)
+    if ask and not reading.values and asked_extent(sentence):
+        return None  # "how long is a day"
     if sentence.form is Form.FRAGMENT and (ask or not (shown or evidence.tells(reading))):
         return None  # a few words that may not have been meant for us
     return Candidate(reading, score - 0.1 * len(ask) + 0.01 * len(reading.values), tuple(ask))

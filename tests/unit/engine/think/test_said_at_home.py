@@ -200,3 +200,8 @@ NOTHING = [
 
 def test_talk_bans_and_what_others_shall_do_call_nothing(talk: MakeTalk, shipped: list[Declaration]) -> None:
     assert [(said, called) for said in NOTHING if (called := talk(shipped).calls(said))] == []
+
+
+@pytest.mark.parametrize("said", ["how long is a day", "how many days are in a year", "don't put me through to billing"])
+def test_what_nobody_can_answer_is_not_asked_back_either(talk: MakeTalk, shipped: list[Declaration], said: str) -> None:
+    assert not talk(shipped).says(said).endswith("?")
