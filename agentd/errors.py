@@ -5,7 +5,7 @@
     ├── RequestError                   what the caller sent is at fault
     │   ├── MalformedRequest           malformed-request        400
     │   ├── Unauthorized               unauthorized             401
-    │   ├── Forbidden                  forbidden                403 (scope), forbidden-host, forbidden-origin, tls-required
+    │   ├── Forbidden                  forbidden                403 (scope; and forbidden-host, tls-required, function-denied …)
     │   ├── NotFound                   not-found                404 (and session-, agent-, function-, turn-, call- …-not-found)
     │   ├── MethodNotAllowed           method-not-allowed       405
     │   ├── NotAcceptable              not-acceptable           406
@@ -131,6 +131,11 @@ class ForbiddenOrigin(Forbidden):
 class TlsRequired(Forbidden):
     code = "tls-required"
     title = "This daemon is reached through its reverse proxy"
+
+
+class FunctionDenied(Forbidden):
+    code = "function-denied"
+    title = "The function was not allowed to run"
 
 
 class NotFound(RequestError):

@@ -31,6 +31,10 @@ ADVICE: Final = {
     "forbidden-origin": (
         "A web page of another origin sent the request. If the page is yours, add its origin to [server] allowed_origins."
     ),
+    "function-denied": (
+        "The gate did not let the call through, for the reason in the detail: the agent's profile, the tier, a rate, a missing "
+        "confirmation, actions that are switched off, or an audit that cannot be written. docs/actions.md lists the gate's steps."
+    ),
     "function-not-found": "GET /v1/functions lists the functions, and the files that did not load with the reason.",
     "injection-refused": "Somebody was speaking. Try again when it is quiet, or use behavior queue or interrupt.",
     "internal-error": "A defect of the daemon: the log has the details under the request_id. Other sessions are not affected.",

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from aiohttp import web
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from agentd.errors import FieldError, Forbidden, FunctionNotFound, InvalidRequest
+from agentd.errors import FieldError, FunctionDenied, FunctionNotFound, InvalidRequest
 from agentd.functions.declare import Tier
 from agentd.functions.registry import FunctionSpec, Kind
 from agentd.functions.service import CallRequest
@@ -153,7 +153,7 @@ async def invoke(request: web.Request) -> web.Response:
     if outcome.outcome == "invalid":
         raise InvalidRequest(outcome.content)
     if outcome.outcome == "denied":
-        raise Forbidden(outcome.content)
+        raise FunctionDenied(outcome.content)
     answer: dict[str, Any] = {"outcome": outcome.outcome, "duration_s": round(outcome.duration_s, 6)}
     if sees_words(request):
         answer |= {"content": outcome.content, "result": outcome.result, "arguments": outcome.arguments}
@@ -213,7 +213,7 @@ ROUTES: Final = (
         "answers when it was confirmed (`GET /v1/confirmations`), refused or not confirmed in time.",
         body=InvokeBody,
         answers={200: Invoked},
-        errors=(FunctionNotFound,),
+        errors=(FunctionNotFound, FunctionDenied),
         example=Example(path={"name": "set_light"}, body={"arguments": {"room": "living room", "on": True}}),
     ),
 )  # fmt: skip

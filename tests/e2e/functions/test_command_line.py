@@ -328,10 +328,10 @@ async def test_who_calls_is_told_what_to_do_about_it(daemon: FakeDaemon, folder:
     failed = await functions("call", "open_gate", "--state-dir", daemon.state, cwd=tmp_path)
     assert "What it raised is in the daemon's log" in failed.err
     detail = "The function open_gate is of tier high: it is called for an agent that is allowed to."
-    daemon.answers[path] = (403, {"code": "forbidden", "title": "Forbidden", "detail": detail})
+    daemon.answers[path] = (403, {"code": "function-denied", "title": "Denied", "detail": detail})
     high = await functions("call", "open_gate", "--state-dir", daemon.state, cwd=tmp_path)
     assert 'allow_high = ["open_gate"]: --agent NAME' in high.err
-    daemon.answers[path] = (403, {"code": "forbidden", "detail": "The function open_gate is not available to this agent."})
+    daemon.answers[path] = (403, {"code": "function-denied", "detail": "The function open_gate is not available to this agent."})
     other = await functions("call", "open_gate", "--agent", "door", "--state-dir", daemon.state, cwd=tmp_path)
     assert "[agents.door] of the configuration must list it" in other.err
 

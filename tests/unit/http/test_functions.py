@@ -39,6 +39,14 @@ async def test_a_function_is_shown_as_a_model_is_told_of_it(api: Api) -> None:
     assert shown["options"]["background"] is False
 
 
+async def test_a_call_that_the_gate_denies_is_told_apart_from_a_token_that_may_not(api_of: ApiOf) -> None:
+    api = await api_of(handlers={"home.py": HANDLERS["home.py"].replace('tier="low"', 'tier="high"')})
+    path, body = "/v1/functions/set_light/invoke", {"arguments": {"room": "kitchen"}}
+    (await api.call("POST", path, json=body, headers=api.auth("read"))).problem(403, "forbidden")
+    denied = (await api.call("POST", path, json=body)).problem(403, "function-denied")
+    assert "set_light" in denied["detail"]
+
+
 async def test_what_a_function_says_is_words(api: Api) -> None:
     answer = await api.call(
         "POST", "/v1/functions/set_light/invoke", json={"arguments": {"room": "kitchen"}}, headers=api.auth("control")
