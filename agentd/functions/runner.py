@@ -112,6 +112,8 @@ class Runner:
         outcome, kind = CallOutcome("cancelled", "The call was cancelled; its effect is unknown."), "cancelled"
         try:
             outcome, kind = await self._settle(request)
+        except Exception:  # noqa: BLE001 - the function runner's guard: a call is settled and answered whatever happens
+            outcome, kind = self._broken(request)
         finally:
             outcome = replace(outcome, duration_s=time.monotonic() - started)
             settled.set_result((request, outcome))
@@ -135,8 +137,6 @@ class Runner:
             spec = self._loaded.offer.registry.specs.get(request.name)
             self._audit.denied(request, spec, outcome=rejected.outcome, reason=rejected.reason)
             return CallOutcome(rejected.outcome, rejected.content), rejected.reason
-        except Exception:  # noqa: BLE001 - the function runner's guard: a call is settled whatever happens
-            return self._broken(request)
         if isinstance(call, CallOutcome):  # of the same call, before
             return call, ""
         provider = self._loaded.offer.providers[call.spec.name]
@@ -179,6 +179,7 @@ class Runner:
         try:
             async with filling(session, call.spec.options, self._nursery):
                 reply = await provider.run(call, self._serve(call))
+            return read(reply, call, self._sentences, self._gate.limits)
         except TimeoutError:
             text = f"The function {request.name} did not finish in time; whether it had an effect is unknown."
             return CallOutcome("timeout", text, None, arguments), "timeout"
@@ -188,11 +189,10 @@ class Runner:
             _log.error("function_worker_gone", function=request.name, call_id=request.call_id, reason=str(gone))
             text = f"The function {request.name} failed: its process ended. Whether it had an effect is unknown."
             return CallOutcome("error", text, None, arguments), str(gone)
-        except Exception:  # noqa: BLE001 - the function runner's guard: a call is settled whatever happens
+        except Exception:  # noqa: BLE001 - here already, so that the audit tells of an error and not of a cancelled call
             return self._broken(request)
         finally:
             del self.at_work[request.run_id, request.call_id]
-        return read(reply, call, self._sentences, self._gate.limits)
 
     def _broken(self, request: CallRequest) -> tuple[CallOutcome, str]:
         """A fault of ours, in an ``except`` block."""

@@ -2,6 +2,7 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -110,6 +111,19 @@ async def test_only_a_function_error_tells_the_model_why(bench: Bench) -> None:
         assert await outcome(bench.call(name)) == ("error", f"The function {name} failed because of an internal error.")
     assert bench.functions.counters["breaks"]["last_error"]["kind"] == "ValueError"
     assert "secret" not in json.dumps(bench.functions.counters)
+
+
+@pytest.mark.parametrize("place", ["gate.gate.Gate.admit", "slots.Slots.one", "audit.trail.Audit.intent", "runner.read"])
+async def test_a_defect_of_ours_on_the_way_is_an_error_in_words_and_the_next_call_runs(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    bench.write("results.py", RESULTS)
+    await bench.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(f"agentd.functions.{place}", Mock(side_effect=RuntimeError("secret detail")))
+        assert await outcome(bench.call("words")) == ("error", "The function words failed because of an internal error.")
+    assert bench.functions.counters["words"]["last_error"]["kind"] == "internal"
+    assert await outcome(bench.call("words")) == ("ok", "grün and done")
 
 
 async def test_a_question_for_the_user_ends_the_call_and_tells_the_model_to_ask(bench: Bench) -> None:
