@@ -137,7 +137,7 @@ def _fill_number(reading: Reading, parameter: Parameter, *, sole: bool) -> None:
     """The number whose unit fits best; a number with a foreign unit is never taken."""
     words = reading.sentence.words
     best: tuple[float, range, float] | None = None
-    for number in _levels(reading):
+    for number in [*_levels(reading), *_ones(reading, parameter)]:
         following = words[number.end] if number.end < len(words) else None
         before = {word.stem for word in words[max(0, number.start - 3) : number.start]}
         unit = UNITS.get(following.text) if following is not None else None
@@ -172,6 +172,15 @@ def _levels(reading: Reading) -> list[Number]:
     relative = reading.sentence.relative
     difference = relative.words if relative is not None else frozenset()
     return [number for number in _found(reading, Number) if not difference & {number.start, number.end - 1}]
+
+
+def _ones(reading: Reading, parameter: Parameter) -> list[Number]:
+    """The one of "delete note one", where notes have numbers; in "the red one" it is none."""
+    if not (parameter.integer and parameter.required):
+        return []
+    words, nouns = reading.sentence.words, reading.function.nouns
+    places = [at for at in range(1, len(words)) if words[at].text == "one" and words[at - 1].stem in nouns]
+    return [Number(at, at + 1, 1.0) for at in places if reading.free([at])]
 
 
 def _named_end(reading: Reading, parameter: Parameter) -> tuple[float, range, float] | None:

@@ -154,6 +154,7 @@ def clinic() -> list[Declaration]:
         declare("set_reason", "Set the reason for the visit", ("reason",), reason=TEXT),
         declare("schedule_appointment", "Schedule the appointment"),
         declare("clear_appointment", "Clear the appointment form"),
+        declare("cancel_appointment", "Cancel an appointment", ("number",), number={"type": "integer", "minimum": 1}),
     ]
 
 

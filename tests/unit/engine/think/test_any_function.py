@@ -37,6 +37,8 @@ CLINIC = [
     ("set M R N to 1 2 3 4 5", ("set_mrn", {"mrn": "12345"})),
     ("schedule the appointment", ("schedule_appointment", {})),
     ("clear the appointment", ("clear_appointment", {})),
+    ("cancel appointment two", ("cancel_appointment", {"number": 2})),
+    ("cancel appointment one", ("cancel_appointment", {"number": 1})),
 ]
 
 SERVICE_DESK = [
