@@ -37,7 +37,7 @@ async def read_menu(
     return f"We have {', '.join(get_args(Dish)[:-1])} and {get_args(Dish)[-1]}."
 
 
-@function(tier="low", examples=["I would like two large mushroom pizzas.", "Add a lemonade."])
+@function(tier="low", examples=["I would like two large mushroom pizzas.", "Add a lemonade.", "Two lemonades, please."])
 async def add_item(
     ctx: CallContext,
     dish: Annotated[Dish, Field(description="What is ordered")],

@@ -21,6 +21,7 @@ _ADDING: Final = frozenset("add create book schedule register enter".split())
 _VAGUE: Final = frozenset("something anything nothing else him me us bye yourself myself".split())
 """Words of which no value is made: "I meant something else"."""
 
+_ONE: Final = frozenset("a an".split())
 _GENERAL: Final = frozenset("more less higher lower".split())
 _LONGEST_TEXT: Final = 4
 """Words up to which an elliptic sentence is taken for a text of the call before, "and in New York"."""
@@ -41,6 +42,8 @@ def carry(
         return None
     reading = Reading(function, sentence)
     matching.fill(reading, bare=_sole(function, values))
+    if reading.mixed:
+        return None
     if sentence.verb is not None and not evidence.claim_verb(reading) and sentence.words[sentence.verb].text not in _LINKING:
         return None
     if sentence.verb is not None and sentence.words[sentence.verb].text in _ADDING - function.verbs:
@@ -112,6 +115,10 @@ def _kept(function: Function, values: Mapping[str, Any], reading: Reading, *, fr
         kept = {name: value for name, value in kept.items() if name not in states or value}
     elif any(reading.values.get(name) is False for name in states):
         kept = {name: value for name, value in kept.items() if name not in levels}
+    required = {parameter.name for parameter in function.parameters if parameter.required}
+    counted = reading.sentence.words[0].text in _ONE or choices.counted(reading.sentence, 1)
+    if counted and required & reading.values.keys():  # "two large pizzas and a lemonade", which is another thing altogether
+        kept = {name: value for name, value in kept.items() if name in required}
     if fresh:
         named = {parameter.name for parameter in function.parameters if parameter.kind is Kind.TEXT and not parameter.required}
         kept = {name: value for name, value in kept.items() if name not in named}

@@ -20,7 +20,7 @@ from agentd.engine.think.matcher.near import nearest
 from agentd.engine.think.matcher.numbers import Number
 from agentd.engine.think.matcher.parameters import Choice, Kind, Parameter
 from agentd.engine.think.matcher.reading import Reading
-from agentd.engine.think.matcher.sentence import Form
+from agentd.engine.think.matcher.sentence import Form, Sentence
 from agentd.engine.think.matcher.words import name_words, stem
 
 EXACT: Final = 0.6
@@ -68,9 +68,9 @@ def fill_exact(reading: Reading, *, bare: bool = False) -> None:
     verb = reading.sentence.verb
     found = [item for item in found if not (item[2].acts and _told(reading, item[0], item[3]))]
     places: dict[str, list[int]] = {}
-    counted = _counted(reading) if _twins(reading) else frozenset()
+    given = _counted(reading) if _twins(reading) else frozenset()
     for start, end, parameter, choice in sorted(
-        found, key=lambda item: (item[0] - item[1], item[0] == verb, item[0] not in counted, item[0])
+        found, key=lambda item: (item[0] - item[1], item[0] == verb, item[0] not in given, item[0])
     ):
         if not reading.free(range(start, end)):
             continue
@@ -85,7 +85,13 @@ def fill_exact(reading: Reading, *, bare: bool = False) -> None:
             reading.claim(range(start, end), 0.0)
             places[parameter.name].append(start)
     spans = [(min(places[name]), max(places[name])) for name in reading.more]
-    reading.mixed = any(first < other < last for first, last in spans for other, _ in spans)
+    taking_turns = any(first < other < last for first, last in spans for other, _ in spans)
+    reading.mixed = taking_turns or any(counted(reading.sentence, start) for name in reading.more for start in places[name])
+
+
+def counted(sentence: Sentence, start: int) -> bool:
+    """Whether a number stands before the thing at ``start``, or before the one word that says what kind of it."""
+    return any(isinstance(entity, Number) and start - 1 <= entity.end <= start for entity in sentence.entities)
 
 
 def _told(reading: Reading, index: int, choice: Choice) -> bool:

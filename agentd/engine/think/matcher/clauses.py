@@ -142,7 +142,7 @@ def _shared(text: str, functions: Sequence[Function], today: date) -> Understood
     if len(parts) < 2 or len(parts) > _MOST:
         return None
     first = matching.read(parts[0], functions, today)
-    if first.verb is None and first.form is not Form.FRAGMENT and first.form is not Form.QUESTION:
+    if first.verb is None and first.form not in {Form.FRAGMENT, Form.QUESTION, Form.WISH}:
         return None
     calls: list[Candidate] = []
     missed: list[str] = []

@@ -59,6 +59,8 @@ def claim_verb(reading: Reading) -> bool:
     """Account for the leading verb and its particle. False: it asks for something else than the function does."""
     sentence = reading.sentence
     if sentence.verb is None:
+        if sentence.form is Form.WISH and any(opening[:1] == ("i",) for opening in reading.function.openings):
+            reading.claim([0], _SAME_OPENING)  # an example wishes, too
         return True
     verb = sentence.words[sentence.verb]
     evidence = _verb_evidence(reading, verb)

@@ -84,9 +84,9 @@ TABLES: dict[str, dict[str, Any]] = {
 """What the configuration has to hold for a file to be on."""
 
 
-def _load() -> list[Declaration]:
+def _load(folder: Path = FUNCTIONS) -> list[Declaration]:
     declarations: list[Declaration] = []
-    for path in sorted(FUNCTIONS.glob("[a-z]*.py")):
+    for path in sorted(folder.glob("[a-z]*.py")):
         loaded = load(path, path.read_bytes(), TABLES.get(path.stem, {}))
         assert not loaded.faults
         declarations += [spec_of(path, handler.describe()).declaration() for handler in loaded.handlers.values()]
@@ -97,6 +97,12 @@ def _load() -> list[Declaration]:
 def shipped() -> list[Declaration]:
     """What functions/*.py declares to a model, as the daemon sends it."""
     return _load()
+
+
+@pytest.fixture(scope="session")
+def order_line() -> list[Declaration]:
+    """The order line that ships as an example."""
+    return _load(FUNCTIONS / "examples" / "order_line")
 
 
 def declare(name: str, description: str, required: tuple[str, ...] = (), /, **properties: dict[str, Any]) -> Declaration:

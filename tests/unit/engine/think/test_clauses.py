@@ -1,5 +1,7 @@
 """Several commands in one sentence, and quantities as they are said."""
 
+from typing import Any
+
 import pytest
 
 from tests.unit.engine.think.conftest import Declaration, Made, MakeTalk
@@ -230,3 +232,31 @@ def test_a_condition_a_ban_or_a_report_in_one_part_keeps_all_from_being_called(
     request: pytest.FixtureRequest, talk: MakeTalk, said: str
 ) -> None:
     assert talk(request.getfixturevalue("shipped")).calls(said) == []
+
+
+LEMONADE, BREAD, MARGHERITA = "lemonade", "garlic bread", "margherita pizza"
+
+
+@pytest.mark.parametrize(
+    ("said", "ordered"),
+    [
+        ("I would like a lemonade", [{"dish": LEMONADE}]),
+        ("I would like two lemonades and a garlic bread", [{"dish": LEMONADE, "quantity": 2}, {"dish": BREAD}]),
+        ("two lemonades and a garlic bread please", [{"dish": LEMONADE, "quantity": 2}, {"dish": BREAD}]),
+        ("I would like a margherita pizza and two lemonades", [{"dish": MARGHERITA}, {"dish": LEMONADE, "quantity": 2}]),
+        (
+            "add two large margherita pizzas and three lemonades",
+            [{"dish": MARGHERITA, "quantity": 2, "size": "large"}, {"dish": LEMONADE, "quantity": 3}],
+        ),
+        (
+            "I would like a lemonade and two garlic breads and a margherita pizza",
+            [{"dish": LEMONADE}, {"dish": BREAD, "quantity": 2}, {"dish": MARGHERITA}],
+        ),
+        ("I would like a holiday", []),
+        ("I would like some help", []),
+    ],
+)
+def test_each_thing_has_the_number_that_was_said_of_it(
+    talk: MakeTalk, order_line: list[Declaration], said: str, ordered: list[dict[str, Any]]
+) -> None:
+    assert talk(order_line).calls(said) == [("add_item", item) for item in ordered]
