@@ -222,6 +222,8 @@ async def test_connecting_and_failing_many_times_leaves_no_descriptor_and_no_tas
         return len(list(Path("/proc/self/fd").iterdir())), len(asyncio.all_tasks())
 
     await rounds(3)
-    before = counts()
+    descriptors, tasks = counts()
     await rounds(30)
-    assert counts() == before
+    after = counts()
+    assert after[0] <= descriptors  # fewer where something of another test was given back meanwhile
+    assert after[1] == tasks
