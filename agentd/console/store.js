@@ -125,6 +125,13 @@ export class Store extends EventTarget {
     this.changed("open", "session", "turns");
   }
 
+  /** A run was erased: there is nothing left to ask the daemon for. */
+  forget(runId) {
+    this.sessions.delete(runId);
+    if (this.open === runId) this.close();
+    this.changed("sessions");
+  }
+
   /** Start a session; resolves to its run, which can be opened then. */
   async start(body) {
     const session = await call("POST", "/v1/sessions", body);

@@ -69,7 +69,7 @@ async function download(runId) {
 async function purge(store) {
   const runId = store.open;
   await request("DELETE", `${sessionPath(runId)}?purge=true`);
-  await store.show(runId);
+  store.forget(runId);
 }
 
 /** What cannot be undone is asked for twice. */

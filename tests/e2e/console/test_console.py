@@ -336,4 +336,6 @@ async def test_a_conversation_that_is_over_is_replayed_taken_away_and_taken_up_a
     await expect(page.locator("#talk-state")).to_have_text("ended")
     await page.locator("#erase").click()
     await page.get_by_role("button", name="Erase words, audio and events?").click()
-    await expect(page.locator("#erase")).to_have_text("Erase it")
+    await expect(page.locator("#erase")).to_be_hidden()
+    await expect(page.get_by_role("button", name=re.compile("^past"))).to_have_count(1)  # the run that was gone on from
+    await expect(page.locator(".problem-text:visible")).to_have_count(0)
