@@ -35,9 +35,9 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --only-bi
 # What is read, typed and tested. Folders that an installation lacks are left out.
 CODE := $(wildcard agentd functions bench monitoring tests)
 ARGS ?=
-# Most tests wait for speech to pass in real time, so a third process on two processors is not in the way. File by file, those that
-# wait most first (tests/unit is last and small-grained): at the end all three have something to do.
-WORKERS ?= -n 3 --dist loadfile --no-loadscope-reorder
+# Most tests wait for speech to pass in real time: two processes halve that, file by file, those that wait most first (tests/unit is
+# last and small-grained), so that at the end both have something to do. More would disturb what is timed.
+WORKERS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 ##@ Use
 .PHONY: help
