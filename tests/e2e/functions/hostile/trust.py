@@ -5,7 +5,7 @@ import orjson
 from agentd.engine.line import Hangup
 from tests.e2e.functions.hostile.scripts import attack, client_of, control, of_client, still_waits
 from tests.support.agent_client import SETTINGS
-from tests.support.house import House, until
+from tests.support.house import House, Model, until
 
 
 @attack
@@ -105,15 +105,20 @@ async def a_plan_of_a_conversation_that_read_a_mail_is_not_trusted(home: House) 
     await home.confirming("POST", "/v1/confirmations", json={"nonce": waiting[0]["nonce"], "approve": False})
 
 
-@attack
-async def a_plan_that_outlives_its_conversation_is_not_trusted(home: House) -> None:
-    model = await home.enter("trusting")
-    await model.call("plan", {"function": "unlock", "seconds": 0.3})
+async def is_asked_for_in_the_next_conversation(home: House, model: Model) -> None:
+    """What ``model`` planned waits for a confirmation in the next conversation of that name, and is refused."""
     await home.leave(model)
     again = await home.enter("trusting", id=model.id)
     waiting = await until(home.waiting)
     assert (waiting[0]["run_id"], again.did) == (again.run_id, [])
     await home.confirming("POST", "/v1/confirmations", json={"nonce": waiting[0]["nonce"], "approve": False})
+
+
+@attack
+async def a_plan_that_outlives_its_conversation_is_not_trusted(home: House) -> None:
+    model = await home.enter("trusting")
+    await model.call("plan", {"function": "unlock", "seconds": 0.3})
+    await is_asked_for_in_the_next_conversation(home, model)
 
 
 @attack
@@ -121,11 +126,7 @@ async def a_plan_that_plans_does_not_bring_the_trust_back(home: House) -> None:
     model = await home.enter("trusting")
     await model.call("read_mail")
     await model.call("plan", {"function": "plan", "arguments": {"function": "unlock"}, "seconds": 0.3})
-    await home.leave(model)
-    again = await home.enter("trusting", id=model.id)
-    waiting = await until(home.waiting)
-    assert (waiting[0]["run_id"], again.did) == (again.run_id, [])
-    await home.confirming("POST", "/v1/confirmations", json={"nonce": waiting[0]["nonce"], "approve": False})
+    await is_asked_for_in_the_next_conversation(home, model)
 
 
 @attack
