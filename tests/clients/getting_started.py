@@ -98,7 +98,7 @@ class Listener:
 def keep_alive(connection: Any) -> None:
     """The guide's own, beside the SDK's."""
     while True:
-        time.sleep(5)
+        time.sleep(5)  # the interval the guide gives
         connection.send(str(AgentKeepAlive()))
 
 
@@ -117,11 +117,11 @@ def main() -> None:
         raise SystemExit("no recording")
     for chunk in response.iter_content(chunk_size=CHUNK_BYTES):
         connection.send(chunk)
-        time.sleep(CHUNK_S)
+        time.sleep(CHUNK_S)  # the pace of the recording, as in the guide
 
     until = time.monotonic() + PATIENCE_S
     while not listener.done and time.monotonic() < until:
-        time.sleep(1)
+        time.sleep(1)  # the guide looks once a second, for a bounded time
     print("complete" if listener.done else "timed out", flush=True)
     connection.finish()
 

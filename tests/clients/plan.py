@@ -76,7 +76,7 @@ class Notes:
 
     def play_out(self) -> None:
         """Wait as long as a loudspeaker would still play what has come."""
-        time.sleep(max(0.0, self._silent_from - time.monotonic()))
+        time.sleep(max(0.0, self._silent_from - time.monotonic()))  # real time passes; nothing tells of it
 
 
 SPOKEN = ("ConversationText:assistant", "AgentAudioDone")
@@ -105,7 +105,7 @@ def microphone(recording: str, stop: threading.Event) -> Iterator[bytes]:
         piece = speech[at : at + step]
         yield piece + bytes(step - len(piece))
         at += step
-        time.sleep(max(0.0, begin + at / (2 * RATE) - time.monotonic()))
+        time.sleep(max(0.0, begin + at / (2 * RATE) - time.monotonic()))  # the pace of a microphone
 
 
 def arguments() -> tuple[str, str, str]:

@@ -192,7 +192,7 @@ class Caller(AgentClient):
                 piece = sound[sent * step : (sent + 1) * step]
                 await self.send_audio(piece + quiet * ((step - len(piece)) // width))
                 sent += 1
-                await asyncio.sleep(max(0.0, begin + sent / 50 - loop.time()))
+                await asyncio.sleep(max(0.0, begin + sent / 50 - loop.time()))  # the pace of a microphone
 
         async with asyncio.TaskGroup() as group:
             speaking = group.create_task(stream(), name="microphone")

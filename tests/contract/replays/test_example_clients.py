@@ -60,7 +60,7 @@ async def microphone(
             piece = sound[at : at + frame]
             await client.send_audio(piece + quiet * (frame - len(piece)))
             at += frame
-            await asyncio.sleep(max(0.0, begin + at / bytes_per_s - loop.time()))
+            await asyncio.sleep(max(0.0, begin + at / bytes_per_s - loop.time()))  # the pace of a microphone
 
     async with asyncio.TaskGroup() as group:
         speaking = group.create_task(stream(), name="microphone")
