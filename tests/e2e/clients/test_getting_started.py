@@ -25,6 +25,7 @@ pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.asyncio(loop_scope="module"),
     needs_sdk4,
+    # `make test` installs it; only who calls pytest without that may lack it
     pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed (apt-get install openssl)"),
 ]
 
